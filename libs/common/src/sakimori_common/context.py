@@ -1,0 +1,77 @@
+"""What a running service is given: its connections, its metrics, its health."""
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import asyncpg
+import structlog
+from prometheus_client import CollectorRegistry
+from redis.asyncio import Redis
+
+from sakimori_common.bus import Bus, Consumer
+from sakimori_common.health import Health
+from sakimori_common.log import logger
+
+Postgres: TypeAlias = "asyncpg.Pool"
+"""A pool of connections to PostgreSQL or TimescaleDB."""
+
+Valkey: TypeAlias = Redis
+"""A client of Valkey (or Redis) with a connection pool; answers are bytes."""
+
+
+class Failure:
+    """Where a service says that it cannot go on; the runner stops it and exits with status 1."""
+
+    def __init__(self) -> None:
+        self._reason: asyncio.Future[BaseException] | None = None
+        self._early: BaseException | None = None
+
+    def report(self, reason: BaseException) -> None:
+        """Stop the service; only the first reason counts."""
+        self._early = self._early or reason
+        if self._reason is not None and not self._reason.done():
+            self._reason.set_result(self._early)
+
+    async def wait(self) -> BaseException:
+        """Wait for a report and return its reason."""
+        if self._reason is None:
+            self._reason = asyncio.get_running_loop().create_future()
+            if self._early is not None:
+                self._reason.set_result(self._early)
+        return await asyncio.shield(self._reason)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceContext:
+    """The world of one service. In one process the six share bus, database and Valkey, never registry or health."""
+
+    service: str
+    bus: Bus
+    postgres: Postgres
+    valkey: Valkey
+    log: structlog.stdlib.BoundLogger
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    health: Health = field(default_factory=Health)
+    failure: Failure = field(default_factory=Failure)
+    instance: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
+    """Tells replicas apart in logs and in `observer.name`."""
+
+    @classmethod
+    def of(cls, service: str, bus: Bus, postgres: Postgres, valkey: Valkey) -> "ServiceContext":
+        """Build the context of a service over open connections, with their readiness checks."""
+        context = cls(service=service, bus=bus, postgres=postgres, valkey=valkey, log=logger(service))
+        context.health.add("bus", bus.check)
+        context.health.add("postgres", lambda: postgres.fetchval("SELECT 1"))
+        context.health.add("valkey", valkey.ping)
+        return context
+
+    def supervise(self, consumer: Consumer) -> asyncio.Task[None]:
+        """Report a consumer that stops by itself as this service's failure. Cancel the task at the end."""
+
+        async def _watch() -> None:
+            self.failure.report(await consumer.failure())
+
+        return asyncio.create_task(_watch(), name=f"{self.service}-supervision")

@@ -1,0 +1,112 @@
+"""One thing that happened, in Elastic Common Schema names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from sakimori_common.ids import random_event_id
+from sakimori_common.instants import EARLIEST, LATEST, format_instant, parse_instant
+
+Scalar = str | int | float | bool | None
+FieldValue = str | int | float | bool | list[str | int | float | bool | None] | None
+
+MAX_FIELDS = 256
+MAX_VALUE_CHARACTERS = 65_536
+
+
+class EventError(ValueError):
+    """A flat object is not an event; the message says which key and why."""
+
+
+class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An event: flat fields under ECS names, everything but time, id and dataset.
+
+    `id` is a UUIDv7 in text form, `time` the instant it happened in microseconds since the epoch (UTC), `dataset` the
+    ECS `event.dataset` such as `nginx.access`. Encoded as a MessagePack array: 1-2 us an event of 25 fields.
+    """
+
+    id: str
+    time: int
+    dataset: str
+    fields: dict[str, FieldValue]
+
+    def get(self, name: str) -> FieldValue:
+        """Read a field by its ECS name, the three of the envelope included; None when absent."""
+        if name in self.fields:
+            return self.fields[name]
+        if name == "event.dataset":
+            return self.dataset
+        if name == "event.id":
+            return self.id
+        return format_instant(self.time) if name == "@timestamp" else None
+
+    def to_flat(self) -> dict[str, Any]:
+        """Write the flat JSON object of docs/reference/event.md."""
+        return {
+            "@timestamp": format_instant(self.time),
+            "event.id": self.id,
+            "event.dataset": self.dataset,
+            **self.fields,
+        }
+
+    @classmethod
+    def from_flat(cls, flat: Mapping[str, Any]) -> "Event":
+        """Read a flat or nested JSON object; nested objects are flattened with dots, as ECS reads them.
+
+        `event.id` is made up when absent. Raises EventError: missing or impossible `@timestamp`, missing
+        `event.dataset`, over 256 fields, a value of over 65,536 characters or of a type that is no field value.
+        """
+        fields: dict[str, FieldValue] = {}
+        _flatten("", flat, fields, depth=0)
+        time = _instant(fields.pop("@timestamp", None))
+        dataset = fields.pop("event.dataset", None)
+        if not isinstance(dataset, str) or not dataset:
+            raise EventError("event.dataset is missing: a name such as nginx.access")
+        identity = fields.pop("event.id", None)
+        if identity is not None and not (isinstance(identity, str) and identity):
+            raise EventError("event.id must be a non-empty string")
+        return cls(id=identity or random_event_id(time), time=time, dataset=dataset, fields=fields)
+
+
+def _instant(value: FieldValue) -> int:
+    if not isinstance(value, str):
+        raise EventError("@timestamp is missing: an RFC 3339 time such as 2026-01-16T02:00:00.000Z")
+    try:
+        time = parse_instant(value)
+    except (ValueError, OverflowError) as error:
+        raise EventError(f"@timestamp: {error}") from None
+    if not EARLIEST <= time <= LATEST:
+        raise EventError("@timestamp must lie between 1970 and 9999")
+    return time
+
+
+def _flatten(prefix: str, value: Mapping[str, Any], into: dict[str, FieldValue], depth: int) -> None:
+    if depth > 16:
+        raise EventError(f"{prefix}: nested deeper than 16 objects")
+    for key, item in value.items():
+        name = f"{prefix}.{key}" if prefix else str(key)
+        if isinstance(item, Mapping):
+            _flatten(name, item, into, depth + 1)
+            continue
+        into[name] = _checked(name, item)
+        if len(into) > MAX_FIELDS:
+            raise EventError(f"over {MAX_FIELDS} fields")
+
+
+def _checked(name: str, value: Any) -> FieldValue:
+    if isinstance(value, list):
+        return [_scalar(name, item) for item in value[:MAX_FIELDS]]
+    return _scalar(name, value)
+
+
+def _scalar(name: str, value: Any) -> Scalar:
+    if isinstance(value, str):
+        if len(value) > MAX_VALUE_CHARACTERS:
+            raise EventError(f"{name}: over {MAX_VALUE_CHARACTERS} characters")
+        return value
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        raise EventError(f"{name}: an integer of over 64 bits")
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise EventError(f"{name}: a {type(value).__name__} is no field value")

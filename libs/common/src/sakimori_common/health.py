@@ -1,0 +1,36 @@
+"""Liveness and readiness of one service."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+Check = Callable[[], Awaitable[object]]
+
+
+class Health:
+    """Named checks of what the service depends on; each must answer within a second.
+
+    Live means that the process runs its event loop; ready means that every dependency answers.
+    """
+
+    def __init__(self, timeout_seconds: float = 1.0) -> None:
+        self._checks: dict[str, Check] = {}
+        self._timeout_seconds = timeout_seconds
+
+    def add(self, name: str, check: Check) -> None:
+        """Register a check: it returns when all is well and raises otherwise."""
+        self._checks[name] = check
+
+    async def report(self) -> dict[str, str]:
+        """Run every check at once; `ok` or what went wrong (the kind of error only: addresses stay inside)."""
+        results = await asyncio.gather(*(self._run(check) for check in self._checks.values()))
+        return dict(zip(self._checks, results, strict=True))
+
+    async def _run(self, check: Check) -> str:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                await check()
+        except TimeoutError:
+            return f"no answer within {self._timeout_seconds:g} s"
+        except Exception as error:  # noqa: BLE001  # a check may fail in any way; that is its answer
+            return type(error).__name__
+        return "ok"

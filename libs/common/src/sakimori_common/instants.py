@@ -1,0 +1,39 @@
+"""Instants: microseconds since the Unix epoch (UTC) inside, RFC 3339 with milliseconds and `Z` outside."""
+
+from datetime import UTC, datetime, timedelta
+
+MICROSECONDS = 1_000_000
+"""Microseconds in a second."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+EARLIEST = 0
+LATEST = 253_402_300_799_999_999
+"""The last microsecond of the year 9999: what `datetime`, RFC 3339 and PostgreSQL all can hold."""
+
+
+def to_microseconds(moment: datetime) -> int:
+    """Count microseconds since the epoch; exact, unlike `timestamp()`. Raises ValueError for a naive datetime."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone is not an instant")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def to_datetime(microseconds: int) -> datetime:
+    """Build the aware UTC datetime. Raises OverflowError beyond the year 9999."""
+    return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def format_instant(microseconds: int) -> str:
+    """Write RFC 3339 in UTC; milliseconds, or microseconds where they carry something: `2026-01-16T02:00:00.000Z`."""
+    precision = "microseconds" if microseconds % 1000 else "milliseconds"
+    return to_datetime(microseconds).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
+
+
+def parse_instant(text: str) -> int:
+    """Read RFC 3339 with any offset. Raises ValueError when it is none, lacks a zone or is before 1970."""
+    microseconds = to_microseconds(datetime.fromisoformat(text))
+    if microseconds < EARLIEST:
+        raise ValueError(f"{text} is before 1970")
+    return microseconds

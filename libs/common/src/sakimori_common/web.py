@@ -1,0 +1,139 @@
+"""What every HTTP port has in common: problem+json, a server that stops when told, the edge's word on the client."""
+
+import asyncio
+import hmac
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from http import HTTPStatus
+from typing import Any
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from sakimori_common.context import ServiceContext
+
+EDGE_TOKEN_HEADER = "x-sakimori-edge"  # noqa: S105  # the name of a header
+"""The gateway proves itself with this header; only then is `x-forwarded-for` believed."""
+
+
+class Problem(HTTPException):
+    """An error as RFC 9457 shows it. `code` is stable for programs, `detail` tells a person what to do."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, **extra: object
+    ) -> None:
+        super().__init__(status, detail, dict(headers or {}))
+        self.code = code
+        self.extra = extra
+
+
+def render_problem(request: Request, problem: Exception) -> Response:
+    """Render any HTTPException as problem+json; register it for HTTPException on every application."""
+    if not isinstance(problem, HTTPException):
+        raise problem
+    code = problem.code if isinstance(problem, Problem) else HTTPStatus(problem.status_code).name.lower()
+    extra = problem.extra if isinstance(problem, Problem) else {}
+    return problem_response(problem.status_code, code, problem.detail, problem.headers, **extra)
+
+
+def problem_response(
+    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None, **extra: object
+) -> Response:
+    """Build a problem+json response (RFC 9457, 3)."""
+    body: dict[str, Any] = {
+        "type": f"urn:sakimori:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "detail": detail,
+        **extra,
+    }
+    return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")
+
+
+def client_address(request: Request, edge_token: str) -> str:
+    """Tell who the client is: the peer, or what the gateway says when it proves itself.
+
+    The gateway sets `x-forwarded-for` to exactly one address.
+    """
+    given = request.headers.get(EDGE_TOKEN_HEADER, "")
+    if given and hmac.compare_digest(given.encode(), edge_token.encode()):
+        forwarded = request.headers.get("x-forwarded-for", "").strip()
+        if forwarded:
+            return forwarded
+    return request.client.host if request.client else ""
+
+
+@asynccontextmanager
+async def serving(app: Any, host: str, port: int, *, drain_seconds: float = 5.0) -> AsyncIterator[int]:
+    """Serve an ASGI application until the block ends, then finish open requests; yields the port that was bound.
+
+    Raises OSError when the port is taken.
+    """
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        timeout_graceful_shutdown=int(drain_seconds),
+        ws_max_size=1 << 20,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    sockets = [_bind(host, port)]
+    server = uvicorn.Server(config)
+    server.capture_signals = _no_signals  # type: ignore[method-assign]  # the runner owns them
+    task = asyncio.create_task(server.serve(sockets=sockets), name=f"http-{port}")
+    try:
+        while not server.started and not task.done():
+            await asyncio.sleep(0.005)
+        yield int(sockets[0].getsockname()[1])
+    finally:
+        server.should_exit = True
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def side_port(context: ServiceContext, host: str, port: int) -> AsyncIterator[int]:
+    """Serve /live, /ready and /metrics of a service; yields the port."""
+
+    async def live(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def ready(_: Request) -> Response:
+        report = await context.health.report()
+        return JSONResponse(report, 200 if all(state == "ok" for state in report.values()) else 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(context.registry), media_type=CONTENT_TYPE_LATEST)
+
+    app = Starlette(routes=[Route("/live", live), Route("/ready", ready), Route("/metrics", metrics)])
+    async with serving(app, host, port) as bound:
+        yield bound
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from error
+    return listener
+
+
+@contextmanager
+def _no_signals() -> Iterator[None]:
+    yield
