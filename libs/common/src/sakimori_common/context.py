@@ -3,8 +3,9 @@
 import asyncio
 import os
 import socket
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
 import structlog
@@ -67,6 +68,16 @@ class ServiceContext:
         context.health.add("postgres", lambda: postgres.fetchval("SELECT 1"))
         context.health.add("valkey", valkey.ping)
         return context
+
+    def background(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
+        """Run work that lasts as long as the service; should it end with an error, so does the service."""
+        task = asyncio.create_task(work, name=f"{self.service}-{name}")
+        task.add_done_callback(self._report_end)
+        return task
+
+    def _report_end(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.failure.report(error)
 
     def supervise(self, consumer: Consumer) -> asyncio.Task[None]:
         """Report a consumer that stops by itself as this service's failure. Cancel the task at the end."""
