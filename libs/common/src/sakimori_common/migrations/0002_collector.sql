@@ -84,6 +84,9 @@ BEGIN
             SELECT date_bin(INTERVAL '1 minute', time, TIMESTAMPTZ '2000-01-01 00:00:00Z') AS bucket, dataset, count(*) AS events
             FROM collector.events
             GROUP BY 1, 2;
+        -- Lets a panel read the minutes it shows, not the whole table; a block range costs the writer next to nothing.
+        CREATE INDEX events_minute ON collector.events
+            USING brin (date_bin(INTERVAL '1 minute', time, TIMESTAMPTZ '2000-01-01 00:00:00Z')) WITH (autosummarize = on);
 
         CREATE FUNCTION collector.expire_events(before timestamptz, at_most integer) RETURNS bigint
             LANGUAGE sql
