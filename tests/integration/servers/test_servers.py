@@ -1,0 +1,105 @@
+"""The servers that other tests stand on, and that `make run` embeds."""
+
+from pathlib import Path
+
+import aio_pika
+import asyncpg
+import pytest
+
+from sakimori.embedded import (
+    EmbeddedServerError,
+    PostgresServer,
+    ValkeyServer,
+    embedded_postgres,
+    embedded_valkey,
+)
+from sakimori_common.context import Postgres, Valkey
+from sakimori_common.valkey import open_valkey
+from servers.rabbitmq import RabbitMQ
+
+
+async def test_each_test_has_a_virtual_host_of_its_own(rabbitmq: RabbitMQ, rabbitmq_url: str) -> None:
+    other_url = rabbitmq.fresh_url()
+    async with await aio_pika.connect(rabbitmq_url) as one, await aio_pika.connect(other_url) as other:
+        await (await one.channel()).declare_queue("mine")
+        with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
+            await (await other.channel()).declare_queue("mine", passive=True)
+
+
+async def test_the_database_is_migrated(postgres: Postgres) -> None:
+    assert await postgres.fetchval("SELECT count(*) FROM public.schema_migrations") > 0
+
+
+async def test_an_empty_database_is_empty(empty_postgres_url: str) -> None:
+    connection = await asyncpg.connect(empty_postgres_url)
+    tables = await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    await connection.close()
+    assert tables == 0
+
+
+async def test_valkey_is_empty_at_the_start_of_a_test(valkey: Valkey) -> None:
+    assert await valkey.dbsize() == 0
+    assert await valkey.set("left", "behind")
+
+
+async def test_what_was_stored_is_there_at_the_second_start(tmp_path: Path) -> None:
+    async with embedded_postgres(tmp_path) as postgres_url, embedded_valkey(tmp_path) as valkey_url:
+        connection = await asyncpg.connect(postgres_url)
+        await connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+        await connection.close()
+        async with open_valkey(valkey_url) as valkey:
+            await valkey.set("kept", "8")
+    async with embedded_postgres(tmp_path) as postgres_url, embedded_valkey(tmp_path) as valkey_url:
+        connection = await asyncpg.connect(postgres_url)
+        assert await connection.fetchval("SELECT number FROM kept") == 7
+        await connection.close()
+        async with open_valkey(valkey_url) as valkey:
+            assert await valkey.get("kept") == b"8"
+
+
+async def test_servers_that_were_killed_come_back_with_their_data(tmp_path: Path) -> None:
+    postgres, valkey = PostgresServer(tmp_path), ValkeyServer(tmp_path)
+    postgres.start()
+    valkey.start()
+    try:
+        connection = await asyncpg.connect(postgres.url)
+        await connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+        async with open_valkey(valkey.url) as client:
+            await client.set("kept", "8")
+        postgres.kill()
+        valkey.kill()
+        connection.terminate()
+        postgres.start()
+        valkey.start()
+        connection = await asyncpg.connect(postgres.url)
+        assert await connection.fetchval("SELECT number FROM kept") == 7
+        await connection.close()
+        async with open_valkey(valkey.url) as client:
+            assert await client.get("kept") == b"8"
+    finally:
+        postgres.stop()
+        valkey.stop()
+
+
+async def test_a_folder_in_use_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    async with embedded_valkey(tmp_path):
+        with pytest.raises(EmbeddedServerError, match="in use by another sakimori"):
+            async with embedded_valkey(tmp_path):
+                pass
+
+
+async def test_data_of_another_major_version_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    async with embedded_postgres(tmp_path):
+        pass
+    (tmp_path / "postgres" / "PG_VERSION").write_text("9\n")
+    with pytest.raises(EmbeddedServerError, match="was written by PostgreSQL 9"):
+        async with embedded_postgres(tmp_path):
+            pass
+
+
+async def test_a_long_path_still_gets_a_socket(tmp_path: Path) -> None:
+    home = tmp_path / ("long" * 25)
+    async with embedded_postgres(home) as url:
+        connection = await asyncpg.connect(url)
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
