@@ -1,0 +1,74 @@
+"""What every SQL panel of the dashboards shows of the seeded rows; one suite for PostgreSQL and TimescaleDB."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from dashboards import POSTGRES, queries
+from store_suite.seed import END, START, seed
+
+
+def _at(day: int, hour: int, minute: int) -> datetime:
+    return datetime(2026, 1, day, hour, minute, tzinfo=UTC)
+
+
+EXPECTED: dict[str, list[tuple[Any, ...]]] = {
+    "Open findings": [(1, 2, 1, 1, 1)],
+    "Events per minute": [(108.0,)],
+    "Notifications": [(3, 1, 1, 1)],
+    "Findings by severity": [
+        (_at(16, 2, 0), "critical", 1),
+        (_at(16, 2, 0), "high", 2),
+        (_at(16, 2, 5), "info", 1),
+        (_at(16, 2, 5), "low", 1),
+        (_at(16, 2, 5), "medium", 1),
+    ],
+    "Events per second by dataset": [
+        (_at(16, 2, 0), "nginx.access", 2.0),
+        (_at(16, 2, 1), "network.flow", 0.5),
+        (_at(16, 2, 1), "nginx.access", 1.0),
+        (_at(16, 2, 1), "openssh.auth", 0.1),
+    ],
+    "Top sources": [("203.0.113.42", 126, 126), ("198.51.100.7", 60, 0)],
+}
+OVERDUE = "Open findings past their response time"
+
+
+class DashboardSuite:
+    """Needs the fixture `store`: a connection to a migrated database with nothing in it."""
+
+    def test_every_sql_panel_has_its_expected_rows_here(self) -> None:
+        assert {*queries(POSTGRES)} == {*EXPECTED, OVERDUE}
+
+    @pytest.mark.parametrize("panel", EXPECTED)
+    async def test_a_panel_shows_the_seeded_numbers(self, store: Any, panel: str) -> None:
+        await seed(store)
+        rows = await _as_grafana(store, queries(POSTGRES)[panel].over(START, END))
+        assert [tuple(row) for row in rows] == EXPECTED[panel]
+
+    async def test_the_overdue_panel_lists_what_nobody_answered_in_time(self, store: Any) -> None:
+        await seed(store)
+        rows = await _as_grafana(store, queries(POSTGRES)[OVERDUE].over(START, END))
+        assert [(row["severity"], row["due_at"]) for row in rows[:3]] == [
+            ("high", _at(16, 3, 1)),
+            ("high", _at(16, 3, 3)),
+            ("low", _at(17, 2, 7)),
+        ]
+        assert [row["severity"] for row in rows[3:]] == ["critical"]
+        assert all(row["overdue_seconds"] >= 0 for row in rows)
+
+    @pytest.mark.parametrize("panel", [*EXPECTED, OVERDUE])
+    async def test_a_panel_of_an_empty_store_shows_zeros_or_nothing(self, store: Any, panel: str) -> None:
+        rows = await _as_grafana(store, queries(POSTGRES)[panel].over(START, END))
+        assert all(value == 0 for row in rows for value in row)
+
+
+async def _as_grafana(store: Any, query: str) -> list[Any]:
+    """Run a query with Grafana's rights."""
+    await store.execute("SET ROLE sakimori_reader")
+    try:
+        rows: list[Any] = await store.fetch(query)
+        return rows
+    finally:
+        await store.execute("RESET ROLE")
