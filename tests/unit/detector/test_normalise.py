@@ -1,0 +1,161 @@
+"""Every spelling of an attack reaches the rules in one form, and nothing that is plain is changed."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sakimori_detector.domain.normalise import MAX_PART_CHARACTERS, decode_request, decode_value, locate
+
+SPELLINGS = [
+    ("percent-encoded", "%2e%2e%2f", "../"),
+    ("percent-encoded twice", "%252e%252e%252f", "../"),
+    ("percent-encoded three times", "%25252e", "."),
+    ("the digits encoded themselves", "%%32%65", "."),
+    ("Microsoft's %uXXXX", "%u003cb%u003E", "<b>"),
+    ("overlong in two bytes", "%c0%ae%C0%AF", "./"),
+    ("overlong in three bytes", "%e0%80%af", "/"),
+    ("overlong in five bytes", "%f8%80%80%80%af", "/"),
+    ("overlong, encoded twice", "%25c1%259c", "\\"),
+    ("overlong with digits beyond F", "%c0%9v%c1%8s", "/\\"),
+    ("overlong with the second byte as it is", "%c0.", "."),
+    ("hexadecimal entity", "&#x3c;script&#X3E;", "<script>"),
+    ("decimal entity without semicolon", "&#0060script", "<script"),
+    ("named entities", "&lt;a href=&quot;javascript&colon;", '<a href="javascript:'),
+    ("an entity inside percent-encoding", "%26%2339;", "'"),
+    ("nginx's log escapes", r"\x22\x3Cb\x3E", '"<b>'),
+    ("bytes of one character as escapes", r"\xe6\x97\xa5", "日"),
+    ("JSON escapes", r"\u0027 or \u{27}", "' or '"),
+    ("full-width letters", "＜ｓｃｒｉｐｔ＞", "<script>"),
+    ("full-width, percent-encoded inside", "％２７", "'"),
+    ("typographic quotes", "%E2%80%99 or ʼ", "' or '"),
+    ("slashes that are none", "..\u2215..\u2216", "../..\\"),
+    ("a zero byte", "pass%00wd", "passwd"),
+    ("invisible characters", "java\u200bscript%c2%ad:", "javascript:"),
+    ("vertical tab and form feed", "1%0bunion%0c", "1 union "),
+    ("no-break and other spaces", "1\u00a0or\u3000\u16802", "1 or  2"),
+]
+
+
+@pytest.mark.parametrize(("raw", "decoded"), [row[1:] for row in SPELLINGS], ids=[row[0] for row in SPELLINGS])
+def test_undoes_an_encoding(raw: str, decoded: str) -> None:
+    assert decode_value(raw) == decoded
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        "",
+        "/index.html",
+        "100%",
+        "%zz",
+        "50% off & more",
+        "C:\\temp",
+        "AT&T",
+        "tom&jerry;",
+        "日本語の検索",
+        "O'Reilly",
+        "a\tb\nc",
+    ],
+)
+def test_leaves_what_is_plain_as_it_is(plain: str) -> None:
+    assert decode_value(plain) == plain
+
+
+def test_a_comment_is_shown_as_it_is_and_as_white_space() -> None:
+    assert decode_value("1/**/or/*x*/1") == "1/**/or/*x*/1\n1 or 1"
+
+
+def test_what_mysql_runs_of_a_comment_stays() -> None:
+    assert decode_value("1/*!50000union*/select") == "1/*!50000union*/select\n1 union select"
+
+
+def test_a_comment_does_not_hide_what_stands_inside_from_others_than_databases() -> None:
+    assert "<script>" in decode_value("/*<script>*/")
+
+
+def test_a_comment_left_open_stays() -> None:
+    assert decode_value("admin'/*") == "admin'/*"
+
+
+def test_a_number_beyond_unicode_becomes_the_replacement_character() -> None:
+    assert decode_value(r"\u{ffffff}%ud800") == "\ufffd\ufffd"
+
+
+def test_the_parts_of_a_request_are_its_lines() -> None:
+    fields = {
+        "url.original": "/search?q=a+b%26c&page=2",
+        "http.request.method": "GET",
+        "http.request.referrer": "https://example.com/start?from=mail",
+        "user_agent.original": "curl/8.5 (+x)",
+        "http.request.body.content": "name=J+D&note=%3Cb%3E",
+        "http.request.headers.cookie": "lang=ja",
+    }
+
+    assert decode_request(fields).split("\n") == [
+        "/search",
+        "q=a b&c",
+        "page=2",
+        "https://example.com/start",
+        "from=mail",
+        "curl/8.5 (+x)",
+        "name=J D",
+        "note=<b>",
+        "lang=ja",
+    ]
+
+
+def test_path_and_query_serve_where_the_target_was_not_kept() -> None:
+    assert decode_request({"url.path": "/a", "url.query": "x=%27"}) == "/a\nx='"
+    assert decode_request({"url.path": "/a"}) == "/a"
+
+
+def test_an_event_without_a_request_decodes_to_nothing() -> None:
+    assert decode_request({"source.ip": "192.0.2.1", "url.original": None}) == ""
+
+
+def test_ampersands_without_a_name_behind_them_belong_to_the_value() -> None:
+    assert (
+        decode_request({"url.original": "/run?host=a&&cat%20/etc/passwd&x=1"}) == "/run\nhost=a&&cat /etc/passwd\nx=1"
+    )
+
+
+def test_only_the_beginning_of_an_endless_value_is_read() -> None:
+    decoded = decode_request({"url.original": "/" + "%41" * 100_000, "http.request.body.content": "x" * 60_000})
+
+    assert len(decoded) < 2 * MAX_PART_CHARACTERS
+    assert decoded.endswith("x")
+
+
+def test_a_match_is_traced_to_the_raw_field() -> None:
+    fields = {
+        "url.original": "/a?q=%3Cscript%3E",
+        "user_agent.original": "probe/1.0",
+        "http.request.body.content": "x=%2e%2e%2f",
+    }
+
+    assert locate(fields, "<script>") == {"url.original": "/a?q=%3Cscript%3E"}
+    assert locate(fields, "../") == {"http.request.body.content": "x=%2e%2e%2f"}
+    assert locate(fields, "probe") == {"user_agent.original": "probe/1.0"}
+    assert locate(fields, "absent") == {}
+
+
+@given(st.text(max_size=400))
+def test_any_text_decodes_to_text_without_zero_bytes(raw: str) -> None:
+    decoded = decode_value(raw)
+
+    assert "\x00" not in decoded
+    assert len(decoded) <= 2 * (2 * MAX_PART_CHARACTERS) + 1
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["C", "Z", "Lm", "Sk"]), max_size=60))
+def test_percent_encoding_makes_no_difference(raw: str) -> None:
+    encoded = "".join(f"%{byte:02X}" for byte in raw.encode())
+
+    assert decode_value(encoded) == decode_value(raw)
+
+
+@given(st.text(alphabet="%25ecu/*&#x\\;<0a", max_size=3000))
+def test_hostile_encodings_end(raw: str) -> None:
+    assert not re.search("\x00", decode_value(raw))
