@@ -61,9 +61,21 @@ class ServiceContext:
     """Tells replicas apart in logs and in `observer.name`."""
 
     @classmethod
-    def of(cls, service: str, bus: Bus, postgres: Postgres, valkey: Valkey) -> "ServiceContext":
-        """Build the context of a service over open connections, with their readiness checks."""
-        context = cls(service=service, bus=bus, postgres=postgres, valkey=valkey, log=logger(service))
+    def of(
+        cls, service: str, bus: Bus, postgres: Postgres, valkey: Valkey, failure: Failure | None = None
+    ) -> "ServiceContext":
+        """Build the context of a service over open connections, with their readiness checks.
+
+        Services of one process share a `failure`: when one cannot go on, all stop.
+        """
+        context = cls(
+            service=service,
+            bus=bus,
+            postgres=postgres,
+            valkey=valkey,
+            log=logger(service),
+            failure=failure or Failure(),
+        )
         context.health.add("bus", bus.check)
         context.health.add("postgres", lambda: postgres.fetchval("SELECT 1"))
         context.health.add("valkey", valkey.ping)

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Literal
 
 import structlog
@@ -10,9 +12,12 @@ Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Format = Literal["auto", "json", "console"]
 
 
-def configure_logging(level: Level = "INFO", format: Format = "auto") -> None:
-    """Set up logging of this process; libraries' records go the same way. Logs to stderr, UTC, one line a record."""
-    pretty = format == "console" or (format == "auto" and sys.stderr.isatty())
+def configure_logging(level: Level = "INFO", format: Format = "auto", file: Path | None = None) -> None:
+    """Set up logging of this process; libraries' records go the same way. UTC, one line a record.
+
+    Writes to stderr, or to `file`: JSON, rotated at 10 MB, five old files kept.
+    """
+    pretty = file is None and (format == "console" or (format == "auto" and sys.stderr.isatty()))
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -23,7 +28,9 @@ def configure_logging(level: Level = "INFO", format: Format = "auto") -> None:
         if pretty
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if file is not None:
+        handler = RotatingFileHandler(file, maxBytes=10_000_000, backupCount=5, encoding="utf-8")
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],

@@ -104,12 +104,12 @@ async def _apply(connection: "asyncpg.Connection", step: Migration) -> None:
         raise MigrationError(f"{step.number:04}_{step.name}.sql: {error}") from error
 
 
-async def connect_with_patience(url: str, timeout_seconds: float) -> "asyncpg.Pool":
+async def connect_with_patience(url: str, timeout_seconds: float, *, max_size: int = 8) -> "asyncpg.Pool":
     """Open a pool, waiting for a server that is still starting. Raises the last connection error after the timeout."""
     deadline = asyncio.get_running_loop().time() + timeout_seconds
     while True:
         try:
-            return await open_postgres(url)
+            return await open_postgres(url, max_size=max_size)
         except CONNECTION_ERRORS:
             if asyncio.get_running_loop().time() > deadline:
                 raise

@@ -20,8 +20,16 @@ UPDATE notifier.suppressions AS held SET suppressed = held.suppressed + told.tim
 FROM (SELECT key, count(*) AS times FROM unnest($1::text[]) AS key GROUP BY key) AS told WHERE held.key = told.key
 """
 _QUEUE = """
-INSERT INTO notifier.deliveries (finding_id, channel, status, suppression_key, payload)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[])
+INSERT INTO notifier.deliveries (finding_id, channel, reminder, status, suppression_key, payload)
+SELECT notice.finding_id, notice.channel, coalesce(earlier.last + 1, 0), notice.status, notice.key,
+  notice.payload::jsonb
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+  AS notice (finding_id, channel, status, key, payload)
+LEFT JOIN LATERAL (
+  SELECT max(reminder) AS last FROM notifier.deliveries AS told
+  WHERE told.finding_id = notice.finding_id AND told.channel = notice.channel
+) AS earlier ON true
+WHERE notice.status = 'pending' OR earlier.last IS NULL
 ON CONFLICT DO NOTHING
 """
 _DUE = """
@@ -44,7 +52,7 @@ class PostgresOutbox:
 
     def __init__(self, pool: Postgres) -> None:
         self._pool = pool
-        self._decoder = msgspec.msgpack.Decoder(Finding)
+        self._decoder = msgspec.json.Decoder(Finding)
 
     async def add(self, notices: Sequence[Notice], suppress_seconds: int) -> tuple[int, int]:
         """See `ports.Outbox.add`."""
@@ -103,11 +111,11 @@ def _split(notices: Sequence[Notice], free: set[str]) -> tuple[list[Notice], lis
 
 
 def _columns(rows: Sequence[tuple[Notice, str]]) -> tuple[list[object], ...]:
-    encode = msgspec.msgpack.encode
+    encode = msgspec.json.encode
     return (
         [notice.finding.id for notice, _ in rows],
         [notice.channel for notice, _ in rows],
         [status for _, status in rows],
-        [notice.suppression_key for notice, _ in rows],
-        [encode(notice.finding) for notice, _ in rows],
+        [notice.suppression_key or "" for notice, _ in rows],
+        [encode(notice.finding).decode() for notice, _ in rows],
     )

@@ -1,0 +1,64 @@
+# `make` alone shows what there is.
+.DEFAULT_GOAL := help
+.PHONY: help run test check format test-timescale e2e smoke env lock docs clean bench
+
+PYTHON ?= $(firstword $(shell command -v python3.13 python3.12 python3.11 python3 2>/dev/null))
+BIN := .venv/bin
+PACKAGES := libs/common $(wildcard services/*) libs/cli
+EDITABLE := $(foreach package,$(PACKAGES),-e $(package))
+CODE := libs services tests bench
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/run.installed ## Install what is needed into .venv and run all six services; Ctrl-C stops them
+	@$(BIN)/sakimori run all
+
+test: .venv/dev.installed ## Unit, contract and integration tests, against real servers
+	@$(BIN)/pytest --ignore=tests/e2e --ignore=tests/timescale
+
+check: .venv/dev.installed ## Format, lint, types, boundaries, content, unit tests
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/sakimori rules check
+	@$(BIN)/sakimori rules test
+	@$(BIN)/pytest -q tests/unit tests/architecture
+
+format: .venv/dev.installed ## Format the code and mend what can be mended by itself
+	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/ruff check --fix $(CODE)
+
+test-timescale: .venv/dev.installed ## Migrations, policies and dashboard queries on a real TimescaleDB (needs npm)
+	@$(BIN)/pytest tests/timescale
+
+e2e: .venv/dev.installed ## The stack of docker-compose.yml, really started (needs Docker with Compose v2)
+	@$(BIN)/pytest tests/e2e
+
+smoke: .venv/run.installed ## Four checks against a running instance: chat, limit, finding, notice
+	@$(BIN)/sakimori demo --only chat
+
+bench: .venv/dev.installed ## The whole pipeline on this machine: events/s, latency, lost and doubled
+	@$(BIN)/python -m bench.pipeline
+
+env: ## Write a fresh .env with random secrets for docker compose
+	@deploy/make-env
+
+docs: .venv/dev.installed ## Write the generated references and .env.example anew
+	@$(BIN)/python -m docs.generate
+
+lock: .venv/dev.installed ## Write the hash-pinned requirements anew (UPGRADE=1: newest versions)
+	@requirements/lock
+
+clean: ## Remove .venv and caches; data stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/bin/pip:
+	@deploy/make-venv "$(PYTHON)"
+
+.venv/%.installed: requirements/%.txt requirements/build.txt $(addsuffix /pyproject.toml,$(PACKAGES)) | .venv/bin/pip
+	@echo "Installing what $* needs into .venv (once; about a minute) ..." >&2
+	@$(BIN)/pip install --require-hashes -r requirements/build.txt -r requirements/$*.txt | deploy/show-progress
+	@$(BIN)/pip install --no-deps --no-build-isolation $(EDITABLE) | deploy/show-progress
+	@touch $@

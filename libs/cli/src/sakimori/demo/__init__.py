@@ -1,0 +1,1 @@
+"""Plays real attacks against a running instance and shows what came of each (S1-52)."""
