@@ -55,6 +55,7 @@ class Spool:
                 await publisher.publish(events)
             except WireError:
                 path.rename(path.with_suffix(".damaged"))
+                self._used_bytes -= len(body)
                 continue
             except BusUnavailable:
                 break

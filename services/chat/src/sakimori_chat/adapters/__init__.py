@@ -1,0 +1,1 @@
+"""How the chat reaches Valkey and the bus."""

@@ -1,0 +1,44 @@
+"""The application: routes, errors, edge."""
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from sakimori_chat.api.assets import FOLDER, Assets
+from sakimori_chat.api.edge import Edge
+from sakimori_chat.api.pages import page_routes
+from sakimori_chat.api.posts import post_routes
+from sakimori_chat.api.visit import Chat
+from sakimori_chat.domain.occurrences import store_away
+from sakimori_chat.ports import StoreUnavailable
+from sakimori_common.web import problem_response, render_problem
+
+
+def create_app(chat: Chat) -> ASGIApp:
+    """Build the chat's application."""
+    app = FastAPI(title="Sakimori chat", openapi_url=None, docs_url=None, redoc_url=None)
+    app.include_router(page_routes(chat))
+    app.include_router(post_routes(chat))
+    app.mount("/chat/static", Assets(directory=FOLDER), name="static")
+
+    async def unavailable(request: Request, _: Exception) -> Response:
+        where = getattr(request.scope.get("route"), "path", request.url.path)
+        chat.reporter.report(store_away(chat.origin_of(request), where))
+        detail = "The chat cannot check anybody right now; it comes back by itself."
+        return problem_response(503, "system_unavailable", detail, {"retry-after": "1"})
+
+    async def bad_request(_: Request, error: Exception) -> Response:
+        fields = [str(e["loc"][-1]) for e in error.errors()] if isinstance(error, RequestValidationError) else []
+        return problem_response(400, "bad_request", f"Not understood: {', '.join(fields)}.")
+
+    async def broken(_: Request, __: Exception) -> Response:
+        return problem_response(500, "internal_error", "Something is wrong on this side.")
+
+    app.add_exception_handler(StoreUnavailable, unavailable)
+    app.add_exception_handler(HTTPException, render_problem)
+    app.add_exception_handler(RequestValidationError, bad_request)
+    app.add_exception_handler(Exception, broken)
+    return Edge(app, chat.edge_token, chat.metrics)

@@ -1,0 +1,1 @@
+"""What the chat decides, without input or output."""

@@ -1,0 +1,83 @@
+"""What the chat reports: the registry of its events (S0-69)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from sakimori_chat.domain.identity import Client
+from sakimori_common.contracts import FieldValue, Severity
+
+
+class Action(StrEnum):
+    """Every event of the chat, as `event.action` has it."""
+
+    MESSAGE_POSTED = "chat.message_posted"
+    CSRF_FAILED = "security.csrf_failed"
+    RATE_LIMIT_HIT = "security.rate_limit_hit"
+    USER_BLOCKED = "security.user_blocked"
+    BLOCKED_ACTION_ATTEMPT = "security.blocked_action_attempt"
+    HIGH_RISK_BLOCK = "security.high_risk_block"
+    MESSAGE_TOO_LONG = "security.message_too_long"
+    REDIS_UNAVAILABLE = "system.redis_unavailable"
+
+
+SEVERITIES: Final[Mapping[Action, Severity]] = {
+    Action.MESSAGE_POSTED: Severity.INFO,
+    Action.CSRF_FAILED: Severity.MEDIUM,
+    Action.RATE_LIMIT_HIT: Severity.MEDIUM,
+    Action.USER_BLOCKED: Severity.MEDIUM,
+    Action.BLOCKED_ACTION_ATTEMPT: Severity.MEDIUM,
+    Action.HIGH_RISK_BLOCK: Severity.HIGH,
+    Action.MESSAGE_TOO_LONG: Severity.LOW,
+    Action.REDIS_UNAVAILABLE: Severity.HIGH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The request that something happened in: its trace id, its path, the client, and the identity where it has one."""
+
+    trace_id: str
+    path: str
+    client: Client
+    anon_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something to report. `source` is what its volume is bounded by; `fields` are complete but for the envelope."""
+
+    action: Action
+    source: str
+    fields: Mapping[str, FieldValue] = field(default_factory=dict)
+
+    @property
+    def dataset(self) -> str:
+        """Name the dataset of docs/reference/fields.md."""
+        return "chat.message" if self.action is Action.MESSAGE_POSTED else "chat.security"
+
+
+def occurred(action: Action, origin: Origin, details: Mapping[str, FieldValue] | None = None) -> Occurrence:
+    """Describe an occurrence without its text and without the address."""
+    fields: dict[str, FieldValue] = {
+        "event.category": "chat",
+        "event.action": action.value,
+        "event.outcome": "success" if action is Action.MESSAGE_POSTED else "failure",
+        "event.severity_name": SEVERITIES[action].value,
+        "client.fingerprint": origin.client.fingerprint,
+        "client.ip_hash": origin.client.ip_hash,
+        "client.ua_hash": origin.client.ua_hash,
+        "url.path": origin.path,
+        "trace.id": origin.trace_id,
+        **(details or {}),
+    }
+    if origin.anon_id is not None:
+        fields["user.id"] = origin.anon_id
+    return Occurrence(action, origin.client.network_hash, fields)
+
+
+def store_away(origin: Origin, where: str) -> Occurrence:
+    """Describe that Valkey did not answer; bounded for the whole service, since every request would say it."""
+    occurrence = occurred(Action.REDIS_UNAVAILABLE, origin, {"chat.where": where})
+    return Occurrence(occurrence.action, where, occurrence.fields)

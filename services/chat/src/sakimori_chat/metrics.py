@@ -1,0 +1,50 @@
+"""Every metric of the chat."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class ChatMetrics:
+    """What the chat counts."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.posts_total = Counter(
+            "sakimori_chat_posts_total",
+            "Posts by outcome: posted, or the code of the refusal.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.request_seconds = Histogram(
+            "sakimori_chat_request_seconds",
+            "From a request's head to the end of its response.",
+            ["route", "status"],
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5),
+            registry=registry,
+        )
+        self.decisions_enforced_total = Counter(
+            "sakimori_chat_decisions_enforced_total",
+            "Decisions by effect: block, lift, ignored.",
+            ["effect"],
+            registry=registry,
+        )
+        self.events_dropped_total = Counter(
+            "sakimori_chat_events_dropped_total",
+            "Events that were lost, by reason: queue_full, spool_full, spool_error.",
+            ["reason"],
+            registry=registry,
+        )
+        self.events_spooled_total = Counter(
+            "sakimori_chat_events_spooled_total",
+            "Events that went to disk because the bus was away.",
+            registry=registry,
+        )
+        self.spool_bytes = Gauge("sakimori_chat_spool_bytes", "Bytes that wait on disk for the bus.", registry=registry)
+        self.events_waiting = Gauge(
+            "sakimori_chat_events_waiting", "Events in memory that wait for the bus.", registry=registry
+        )
+
+    def measure_outbox(self, spool_bytes: Callable[[], int], waiting: Callable[[], int]) -> None:
+        """Read the outbox's fill whenever metrics are asked for."""
+        self.spool_bytes.set_function(spool_bytes)
+        self.events_waiting.set_function(waiting)

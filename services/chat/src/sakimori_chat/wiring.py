@@ -1,0 +1,83 @@
+"""Builds the chat."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sakimori_chat.adapters.outbox import Outbox
+from sakimori_chat.adapters.valkey import ValkeyGate, ValkeyRoom
+from sakimori_chat.api.app import create_app
+from sakimori_chat.api.cookies import Cookies
+from sakimori_chat.api.visit import Chat
+from sakimori_chat.domain.aggregation import Aggregator
+from sakimori_chat.domain.identity import Hasher
+from sakimori_chat.domain.limits import Limits
+from sakimori_chat.handlers import enforce_decisions
+from sakimori_chat.metrics import ChatMetrics
+from sakimori_chat.settings import ChatSettings
+from sakimori_common.bus import Queue, Subscription
+from sakimori_common.bus.publisher import EventPublisher
+from sakimori_common.bus.spool import Spool
+from sakimori_common.context import ServiceContext
+from sakimori_common.metrics import PublisherMetrics
+from sakimori_common.web import serving
+
+ENFORCE_GROUP = 20
+
+
+@asynccontextmanager
+async def running(settings: ChatSettings, context: ServiceContext) -> AsyncIterator[None]:
+    """Serve the chat and enforce decisions until the block ends; then finish requests, then empty the outbox."""
+    metrics = ChatMetrics(context.registry)
+    publisher = EventPublisher(context.bus, context.service, PublisherMetrics(context.registry))
+    outbox = Outbox(
+        publisher=publisher,
+        spool=Spool(settings.spool_dir, settings.spool_bytes),
+        aggregator=Aggregator(settings.events_per_second),
+        metrics=metrics,
+        log=context.log,
+        observer=context.instance,
+    )
+    gate = ValkeyGate(context.valkey, limits_of(settings))
+    chat = Chat(
+        gate=gate,
+        room=ValkeyRoom(context.valkey),
+        reporter=outbox,
+        cookies=cookies_of(settings),
+        hasher=Hasher(settings.secret_key.get_secret_value()),
+        metrics=metrics,
+        edge_token=settings.edge_token.get_secret_value(),
+    )
+    consumer = await context.bus.consume(
+        Subscription(Queue.ENFORCE, enforce_decisions(gate, metrics), group=ENFORCE_GROUP)
+    )
+    supervision = context.supervise(consumer)
+    try:
+        async with (
+            outbox.running(context.failure.report),
+            serving(create_app(chat), settings.host, settings.port) as port,
+        ):
+            context.log.info("chat_opened", port=port)
+            yield
+    finally:
+        supervision.cancel()
+        await consumer.drain()
+        await publisher.drain()
+
+
+def limits_of(settings: ChatSettings) -> Limits:
+    """Collect the limits from the settings."""
+    return Limits(
+        posts=settings.post_limit,
+        window_seconds=settings.post_window_seconds,
+        ban_seconds=settings.ban_seconds,
+        fingerprint_posts=settings.fingerprint_post_limit,
+        address_posts=settings.address_post_limit,
+        risk=settings.risk_limit,
+    )
+
+
+def cookies_of(settings: ChatSettings) -> Cookies:
+    """Build the cookies from the settings."""
+    return Cookies(
+        settings.secret_key.get_secret_value(), secure=settings.cookie_secure, same_site=settings.cookie_same_site
+    )
