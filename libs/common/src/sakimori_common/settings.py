@@ -60,7 +60,7 @@ def load_settings(kind: type[S], **given: object) -> S:
     try:
         settings = kind(**given)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        problems += [f"{variable_of(kind, str(e['loc'][0]))}: {e['msg']}" for e in error.errors()]
+        problems += [_mistake(kind, e["loc"], e["msg"]) for e in error.errors()]
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
@@ -80,6 +80,11 @@ def variable_of(kind: type[ServiceSettings], field: str) -> str:
     if isinstance(alias, AliasChoices):
         return str(alias.choices[0])
     return (kind.model_config.get("env_prefix", "") + field).upper()
+
+
+def _mistake(kind: type[ServiceSettings], location: tuple[int | str, ...], message: str) -> str:
+    """Name the variable that is wrong; a check of several together names them itself."""
+    return f"{variable_of(kind, str(location[0]))}: {message}" if location else message
 
 
 def _is_stray(name: str, kind: type[ServiceSettings]) -> bool:
