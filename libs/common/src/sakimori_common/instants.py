@@ -1,5 +1,6 @@
 """Instants: microseconds since the Unix epoch (UTC) inside, RFC 3339 with milliseconds and `Z` outside."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 MICROSECONDS = 1_000_000
@@ -37,3 +38,13 @@ def parse_instant(text: str) -> int:
     if microseconds < EARLIEST:
         raise ValueError(f"{text} is before 1970")
     return microseconds
+
+
+def now() -> int:
+    """Read the clock: microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+def now_text() -> str:
+    """Read the clock as RFC 3339 with milliseconds."""
+    return format_instant(now() // 1000 * 1000)

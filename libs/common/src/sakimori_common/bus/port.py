@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from sakimori_common.bus.topology import Queue, Topic
+from sakimori_common.metrics import ConsumerMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +74,17 @@ class Bus(Protocol):
     async def publish(self, topic: Topic, message: Message) -> None:
         """Hand a message in; returns when it is safe on every queue of the topic.
 
-        Safe means confirmed by the broker (amqp) or settled by every consumer (memory). Raises BusUnavailable when
-        that took longer than the bus's `publish_timeout_seconds`. May be called concurrently; gather to pipeline.
+        Safe means confirmed by the broker (amqp) or settled by every consumer (memory; inside a handler: queued, for
+        two services that publish to one another must not wait for one another). Raises BusUnavailable when that took
+        longer than the bus's `publish_timeout_seconds`. May be called concurrently; gather to pipeline.
         """
 
-    async def consume(self, subscription: Subscription) -> Consumer:
-        """Start to take messages off a queue, competing with all others that do. Survives the broker's restarts."""
+    async def consume(self, subscription: Subscription, metrics: ConsumerMetrics | None = None) -> Consumer:
+        """Start to take messages off a queue, competing with all others that do. Survives the broker's restarts.
+
+        Give the service's one ConsumerMetrics to have handled, retried and dead messages counted. A message whose
+        header `schema` is not SCHEMA_VERSION is dead at once: handlers see only what they can read.
+        """
 
     async def watch(self, topic: Topic, handler: Callable[[Message], Awaitable[None]]) -> Consumer:
         """See every message published from now on, beside the queues and without holding them up.
