@@ -4,12 +4,20 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
-async def eventually(check: Callable[[], T | Awaitable[T]], seconds: float = 10.0) -> T:
+@overload
+async def eventually(check: Callable[[], Awaitable[T]], seconds: float = 10.0) -> T: ...
+
+
+@overload
+async def eventually(check: Callable[[], T], seconds: float = 10.0) -> T: ...
+
+
+async def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
     """Call `check` (plain or async) until it returns something true, and return that.
 
     A check that raises AssertionError has not passed yet. Fails with its last answer after the deadline.
@@ -19,7 +27,7 @@ async def eventually(check: Callable[[], T | Awaitable[T]], seconds: float = 10.
     while True:
         try:
             answer = check()
-            result: T = await answer if inspect.isawaitable(answer) else answer
+            result = await answer if inspect.isawaitable(answer) else answer
             if result:
                 return result
             last: object = result

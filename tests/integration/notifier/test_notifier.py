@@ -12,7 +12,6 @@ import pytest
 from aiosmtpd.controller import Controller
 from pydantic import SecretStr
 from redis.asyncio import Redis
-from servers.polling import eventually
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +25,8 @@ from sakimori_common.testing.samples import finding
 from sakimori_common.web import serving
 from sakimori_notifier.settings import NotifierSettings
 from sakimori_notifier.wiring import running
+from servers.eventually import eventually
+from servers.ports import free_ports
 
 
 @dataclass
@@ -108,10 +109,11 @@ async def mail_server() -> AsyncIterator[tuple[str, list[str]]]:
             mails.append(envelope.content.decode())
             return "250 OK"
 
-    controller = Controller(Keep(), hostname="127.0.0.1", port=0)
+    port = free_ports(1)[0]
+    controller = Controller(Keep(), hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        yield f"smtp://127.0.0.1:{controller.server.sockets[0].getsockname()[1]}", mails
+        yield f"smtp://127.0.0.1:{port}", mails
     finally:
         controller.stop()
 
