@@ -1,0 +1,1 @@
+"""The gateway's ports on PostgreSQL, Valkey and argon2."""

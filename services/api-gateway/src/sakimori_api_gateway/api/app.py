@@ -1,0 +1,39 @@
+"""The application: routers, problems, and the edge around all of it."""
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from sakimori_api_gateway.api import answers, decisions, findings, live, login, pages, problems, proxy, users
+from sakimori_api_gateway.api.edge import Edge
+from sakimori_api_gateway.api.gateway import Gateway
+
+_DESCRIPTION = """\
+Findings, triage, decisions and users of Sakimori.
+
+Log in with `POST /api/v1/login` and send the token as `Authorization: Bearer <token>`. Roles include one another:
+*viewer* reads (addresses are shown as pseudonyms), *analyst* triages findings and blocks, *admin* administers users.
+Errors are `application/problem+json` with a stable `code`. Instants are RFC 3339 in UTC.
+
+Live findings: WebSocket `/api/v1/findings/live` with the subprotocol `bearer.<token>`, the `Authorization` header, or
+`{"token": "..."}` as the first message; each message is one finding as listed here.
+"""
+
+
+def build(gateway: Gateway) -> ASGIApp:
+    """Build the application that the gateway's port serves."""
+    app = FastAPI(
+        title="Sakimori",
+        version="1",
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,
+    )
+    app.state.gateway = gateway
+    for module in (pages, login, findings, live, decisions, users, proxy):
+        app.include_router(module.router)
+    problems.register(app)
+    answers.describe(app)
+    return Edge(app, gateway)

@@ -1,0 +1,135 @@
+"""The way through to chat, collector and packet-sensor."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import httpx
+from fastapi import APIRouter, Header
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from sakimori_api_gateway.adapters.upstream import Upstream, UpstreamAway
+from sakimori_api_gateway.api.answers import problems
+from sakimori_api_gateway.api.authentication import Analyst, TheGateway, entry_of
+from sakimori_api_gateway.api.gateway import Gateway
+from sakimori_api_gateway.api.problems import unavailable
+from sakimori_api_gateway.domain.headers import RawHeader, request_headers, response_headers
+from sakimori_common.web import EDGE_TOKEN_HEADER
+
+router = APIRouter()
+
+_CHAT_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_OPERATOR_ONLY = frozenset({b"authorization", b"cookie"})
+
+
+@router.api_route("/chat", methods=_CHAT_METHODS, include_in_schema=False)
+@router.api_route("/chat/{path:path}", methods=_CHAT_METHODS, include_in_schema=False)
+async def to_chat(request: Request, gateway: TheGateway) -> Response:
+    """Pass everything below /chat on to the chat."""
+    return await _forward(request, gateway, gateway.chat, _target(request))
+
+
+@router.post("/ingest", include_in_schema=False)
+async def to_collector(request: Request, gateway: TheGateway) -> Response:
+    """Pass events on to the collector, with the producer's own token."""
+    return await _forward(request, gateway, gateway.collector, _target(request))
+
+
+@router.post(
+    "/api/v1/captures",
+    tags=["captures"],
+    status_code=200,
+    responses=problems(401, 403, 413),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/vnd.tcpdump.pcap": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def to_sensor(
+    request: Request,
+    gateway: TheGateway,
+    asking: Analyst,
+    length: Annotated[int | None, Header(alias="content-length", include_in_schema=False)] = None,
+) -> Response:
+    """Have a capture examined.
+
+    The body is a pcap or pcapng file of up to 64 MiB; the answer is the packet-sensor's.
+    """
+    await gateway.audit.write(entry_of(gateway, asking, "capture_submitted", "captures", {"bytes": length}))
+    query = request.scope["query_string"]
+    return await _forward(
+        request, gateway, gateway.sensor, b"/captures" + (b"?" + query if query else b""), without=_OPERATOR_ONLY
+    )
+
+
+async def _forward(
+    request: Request, gateway: Gateway, upstream: Upstream, target: bytes, *, without: frozenset[bytes] = frozenset()
+) -> Response:
+    """Send a request on and stream the answer back; 503 when the service does not answer."""
+    headers = request_headers(request.scope["headers"], _own_headers(request, gateway), without=without)
+    body = request.stream() if _has_body(request) else None
+    try:
+        answer = await upstream.send(request.method, target, headers, body)
+    except UpstreamAway as error:
+        _count(gateway, upstream, error)
+        return unavailable(f"The {upstream.name} is away, try again soon.")
+    except ClientDisconnect:
+        return Response(status_code=499)
+    return _Streamed(upstream, answer, gateway)
+
+
+def _count(gateway: Gateway, upstream: Upstream, error: UpstreamAway) -> None:
+    gateway.metrics.upstream_failures_total.labels(upstream.name).inc()
+    gateway.log.warning("upstream_away", upstream=upstream.name, reason=str(error))
+
+
+def _own_headers(request: Request, gateway: Gateway) -> list[RawHeader]:
+    """Say who the client is, and prove that it is the gateway that says so."""
+    is_https = gateway.settings.cookie_secure or request.url.scheme == "https"
+    own = {
+        "x-forwarded-for": request.state.address,
+        "x-forwarded-proto": "https" if is_https else "http",
+        "x-forwarded-host": request.headers.get("host", ""),
+        "x-request-id": request.state.request_id,
+        EDGE_TOKEN_HEADER: gateway.settings.edge_token.get_secret_value(),
+    }
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in own.items()]
+
+
+def _has_body(request: Request) -> bool:
+    return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
+
+
+def _target(request: Request) -> bytes:
+    path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+    query: bytes = request.scope["query_string"]
+    return path + (b"?" + query if query else b"")
+
+
+class _Streamed(Response):
+    """An answer passed on as it comes."""
+
+    def __init__(self, upstream: Upstream, answer: httpx.Response, gateway: Gateway) -> None:
+        self.status_code = answer.status_code
+        self.background = None
+        self.raw_headers = response_headers(answer.headers.raw)
+        self._upstream = upstream
+        self._answer = answer
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send head and body; when the service breaks off, so does this, which the client sees as an error."""
+        chunks: AsyncIterator[bytes] = self._upstream.stream(self._answer)
+        head: dict[str, Any] = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        try:
+            await send(head)
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except UpstreamAway as error:
+            _count(self._gateway, self._upstream, error)
+        finally:
+            await self._answer.aclose()
