@@ -23,7 +23,7 @@ CREATE INDEX events_dataset_time ON collector.events (dataset, time DESC);
 CREATE INDEX events_source_ip_time ON collector.events (source_ip, time DESC) WHERE source_ip IS NOT NULL;
 
 CREATE TABLE collector.rejected_lines (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     received_at timestamptz NOT NULL DEFAULT now(),
     source text NOT NULL,
     format text NOT NULL,
@@ -31,6 +31,7 @@ CREATE TABLE collector.rejected_lines (
     raw bytea NOT NULL
 );
 
+COMMENT ON COLUMN collector.rejected_lines.id IS 'A function of where the line stood: one that is read again is kept once.';
 COMMENT ON COLUMN collector.rejected_lines.source IS 'The file or client the line came from.';
 
 CREATE INDEX rejected_lines_received_at ON collector.rejected_lines (received_at);

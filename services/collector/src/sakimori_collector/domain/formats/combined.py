@@ -1,0 +1,90 @@
+r"""The access log line that Apache and nginx share: NCSA common, and combined, which adds referrer and user agent.
+
+    [host[:port] ]client ident user [time] "request" status bytes[ "referrer" "user agent"][ anything]
+
+Everything quoted is the client's: servers escape `"` inside as `\"` (Apache) or `\x22` (nginx), so the first quote
+that is not escaped ends it. Quantifiers are possessive (`*+`): no line makes the expression go back and forth.
+"""
+
+import re
+
+from sakimori_collector.domain.addresses import put_source
+from sakimori_collector.domain.formats.format import LineRejected, Record, Reference
+from sakimori_collector.domain.text import unescape
+from sakimori_collector.domain.times import DAY, access_time
+from sakimori_common.contracts import FieldValue
+from sakimori_common.instants import format_instant
+
+_QUOTED = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
+_TIME = r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]"
+_REST = rf" {_QUOTED} (\d{{3}}) (\d{{1,18}}|-)(?: {_QUOTED} {_QUOTED})?(?: (.*+))?\Z"
+_LINE = re.compile(rf"(?:([^\s\"]+) )?(\S+) \S+ (\S+) {_TIME}{_REST}")
+_SPACES = re.compile(rf'(?:([^\s"]+) )?(\S+) \S+ ((?:[^"\\]|\\.){{0,4096}}) {_TIME}{_REST}')
+"""The same for a user name with spaces in it, which only basic authentication gives."""
+_BEGINNING = re.compile(rf'[^"]{{0,8192}} {_TIME} "')
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^/?#]*")
+
+
+def is_combined(line: str) -> bool:
+    """Tell whether a line begins like one of an access log."""
+    return _BEGINNING.match(line) is not None
+
+
+def parse_combined(line: str, reference: Reference) -> list[Record]:
+    """Read one line. Raises LineRejected."""
+    match = _LINE.match(line) or _SPACES.match(line)
+    if match is None:
+        raise LineRejected("not an access log line in common or combined format")
+    host, client, user, when, request, status, size, referrer, agent, rest = match.groups()
+    try:
+        time = access_time(when)
+    except ValueError as error:
+        raise LineRejected(str(error)) from None
+    if time > reference.now + DAY:
+        raise LineRejected(f"over a day ahead of this host's clock: {format_instant(time)}")
+    code = int(status)
+    fields: dict[str, FieldValue] = {
+        "event.category": "web",
+        "event.outcome": "success" if code < 400 else "failure",
+        "http.response.status_code": code,
+    }
+    put_source(fields, client)
+    _put_request(fields, unescape(request))
+    if user != "-":
+        fields["user.name"] = unescape(user)
+    if size != "-":
+        fields["http.response.body.bytes"] = int(size)
+    if referrer and referrer != "-":
+        fields["http.request.referrer"] = unescape(referrer)
+    if agent and agent != "-":
+        fields["user_agent.original"] = unescape(agent)
+    if host is not None:
+        fields["url.domain"] = host.partition(":")[0]
+    if rest:
+        fields["sakimori.log.rest"] = rest
+    return [(time, fields)]
+
+
+def _put_request(fields: dict[str, FieldValue], request: str) -> None:
+    """Take the request line apart; what is none (a TLS handshake, an empty one) is kept as it came."""
+    method, _, rest = request.partition(" ")
+    target, _, protocol = rest.rpartition(" ")
+    if protocol.startswith("HTTP/"):
+        fields["http.version"] = protocol[5:]
+    elif rest and method.isalpha() and method.isupper():
+        target = rest  # HTTP/0.9 has no version, and a target with spaces in it may end in anything
+    else:
+        target = ""
+    if not target:
+        if request and request != "-":
+            fields["url.original"] = request
+        return
+    fields["http.request.method"] = method
+    fields["url.original"] = target
+    if target[0] != "/":
+        target = _AUTHORITY.sub("", target, count=1)
+    path, mark, query = target.partition("?")
+    if path[:1] == "/" or path == "*":
+        fields["url.path"] = path
+    if mark:
+        fields["url.query"] = query

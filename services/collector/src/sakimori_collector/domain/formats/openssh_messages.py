@@ -1,0 +1,142 @@
+"""What sshd says, and what it means.
+
+User names come from whoever knocks and may hold anything, also ` from 198.51.100.7 port 22 ssh2`. Where a name is one
+of this host (no `invalid user` before it) it is taken from the left, as the shortest; where it is the attacker's, from
+the right, as the longest that leaves the daemon's own words at the very end. Messages: OpenSSH 3.6 to 10.0 (auth.c,
+packet.c, monitor.c, session.c) and Linux-PAM's `pam_unix`.
+"""
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Outcome = Literal["success", "failure", "unknown"]
+
+_WORDS: Final = {
+    "@address": r"(?P<address>\S+)",
+    "@port": r"port (?P<port>\d{1,5})",
+    "@on": r"(?: port (?P<port>\d{1,5}))?",
+    "@ssh": r"(?: ssh\d)?",
+    "@method": r"(?P<method>[^\s/]+)(?:/\S+)?",
+    "@known": r"(?P<user>.*?)",
+    "@name": r"(?P<user>.*)",
+    "@stranger": r"(?:invalid|illegal) user (?P<user>.*)",
+    "@anyone": r"(?:(?:invalid|illegal) user )?(?P<user>.*)",
+    "@attempting": r"(?:authenticating|invalid) user (?P<user>.*)",
+}
+
+_MEANINGS: Final[dict[tuple[str, Outcome], tuple[str, ...]]] = {
+    ("ssh_login", "success"): ("Accepted @method for @known from @address@on@ssh(?:: .*)?",),
+    ("ssh_login", "failure"): (
+        # Of what strangers can try, only publickey and hostbased add anything behind "ssh2" (auth2_record_info).
+        "Failed @method for @stranger from @address@on@ssh",
+        r"Failed @method for @stranger from @address@on ssh\d: .*",
+        "Failed @method for @known from @address@on@ssh(?:: .*)?",
+    ),
+    ("ssh_postponed", "unknown"): ("Postponed @method for @anyone from @address@on@ssh",),
+    ("ssh_partial_login", "unknown"): ("Partial @method for @anyone from @address@on@ssh(?:: .*)?",),
+    ("ssh_invalid_user", "failure"): (
+        "Invalid user @name from @address@on",
+        "Illegal user @name from @address@on",
+    ),
+    ("ssh_user_denied", "failure"): (
+        "User @known from @address not allowed because .*",
+        "User @known not allowed because .*",
+    ),
+    ("ssh_max_attempts", "failure"): (
+        "maximum authentication attempts exceeded for @anyone from @address@on@ssh",
+        "Disconnecting @attempting @address @port: Too many authentication failures",
+        "Disconnecting: Too many authentication failures for @anyone",
+    ),
+    ("ssh_disconnect", "failure"): (
+        "Connection (?:closed|reset) by @attempting @address @port",
+        "Disconnected from @attempting @address @port",
+        # The names before and after the change are both the client's: the first must be the one that is said twice.
+        r"Disconnecting @attempting @address @port: Change of username or service not allowed: \((?P=user),.*",
+        "Disconnecting @attempting @address @port: [^:]*",
+        # Reason 14 of RFC 4253, 11.1: no more authentication methods available. The client's own text follows.
+        "Received disconnect from @address @port: ?14: .*",
+        "Received disconnect from @address: (?:14: .*|3: .*: Auth fail.*)",
+    ),
+    ("ssh_disconnect", "unknown"): (
+        "Connection (?:closed|reset) by @address@on",
+        "Disconnected from user @known @address @port",
+        "Disconnected from @address@on",
+        "Disconnecting @address @port: .*",
+        r"Received disconnect from @address @port: ?\d+:.*",
+        r"Received disconnect from @address: \d+:.*",
+    ),
+    ("ssh_connection", "unknown"): (r"Connection from @address@on(?: on \S+ port .*)?",),
+    ("ssh_connection_refused", "failure"): (r"refused connect from .* \((?P<address>[^()\s]+)\)",),
+    ("ssh_connection_refused", "unknown"): (
+        r"drop connection #\d+ from \[(?P<address>[^\]\s]+)\]:(?P<port>\d{1,5}) .*",
+    ),
+    ("ssh_negotiation_failed", "failure"): (
+        "Unable to negotiate with @address@on: .*",
+        "Unable to negotiate a key exchange method with @address@on.*",
+    ),
+    ("ssh_probe", "unknown"): (
+        "Did not receive identification string from @address@on.*",
+        "banner exchange: Connection from @address@on: .*",
+        "Bad protocol version identification .* from @address@on",
+    ),
+    ("ssh_timeout", "failure"): (r"Timeout before authentication for (?:connection from )?(?P<address>[^\s,]+)@on.*",),
+    ("ssh_protocol_error", "unknown"): (
+        "ssh_dispatch_run_fatal: Connection from (?:@attempting )?@address @port: [^:]*",
+    ),
+    ("ssh_pam_failure", "failure"): (
+        r"PAM: .*? for @anyone from @address(?: via \S+)?",
+        r"PAM \d+ more authentication failures?; .*? rhost=(?P<address>\S*)(?:\s+user=@name)?",
+        r"(?:\(?pam_\w+\)?(?:\(sshd\S*:auth\))?:? )?authentication failure; .*?"
+        r"ruser=(?P<ruser>\S*) rhost=(?P<address>\S*)(?:\s+user=@name)?",
+    ),
+    ("ssh_session_opened", "success"): (
+        r"pam_\w+\(\S+:session\): session opened for user (?P<user>[^\s(]+)(?:\(uid=\d+\))?(?: by .*)?",
+    ),
+    ("ssh_session_opened", "unknown"): (r"Starting session: .* for (?P<user>\S+) from @address @port id \d+",),
+    ("ssh_session_closed", "unknown"): (
+        r"pam_\w+\(\S+:session\): session closed for user (?P<user>[^\s(]+)(?:\(uid=\d+\))?",
+        r"Close session: user @known from @address @port id \d+",
+    ),
+}
+"""Action and outcome to the messages with that meaning; the first that fits counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One kind of message. The expression's groups: `user`, `ruser`, `address`, `port`, `method`, each where said."""
+
+    action: str
+    outcome: Outcome
+    expression: re.Pattern[str]
+
+
+def meaning_of(message: str) -> tuple[Meaning, re.Match[str]] | None:
+    """Find what a message means; None where it is of no known kind.
+
+    `message` is without `[preauth]` at its end and without `error: ` or the like before it.
+    """
+    for meaning in _BY_WORD.get(_first_word(message), ()):
+        match = meaning.expression.match(message)
+        if match is not None:
+            return meaning, match
+    return None
+
+
+def _first_word(message: str) -> str:
+    word = message.partition(" ")[0]
+    return "pam" if word.startswith(("pam_", "(pam_", "authentication", "(?:", r"pam_\w")) else word
+
+
+def _by_word() -> dict[str, list[Meaning]]:
+    table: dict[str, list[Meaning]] = defaultdict(list)
+    for (action, outcome), messages in _MEANINGS.items():
+        for message in messages:
+            expression = re.sub(r"@[a-z]+", lambda word: _WORDS[word[0]], message) + r"\Z"
+            table[_first_word(message)].append(Meaning(action, outcome, re.compile(expression, re.DOTALL)))
+    return dict(table)
+
+
+_BY_WORD: Final = _by_word()
+"""By the first word of the message, so that a line meets three or four expressions, not fifty."""
