@@ -1,0 +1,1 @@
+"""HTTP: captures are handed in here."""

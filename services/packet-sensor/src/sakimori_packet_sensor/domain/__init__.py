@@ -1,0 +1,1 @@
+"""The sensor itself, pure: bytes of a capture in, events out."""

@@ -1,0 +1,56 @@
+"""Domain names in messages (RFC 1035, 4.1.4), which point into the message they are part of."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from sakimori_packet_sensor.domain.protocols.malformed import Malformed
+
+_MAX_NAME_BYTES: Final = 255
+_PLAIN = re.compile(rb"[A-Za-z0-9_-]+")
+
+
+def read_name(message: bytes, at: int) -> tuple[str, int]:
+    """Read the name at `at`; returns it without final dot ("." for the root) and where the next field begins.
+
+    A pointer must point before the labels that led to it, so following them ends. Raises Malformed.
+    """
+    labels: list[str] = []
+    behind = -1
+    begin, used = at, 0
+    while True:
+        if at >= len(message):
+            raise Malformed("a name runs out of the message")
+        length = message[at]
+        if length == 0:
+            return ".".join(labels) or ".", behind if behind >= 0 else at + 1
+        if length >= 0xC0:
+            if at + 2 > len(message):
+                raise Malformed("a pointer runs out of the message")
+            behind = behind if behind >= 0 else at + 2
+            target = (length & 0x3F) << 8 | message[at + 1]
+            if target >= begin:
+                raise Malformed("a pointer does not point backwards")
+            begin = at = target
+            continue
+        used += length + 1
+        if length > 63 or used > _MAX_NAME_BYTES or at + 1 + length > len(message):
+            raise Malformed("a label or a name is too long")
+        labels.append(label_text(message[at + 1 : at + 1 + length]))
+        at += 1 + length
+
+
+@lru_cache(16_384)
+def label_text(raw: bytes) -> str:
+    """Write a label, UTF-8 as it is; dots, backslashes and what cannot be printed as RFC 4343, 2.1 escapes them."""
+    if _PLAIN.fullmatch(raw):
+        return raw.decode("ascii")
+    return "".join(map(_character, raw.decode("utf-8", "surrogateescape")))
+
+
+def _character(character: str) -> str:
+    if character in ".\\":
+        return "\\" + character
+    if character.isprintable():
+        return character
+    return "".join(f"\\{byte:03}" for byte in character.encode("utf-8", "surrogateescape"))
