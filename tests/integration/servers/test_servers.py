@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import aio_pika
+import aiormq
 import asyncpg
 import pytest
 
@@ -20,10 +20,10 @@ from servers.rabbitmq import RabbitMQ
 
 async def test_each_test_has_a_virtual_host_of_its_own(rabbitmq: RabbitMQ, rabbitmq_url: str) -> None:
     other_url = rabbitmq.fresh_url()
-    async with await aio_pika.connect(rabbitmq_url) as one, await aio_pika.connect(other_url) as other:
-        await (await one.channel()).declare_queue("mine")
-        with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
-            await (await other.channel()).declare_queue("mine", passive=True)
+    async with aiormq.connect(rabbitmq_url) as one, aiormq.connect(other_url) as other:
+        await (await one.channel()).queue_declare("mine", durable=True)
+        with pytest.raises(aiormq.ChannelNotFoundEntity):
+            await (await other.channel()).queue_declare("mine", passive=True)
 
 
 async def test_the_database_is_migrated(postgres: Postgres) -> None:
