@@ -1,0 +1,74 @@
+"""The state of one process, bounded."""
+
+from collections import OrderedDict
+from typing import Final, TypeVar
+
+from sakimori_detector.domain.folds import Fold
+from sakimori_detector.domain.windows import Group, KeyWindow, Outcome, merged, microseconds
+from sakimori_detector.ports import Batch
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+MAX_KEYS: Final = 200_000
+"""Windows, remembered values and batches each; the one untouched for longest goes first. A window is 1-10 KB."""
+
+
+class MemoryState:
+    """Implements `ports.DetectionState` with dictionaries. Forgets by event time and beyond a bound."""
+
+    def __init__(self, max_keys: int = MAX_KEYS) -> None:
+        self._max_keys = max_keys
+        self._windows: OrderedDict[tuple[str, str], KeyWindow] = OrderedDict()
+        self._values: OrderedDict[str, tuple[bytes, int]] = OrderedDict()
+        self._batches: OrderedDict[str, list[Outcome]] = OrderedDict()
+
+    async def apply(self, batch: Batch) -> list[Outcome]:
+        """See `ports.DetectionState.apply`."""
+        known = self._batches.get(batch.id)
+        if known is not None:
+            return known
+        groups = list(batch.groups)
+        for fold in batch.folds:
+            groups += self._fold(fold)
+        outcomes = [outcome for group in merged(groups) for outcome in self._observe(group)]
+        self._batches[batch.id] = outcomes
+        self._trim(self._batches)
+        return outcomes
+
+    def value(self, key: str) -> bytes | None:
+        """Read what an analytic remembers under a key."""
+        known = self._values.get(key)
+        return None if known is None else known[0]
+
+    def _observe(self, group: Group) -> list[Outcome]:
+        key = (group.window.rule_id, group.key)
+        window = self._windows.get(key)
+        if window is None:
+            window = self._windows[key] = KeyWindow()
+        self._windows.move_to_end(key)
+        outcomes = window.observe(group)
+        self._trim(self._windows)
+        return outcomes
+
+    def _fold(self, fold: Fold) -> list[Group]:
+        step = fold.step([self._live(key, fold.time) for key in fold.keys])
+        for key, write in zip(fold.keys, step.writes, strict=True):
+            if write is not None:
+                self._values[key] = (write.value, fold.time + microseconds(write.ttl_seconds))
+                self._values.move_to_end(key)
+        self._trim(self._values)
+        return step.groups
+
+    def _live(self, key: str, time: int) -> bytes | None:
+        known = self._values.get(key)
+        return None if known is None or known[1] < time else known[0]
+
+    def _trim(
+        self,
+        kept: OrderedDict[str, tuple[bytes, int]]
+        | OrderedDict[str, list[Outcome]]
+        | OrderedDict[tuple[str, str], KeyWindow],
+    ) -> None:
+        while len(kept) > self._max_keys:
+            kept.popitem(last=False)

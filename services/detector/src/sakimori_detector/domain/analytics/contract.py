@@ -1,0 +1,63 @@
+"""What an analytic is: events in, signs and folds out; pure, like everything in the domain."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from sakimori_common.contracts import Event
+from sakimori_detector.domain.folds import Fold
+from sakimori_detector.domain.indicators import Indicators
+from sakimori_detector.domain.rules import AnalyticRule
+from sakimori_detector.domain.windows import Group, Window, microseconds
+
+P = TypeVar("P", bound=msgspec.Struct)
+
+
+class AnalyticError(ValueError):
+    """An analytic cannot be built from its parameters; the message says which one and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What analytics may know besides events: the zone of local hours, the indicator lists by name."""
+
+    zone: tzinfo = UTC
+    lists: Mapping[str, Indicators] = field(default_factory=dict)
+
+
+class Analytic(Protocol):
+    """One loaded analytic."""
+
+    @property
+    def window(self) -> Window:
+        """How its signs are counted."""
+
+    def observe(self, events: Sequence[Event]) -> tuple[list[Group], list[Fold]]:
+        """Look at events of its datasets, in the order they came: signs at once, folds where it needs its memory."""
+
+
+def parameters(rule: AnalyticRule, kind: type[P]) -> P:
+    """Read an analytic's parameters. Raises AnalyticError."""
+    try:
+        return msgspec.convert(dict(rule.params), kind)
+    except msgspec.ValidationError as error:
+        raise AnalyticError(f"analytic {rule.type}: {error}") from None
+
+
+def window_of(rule: AnalyticRule, *, threshold: int = 1, timespan_seconds: int = 0, by_value: bool = False) -> Window:
+    """Make the window of an analytic's signs; repeats are held as long as the rule says."""
+    return Window(rule.id, threshold, microseconds(timespan_seconds), microseconds(rule.window_seconds), by_value)
+
+
+def note(facts: Mapping[str, Any]) -> bytes:
+    """Write what an analytic has to say about a sign, for `facts` to read."""
+    return msgspec.msgpack.encode(facts)
+
+
+def facts(note: bytes) -> dict[str, Any]:
+    """Read a note back; empty for signs that have none."""
+    decoded: dict[str, Any] = msgspec.msgpack.decode(note) if note else {}
+    return decoded

@@ -1,0 +1,269 @@
+"""Conditions over one event, as a tree of tests.
+
+Tests that an index can answer for all rules at once (an exact value, an expression) carry a number; the matcher hands
+in the numbers that hold for an event. The others (numbers compared, addresses in a network, absence) are cheap and
+asked only for events that the index let through.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, Literal, Protocol
+
+from sakimori_common.contracts import FieldValue
+from sakimori_detector.domain.patterns import Expression
+
+Read = Callable[[str], FieldValue]
+"""Reads a field of the event at hand by name, derived ones included."""
+Relation = Literal["lt", "lte", "gt", "gte", "neq"]
+
+
+class Condition(Protocol):
+    """A test, or a combination of conditions."""
+
+    def holds(self, matched: set[int], read: Read) -> bool:
+        """Say whether it holds for the event that `read` reads and of which the index matched `matched`."""
+
+    def triggers(self) -> "frozenset[Indexed] | None":
+        """Name tests of which at least one must hold for this to hold; None where no index can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """A field has this value; strings are equal when their case folding is, unless `is_cased`."""
+
+    field: str
+    value: str
+    is_cased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """A field matches an expression; without a field, any string of the event does (a Sigma keyword)."""
+
+    field: str | None
+    expression: Expression
+
+
+Test = Exact | Matches
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A test that the index answers; equal tests of all rules of a dataset share one number."""
+
+    test: Test
+    number: int
+
+    def holds(self, matched: set[int], read: Read) -> bool:
+        """See Condition."""
+        return self.number in matched
+
+    def triggers(self) -> "frozenset[Indexed] | None":
+        """See Condition."""
+        return frozenset({self})
+
+
+class Unindexed:
+    """A test that is asked of the event itself."""
+
+    __slots__ = ()
+
+    def triggers(self) -> frozenset[Indexed] | None:
+        """See Condition."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Compares(Unindexed):
+    """A field's number stands in this relation to a number; text that reads as a number counts as one."""
+
+    field: str
+    relation: Relation
+    number: float
+
+    def holds(self, matched: set[int], read: Read) -> bool:
+        """See Condition."""
+        numbers = (number_of(item) for item in elements(read(self.field)))
+        return any(number is not None and _RELATIONS[self.relation](number, self.number) for number in numbers)
+
+
+_RELATIONS: Final[dict[Relation, Callable[[float, float], bool]]] = {
+    "lt": lambda left, right: left < right,
+    "lte": lambda left, right: left <= right,
+    "gt": lambda left, right: left > right,
+    "gte": lambda left, right: left >= right,
+    "neq": lambda left, right: left != right,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InNetwork(Unindexed):
+    """A field's address lies in a network."""
+
+    field: str
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network
+
+    def holds(self, matched: set[int], read: Read) -> bool:
+        """See Condition."""
+        addresses = (address_of(item) for item in elements(read(self.field)) if isinstance(item, str))
+        return any(address is not None and address in self.network for address in addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class Exists(Unindexed):
+    """A field is there, or is not. A field without a value counts as absent."""
+
+    field: str
+    is_there: bool
+
+    def holds(self, matched: set[int], read: Read) -> bool:
+        """See Condition."""
+        return (read(self.field) is not None) is self.is_there
+
+
+@dataclass(frozen=True, slots=True)
+class SameAs(Unindexed):
+    """A field's text equals another field's, or begins or ends with it; case does not matter."""
+
+    field: str
+    other: str
+    place: Literal["whole", "start", "end"] = "whole"
+
+    def holds(self, matched: set[int], read: Read) -> bool:
+        """See Condition."""
+        others = [key_of(item).casefold() for item in elements(read(self.other))]
+        texts = [key_of(item).casefold() for item in elements(read(self.field))]
+        return any(self._compare(text, other) for text in texts for other in others)
+
+    def _compare(self, text: str, other: str) -> bool:
+        if self.place == "start":
+            return text.startswith(other)
+        return text.endswith(other) if self.place == "end" else text == other
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every part holds."""
+
+    parts: tuple[Condition, ...]
+
+    def holds(self, matched: set[int], read: Read) -> bool:
+        """See Condition."""
+        return all(part.holds(matched, read) for part in self.parts)
+
+    def triggers(self) -> frozenset[Indexed] | None:
+        """See Condition. One part's triggers are enough: those that let the fewest events through."""
+        known = [triggers for part in self.parts if (triggers := part.triggers()) is not None]
+        return min(known, key=_looseness, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one part holds."""
+
+    parts: tuple[Condition, ...]
+
+    def holds(self, matched: set[int], read: Read) -> bool:
+        """See Condition."""
+        return any(part.holds(matched, read) for part in self.parts)
+
+    def triggers(self) -> frozenset[Indexed] | None:
+        """See Condition."""
+        each = [part.triggers() for part in self.parts]
+        known = [triggers for triggers in each if triggers is not None]
+        return frozenset().union(*known) if len(known) == len(each) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold."""
+
+    part: Condition
+
+    def holds(self, matched: set[int], read: Read) -> bool:
+        """See Condition."""
+        return not self.part.holds(matched, read)
+
+    def triggers(self) -> frozenset[Indexed] | None:
+        """See Condition."""
+        return None
+
+
+def indexed_tests(condition: Condition, *, denied: bool) -> Iterator[Indexed]:
+    """Walk over the indexed tests of a condition; those under a `not` only if `denied`."""
+    match condition:
+        case Indexed():
+            yield condition
+        case All() | AnyOf():
+            for part in condition.parts:
+                yield from indexed_tests(part, denied=denied)
+        case Not() if denied:
+            yield from indexed_tests(condition.part, denied=denied)
+
+
+def fields_of(condition: Condition) -> Iterator[str]:
+    """Name every field that a condition reads, some more than once."""
+    match condition:
+        case Indexed():
+            if condition.test.field is not None:
+                yield condition.test.field
+        case All() | AnyOf():
+            for part in condition.parts:
+                yield from fields_of(part)
+        case Not():
+            yield from fields_of(condition.part)
+        case SameAs():
+            yield from (condition.field, condition.other)
+        case Compares() | InNetwork() | Exists():
+            yield condition.field
+
+
+def elements(value: FieldValue) -> list[FieldValue]:
+    """List the values of a field: a list has several, an absent field none."""
+    if isinstance(value, list):
+        return [item for item in value if item is not None]
+    return [] if value is None else [value]
+
+
+def key_of(value: FieldValue) -> str:
+    """Write a value as the text that exact tests and window keys compare: 401 and 401.0 are "401", True is "true"."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, list):
+        return ",".join(map(key_of, value))
+    return "" if value is None else str(value)
+
+
+def number_of(value: FieldValue) -> float | None:
+    """Read a number, or text that is one; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+@lru_cache(maxsize=65_536)
+def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address, an IPv4 one inside IPv6 as the IPv4 it is; None where it is none."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _looseness(triggers: frozenset[Indexed]) -> float:
+    """Estimate how many events the triggers let through: few and long literals let through the fewest."""
+    return sum(1 / (1 + _length(trigger.test)) for trigger in triggers)
+
+
+def _length(test: Test) -> int:
+    return len(test.value) if isinstance(test, Exact) else test.expression.weight

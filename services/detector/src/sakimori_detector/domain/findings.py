@@ -1,0 +1,123 @@
+"""From an outcome of the windows to a finding that explains itself."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sakimori_common.contracts import Event, Evidence, FieldValue, Finding
+from sakimori_common.ids import stable_id
+from sakimori_common.instants import MICROSECONDS, format_instant
+from sakimori_detector.domain.analytics.contract import facts
+from sakimori_detector.domain.conditions import Condition, key_of
+from sakimori_detector.domain.engine import KEY_GLUE
+from sakimori_detector.domain.matcher import Match, explain, read_all, reader
+from sakimori_detector.domain.normalise import DECODED_FIELD
+from sakimori_detector.domain.rules import AnalyticRule, EventRule, Rule
+from sakimori_detector.domain.windows import Outcome, Window
+
+MAX_EVIDENCE_FIELDS: Final = 40
+MAX_EVIDENCE_CHARACTERS: Final = 500
+_PLACEHOLDER = re.compile(r"\{([^{}\s]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """The latest event of an outcome and all that messages and details may ask about it."""
+
+    event: Event
+    fields: Mapping[str, FieldValue]
+    facts: Mapping[str, Any]
+    matches: list[Match] = field(default_factory=list)
+
+    def value(self, name: str) -> Any:
+        """Read a field, or with @ a fact; None where there is none."""
+        if name.startswith("@") and name != "@timestamp":
+            return self.facts.get(name[1:])
+        value = self.fields.get(name)
+        return self.event.get(name) if value is None else value
+
+    def text(self, name: str) -> str:
+        """Write a value for people; `-` where there is none."""
+        value = self.value(name)
+        return "-" if value is None else key_of(value)
+
+
+def finding_of(rule: Rule, window: Window, outcome: Outcome, event: Event, created_at: int) -> Finding:
+    """Explain an outcome. `event` is its latest event; `created_at` in microseconds since the epoch."""
+    sighting = _sighting(rule, window, outcome, event)
+    is_counted = window.threshold > 1
+    return Finding(
+        id=stable_id("finding", rule.id, outcome.key, str(outcome.anchor)),
+        rule_id=rule.id,
+        title=rule.title,
+        message=_PLACEHOLDER.sub(lambda match: sighting.text(match[1]), rule.message),
+        severity=rule.severity,
+        confidence=rule.confidence,
+        entity_type=rule.entity,
+        entity=_entity(rule, outcome, event),
+        dataset=event.dataset,
+        first_seen_at=format_instant(outcome.first),
+        last_seen_at=format_instant(outcome.last),
+        created_at=format_instant(created_at),
+        count=outcome.count,
+        tactics=list(rule.tactics),
+        techniques=list(rule.techniques),
+        evidence=Evidence(
+            event_ids=outcome.event_ids,
+            fields=_evidence(sighting),
+            observed=outcome.count,
+            threshold=window.threshold,
+            window_seconds=window.timespan // MICROSECONDS if is_counted else None,
+            matched={match.field: match.text for match in reversed(sighting.matches)},
+        ),
+        why=rule.why,
+        response=rule.response,
+        details={name: _detail(sighting, source) for name, source in rule.details.items()},
+        trace_id=_text_or_none(event.fields.get("trace.id")),
+    )
+
+
+def _sighting(rule: Rule, window: Window, outcome: Outcome, event: Event) -> _Sighting:
+    fields = read_all(event) if isinstance(rule, EventRule) else event.fields
+    matches = _matches(rule.detection.condition, event, fields) if isinstance(rule, EventRule) else []
+    known: dict[str, Any] = {"observed": outcome.count, "rate": _rate(window, outcome)}
+    if matches:
+        known |= {"matched": matches[0].text, "pattern": matches[0].pattern}
+    return _Sighting(event, fields, {**known, **facts(outcome.note)}, matches)
+
+
+def _matches(condition: Condition, event: Event, fields: dict[str, FieldValue]) -> list[Match]:
+    return explain(condition, reader(event, fields))
+
+
+def _rate(window: Window, outcome: Outcome) -> int:
+    """Average the count over windows, once the finding has lasted longer than one."""
+    lasted = max(outcome.last - outcome.first, 1)
+    return round(outcome.count * min(1.0, window.timespan / lasted)) if window.timespan else outcome.count
+
+
+def _entity(rule: Rule, outcome: Outcome, event: Event) -> str:
+    value = event.get(rule.entity)
+    if value is not None:
+        return key_of(value)
+    return outcome.key.replace(KEY_GLUE, " ") if isinstance(rule, AnalyticRule) and outcome.key else "unknown"
+
+
+def _evidence(sighting: _Sighting) -> dict[str, FieldValue]:
+    shown: dict[str, FieldValue] = {}
+    for name, value in sighting.fields.items():
+        if value is None or (name == DECODED_FIELD and not sighting.matches):
+            continue
+        if len(shown) == MAX_EVIDENCE_FIELDS and name != DECODED_FIELD:
+            continue
+        shown[name] = value[:MAX_EVIDENCE_CHARACTERS] if isinstance(value, str) else value
+    return shown
+
+
+def _detail(sighting: _Sighting, source: str) -> Any:
+    return source[1:] if source.startswith("=") else sighting.value(source)
+
+
+def _text_or_none(value: FieldValue) -> str | None:
+    return value if isinstance(value, str) and value else None

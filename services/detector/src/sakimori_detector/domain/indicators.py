@@ -1,0 +1,63 @@
+"""Lists of addresses and networks, one an entry, and asking whether an address is on one."""
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from sakimori_detector.domain.conditions import address_of
+
+_REMEMBERED_ADDRESSES: Final = 65_536
+
+
+class BadEntry(NamedTuple):
+    """A line of a list that is neither address nor network; lines count from 1."""
+
+    line: int
+    why: str
+
+
+class Indicators:
+    """Addresses and networks. Asking costs one dictionary look-up for each length of prefix on the list, at most."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        self._networks: dict[tuple[int, int], dict[int, str]] = {}
+        self._memory: dict[str, str | None] = {}
+        for entry in entries:
+            network = ipaddress.ip_network(entry, strict=False)
+            prefixes = self._networks.setdefault((network.version, network.prefixlen), {})
+            prefixes[int(network.network_address) >> (network.max_prefixlen - network.prefixlen)] = entry
+
+    def find(self, address: str) -> str | None:
+        """Give the entry that an address is on the list by; None where it is not, or is no address."""
+        if address in self._memory:
+            return self._memory[address]
+        if len(self._memory) >= _REMEMBERED_ADDRESSES:
+            self._memory.clear()
+        entry = self._memory[address] = self._search(address)
+        return entry
+
+    def _search(self, address: str) -> str | None:
+        parsed = address_of(address)
+        if parsed is None:
+            return None
+        number = int(parsed)
+        for (version, length), prefixes in self._networks.items():
+            if version == parsed.version and (entry := prefixes.get(number >> (parsed.max_prefixlen - length))):
+                return entry
+        return None
+
+
+def parse(text: str) -> tuple[list[str], list[BadEntry]]:
+    """Read a list: one address or CIDR a line, `#` begins a comment. What is neither is named, the rest used."""
+    entries, bad = [], []
+    for number, line in enumerate(text.splitlines(), start=1):
+        entry = line.partition("#")[0].strip()
+        if not entry:
+            continue
+        try:
+            ipaddress.ip_network(entry, strict=False)
+        except ValueError as error:
+            bad.append(BadEntry(number, str(error)))
+        else:
+            entries.append(entry)
+    return entries, bad

@@ -1,0 +1,91 @@
+"""Which conditions of a dataset an event meets."""
+
+from collections.abc import Iterable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from sakimori_common.contracts import Event, FieldValue
+from sakimori_detector.domain import patterns
+from sakimori_detector.domain.conditions import Condition, Matches, Read, elements, fields_of, indexed_tests, key_of
+from sakimori_detector.domain.index import EventIndex
+from sakimori_detector.domain.normalise import DECODED_FIELD, decode_request
+from sakimori_detector.domain.sources import WEB_DATASETS
+
+T = TypeVar("T")
+
+_SHOWN_CHARACTERS = 200
+
+
+class Match(NamedTuple):
+    """A part of a field that an expression matched, and the expression as the rule has it."""
+
+    field: str
+    text: str
+    pattern: str
+
+
+class Matcher(Generic[T]):
+    """All conditions of one dataset; each yields its tag when an event meets it.
+
+    An event's cost is the index plus the conditions of which it let a trigger through; conditions that no index can
+    tell anything about (they only deny or compare) are asked every time.
+    """
+
+    def __init__(self, dataset: str, conditions: Iterable[tuple[Condition, T]]) -> None:
+        self._conditions = list(conditions)
+        self._by_trigger: dict[int, list[int]] = {}
+        self._always: list[int] = []
+        for place, (condition, _) in enumerate(self._conditions):
+            triggers = condition.triggers()
+            if triggers is None:
+                self._always.append(place)
+            for trigger in triggers or ():
+                self._by_trigger.setdefault(trigger.number, []).append(place)
+        tests = {test for condition, _ in self._conditions for test in indexed_tests(condition, denied=True)}
+        self._index = EventIndex(sorted(tests, key=lambda test: test.number))
+        fields = {field for condition, _ in self._conditions for field in fields_of(condition)}
+        self._has_decoded = dataset in WEB_DATASETS and DECODED_FIELD in fields
+
+    def met(self, event: Event) -> Sequence[T]:
+        """List the tags of the conditions that the event meets, in the order they were given."""
+        fields = event.fields
+        if self._has_decoded:
+            fields = {**fields, DECODED_FIELD: decode_request(fields)}
+        matched = self._index.matched(event, fields)
+        places = set(self._always)
+        for number in matched:
+            if number in self._by_trigger:
+                places.update(self._by_trigger[number])
+        if not places:
+            return ()
+        read = reader(event, fields)
+        conditions = self._conditions
+        return [conditions[place][1] for place in sorted(places) if conditions[place][0].holds(matched, read)]
+
+
+def reader(event: Event, fields: dict[str, FieldValue]) -> Read:
+    """Make the reader of an event whose fields are these, derived ones included."""
+    return lambda name: fields[name] if name in fields else event.get(name)
+
+
+def read_all(event: Event) -> dict[str, FieldValue]:
+    """Give the fields of an event with the derived ones that its dataset has."""
+    if event.dataset not in WEB_DATASETS:
+        return event.fields
+    return {**event.fields, DECODED_FIELD: decode_request(event.fields)}
+
+
+def explain(condition: Condition, read: Read) -> list[Match]:
+    """Show which expressions of a condition that holds matched what. For findings only, not for every event."""
+    shown = []
+    for indexed in indexed_tests(condition, denied=False):
+        test = indexed.test
+        if isinstance(test, Matches) and test.field is not None:
+            text = _first(test, read(test.field))
+            if text is not None:
+                shown.append(Match(test.field, text[:_SHOWN_CHARACTERS], test.expression.shown))
+    return shown
+
+
+def _first(test: Matches, value: FieldValue) -> str | None:
+    found = (patterns.find(test.expression, key_of(item)) for item in elements(value))
+    return next((text for text in found if text is not None), None)

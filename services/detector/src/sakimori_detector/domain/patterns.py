@@ -1,0 +1,108 @@
+"""From Sigma's strings and expressions to RE2.
+
+RE2 runs in time linear in the text whatever the expression, so no rule can stall the stream; what it cannot do
+(look-around, back-references) is refused when the rule is loaded.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import re2
+from sigma.types import (
+    SigmaCasedString,
+    SigmaRegularExpression,
+    SigmaRegularExpressionFlag,
+    SigmaString,
+    SpecialChars,
+)
+
+MEMORY_BYTES: Final = 64 << 20
+"""Bound of one automaton; when its cache is full, RE2 starts it anew."""
+
+_FLAGS: Final = {
+    SigmaRegularExpressionFlag.IGNORECASE: "i",
+    SigmaRegularExpressionFlag.MULTILINE: "m",
+    SigmaRegularExpressionFlag.DOTALL: "s",
+}
+
+
+class PatternError(ValueError):
+    """RE2 cannot run an expression; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """An RE2 expression that finds anywhere in the text unless it says otherwise.
+
+    `weight` is how many literal characters it needs, roughly; `shown` is how the rule wrote it.
+    """
+
+    source: str
+    weight: int
+    shown: str
+
+
+def options() -> Any:
+    """Make the options that every expression is compiled with."""
+    chosen = re2.Options()
+    chosen.max_mem = MEMORY_BYTES
+    chosen.log_errors = False
+    return chosen
+
+
+def of_string(value: SigmaString, *, anywhere: bool = False) -> Expression:
+    """Translate a Sigma string: `*` and `?` are wildcards, case does not matter unless `|cased`.
+
+    It must fit the whole value, unless `anywhere` (keywords do). Raises PatternError for a placeholder left over.
+    """
+    parts = list(value.s)
+    begins = not anywhere and not (parts and parts[0] is SpecialChars.WILDCARD_MULTI)
+    ends = not anywhere and not (parts and parts[-1] is SpecialChars.WILDCARD_MULTI)
+    while parts and parts[0] is SpecialChars.WILDCARD_MULTI:
+        parts.pop(0)
+    while parts and parts[-1] is SpecialChars.WILDCARD_MULTI:
+        parts.pop()
+    flags = "(?s)" if isinstance(value, SigmaCasedString) else "(?is)"
+    body = "".join(map(_part, parts))
+    weight = sum(len(part) for part in parts if isinstance(part, str))
+    return Expression(f"{flags}{'^' if begins else ''}{body}{'$' if ends else ''}", weight, str(value))
+
+
+def _part(part: Any) -> str:
+    if part is SpecialChars.WILDCARD_MULTI:
+        return ".*"
+    if part is SpecialChars.WILDCARD_SINGLE:
+        return "."
+    if isinstance(part, str):
+        return str(re2.escape(part))
+    raise PatternError(f"placeholder %{part.name}% has no value")
+
+
+def of_expression(value: SigmaRegularExpression) -> Expression:
+    """Take a Sigma expression over with its flags. Raises PatternError for what RE2 cannot run."""
+    shown = str(value.regexp)
+    flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))
+    source = f"(?{flags}){shown}" if flags else shown
+    check(source, shown)
+    return Expression(source, sum(map(str.isalnum, shown)) // 2, shown)
+
+
+def check(source: str, shown: str) -> None:
+    """Compile an expression to see that it can be. Raises PatternError."""
+    try:
+        re2.compile(source, options())
+    except re2.error as error:
+        reason = error.args[0] if error.args else error
+        text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        raise PatternError(f"RE2 cannot run the expression {shown!r}: {text}") from None
+
+
+def find(expression: Expression, text: str) -> str | None:
+    """Find the first part of the text that matches; None where nothing does."""
+    match = re2.compile(expression.source, options()).search(clean(text))
+    return None if match is None else str(match.group())
+
+
+def clean(text: str) -> str:
+    """Replace lone surrogates, which have no UTF-8."""
+    return text.encode("utf-8", "replace").decode("utf-8")

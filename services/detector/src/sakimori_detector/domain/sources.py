@@ -1,0 +1,45 @@
+"""Which datasets a rule's log source means (docs/reference/fields.md)."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """A log source as Sigma names it; what a rule leaves out, it does not ask for."""
+
+    category: str | None = None
+    product: str | None = None
+    service: str | None = None
+
+    def __str__(self) -> str:
+        parts = {"category": self.category, "product": self.product, "service": self.service}
+        return ", ".join(f"{name}: {value}" for name, value in parts.items() if value is not None)
+
+
+LOG_SOURCES: Final[dict[str, LogSource]] = {
+    "nginx.access": LogSource("webserver", "nginx", "access"),
+    "apache.access": LogSource("webserver", "apache", "access"),
+    "openssh.auth": LogSource("authentication", "linux", "sshd"),
+    "gateway.auth": LogSource("authentication", "sakimori", "sakimori"),
+    "chat.message": LogSource("chat", "sakimori", "chat"),
+    "chat.security": LogSource("chat", "sakimori", "chat"),
+    "network.flow": LogSource("network_connection", "sakimori", "flow"),
+    "network.dns": LogSource("dns", "sakimori", "dns"),
+    "network.device": LogSource("device", "sakimori", "device"),
+}
+"""What each dataset is, so that `{product: linux, service: sshd}` finds the same events as `{category: ...}`."""
+
+WEB_DATASETS: Final = frozenset({"nginx.access", "apache.access"})
+"""Those whose events get the decoded request."""
+
+
+def datasets_of(asked: LogSource) -> tuple[str, ...]:
+    """List the datasets that have all that a log source asks for; empty when there is none."""
+    return tuple(
+        dataset
+        for dataset, has in LOG_SOURCES.items()
+        if asked.category in {None, has.category}
+        and asked.product in {None, has.product}
+        and asked.service in {None, has.service}
+    )

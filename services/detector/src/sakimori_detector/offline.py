@@ -1,0 +1,112 @@
+"""The live engine without a broker: over files of events, and over the cases of the rules."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from sakimori_common.contracts import Event, EventError, Finding
+from sakimori_detector.adapters.files import read_files
+from sakimori_detector.adapters.memory import MemoryState
+from sakimori_detector.detection import Found, detect
+from sakimori_detector.domain.analytics import AnalyticError, World
+from sakimori_detector.domain.cases import CaseError, events_of
+from sakimori_detector.domain.engine import Engine
+from sakimori_detector.domain.indicators import Indicators
+from sakimori_detector.domain.loading import RuleSet, load
+from sakimori_detector.domain.rules import Case, Rule
+
+BATCH_EVENTS: Final = 200
+
+
+class BadLine(NamedTuple):
+    """A line of input that is no event; counts from 1."""
+
+    number: int
+    why: str
+
+
+class CaseResult(NamedTuple):
+    """How a case went; `why` is empty when it passed."""
+
+    rule: Rule
+    case: Case
+    why: str
+
+
+def load_folder(folder: Path, zone: str) -> RuleSet:
+    """Load a rules' folder. Raises FileNotFoundError, and ZoneInfoNotFoundError for an unknown time zone."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder}: no such folder")
+    files = read_files(folder)
+    loaded = load(files.rules, files.lists, ZoneInfo(zone))
+    return RuleSet(loaded.rules, (*files.problems, *loaded.problems), loaded.world)
+
+
+class OfflineDetector:
+    """Runs events through engine and memory state. `created_at` is the event's time, so that a run can be repeated."""
+
+    def __init__(self, rules: Iterable[Rule], world: World) -> None:
+        self._engine = Engine(rules, world)
+        self._state = MemoryState()
+        self._batches = 0
+
+    def feed(self, events: Sequence[Event]) -> list[Found]:
+        """Take a batch; returns findings opened or updated by it."""
+        self._batches += 1
+        return asyncio.run(detect(self._engine, self._state, str(self._batches), events, lambda event: event.time))
+
+
+def read_events(lines: Iterable[bytes], bad: list[BadLine]) -> Iterator[Event]:
+    """Read NDJSON; what is no event goes to `bad` with its line number, empty lines are passed over."""
+    decoder = msgspec.json.Decoder(dict[str, object])
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            yield Event.from_flat(decoder.decode(line))
+        except (msgspec.DecodeError, EventError, UnicodeDecodeError, RecursionError) as error:
+            bad.append(BadLine(number, str(error)))
+
+
+class Latest:
+    """Gathers findings, one each id in the state it had last, in the order they opened."""
+
+    def __init__(self) -> None:
+        self._findings: dict[str, Finding] = {}
+
+    def add(self, found: Iterable[Found]) -> None:
+        """Take findings and their updates; the first `created_at` stays."""
+        for finding, _, _ in found:
+            earlier = self._findings.get(finding.id)
+            created_at = finding.created_at if earlier is None else earlier.created_at
+            self._findings[finding.id] = msgspec.structs.replace(finding, created_at=created_at)
+
+    def all(self) -> list[Finding]:
+        """List the findings."""
+        return list(self._findings.values())
+
+
+def play(rule: Rule, case: Case, world: World) -> CaseResult:
+    """Play one case against its rule alone."""
+    lists = {**world.lists, **{name: Indicators(entries) for name, entries in case.lists.items()}}
+    latest = Latest()
+    try:
+        detector = OfflineDetector([rule], World(world.zone, lists))
+        latest.add(detector.feed(events_of(case)))
+    except (CaseError, AnalyticError, ValueError) as error:
+        return CaseResult(rule, case, str(error))
+    return CaseResult(rule, case, _verdict(case, len(latest.all())))
+
+
+def _verdict(case: Case, findings: int) -> str:
+    if case.fires and not findings:
+        return "should fire, did not"
+    if not case.fires and findings:
+        return f"should not fire, {findings} finding{'s' * (findings > 1)}"
+    if case.count is not None and findings != case.count:
+        return f"{findings} findings instead of {case.count}"
+    return ""

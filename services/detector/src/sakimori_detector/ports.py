@@ -1,0 +1,43 @@
+"""What the detector needs of the world."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from sakimori_common.contracts import Decision, Finding
+from sakimori_detector.domain.folds import Fold
+from sakimori_detector.domain.windows import Group, Outcome
+
+Clock = Callable[[], int]
+"""Tells the time in microseconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one message of events has for the state; `id` is stable over redelivery."""
+
+    id: str
+    groups: Sequence[Group]
+    folds: Sequence[Fold] = field(default_factory=tuple)
+
+
+class DetectionState(Protocol):
+    """Windows and the memory of analytics, by rule and key.
+
+    Two implementations: in memory for one process (offline, tests) and in Valkey, shared by all replicas.
+    """
+
+    async def apply(self, batch: Batch) -> list[Outcome]:
+        """Count a batch and return the findings it opened or added to, each at most once.
+
+        All or nothing, and idempotent: a batch whose id was seen within the last hour changes nothing and gives the
+        outcomes it gave the first time. Raises Unavailable when the state cannot be reached.
+        """
+
+
+class FindingStore(Protocol):
+    """Where findings and decisions are kept."""
+
+    async def store(self, findings: Sequence[Finding], decisions: Sequence[Decision]) -> None:
+        """Write both, in one transaction. A finding that is there is updated, `created_at` and trace kept, its count
+        never lowered; a decision that is there stays. Raises Unavailable when the database is away."""
