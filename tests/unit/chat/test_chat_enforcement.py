@@ -34,7 +34,7 @@ def _decision(
 def test_a_block_lasts_for_what_is_left_of_it() -> None:
     measure = measure_of(_decision(), NOW)
     assert measure == Measure(
-        "fp", "00112233445566aa", parse_instant("2026-01-16T02:00:00Z"), milliseconds=290_000, may_shorten=False
+        "fp", "00112233445566aa", parse_instant("2026-01-16T02:00:00Z"), milliseconds=290_000, is_automatic=True
     )
 
 
@@ -50,10 +50,10 @@ def test_an_expired_decision_lifts() -> None:
     assert measure.milliseconds == 0
 
 
-def test_an_operator_may_shorten_a_block() -> None:
+def test_what_an_operator_decides_is_not_automatic() -> None:
     measure = measure_of(_decision(origin="mika"), NOW)
     assert measure is not None
-    assert measure.may_shorten
+    assert not measure.is_automatic
 
 
 @pytest.mark.parametrize(

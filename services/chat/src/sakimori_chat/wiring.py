@@ -18,7 +18,7 @@ from sakimori_common.bus import Queue, Subscription
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.bus.spool import Spool
 from sakimori_common.context import ServiceContext
-from sakimori_common.metrics import PublisherMetrics
+from sakimori_common.metrics import ConsumerMetrics, PublisherMetrics
 from sakimori_common.web import serving
 
 ENFORCE_GROUP = 20
@@ -48,12 +48,13 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
         edge_token=settings.edge_token.get_secret_value(),
     )
     consumer = await context.bus.consume(
-        Subscription(Queue.ENFORCE, enforce_decisions(gate, metrics), group=ENFORCE_GROUP)
+        Subscription(Queue.ENFORCE, enforce_decisions(gate, metrics), group=ENFORCE_GROUP),
+        ConsumerMetrics(context.registry),
     )
     supervision = context.supervise(consumer)
     try:
         async with (
-            outbox.running(context.failure.report),
+            outbox.running(context.background),
             serving(create_app(chat), settings.host, settings.port) as port,
         ):
             context.log.info("chat_opened", port=port)

@@ -4,8 +4,9 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 
@@ -17,6 +18,7 @@ from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.bus.spool import Spool, SpoolFull
 from sakimori_common.contracts import Event, Severity
 from sakimori_common.ids import random_event_id
+from sakimori_common.instants import now
 
 MAX_WAITING = 10_000
 """Events in memory; some 10 MB. Reached only when neither bus nor disk keep up."""
@@ -24,6 +26,9 @@ BATCH_EVENTS = 200
 TICK_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 DRAIN_SECONDS = 3.0
+
+
+Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 
 
 class Outbox:
@@ -61,17 +66,13 @@ class Outbox:
             self._accept(occurrence)
 
     @asynccontextmanager
-    async def running(self, on_failure: Callable[[BaseException], None]) -> AsyncIterator[None]:
-        """Publish in the background until the block ends, then see all that waits to the bus or to disk.
+    async def running(self, background: Background) -> AsyncIterator[None]:
+        """Publish until the block ends, then see all that waits to the bus or to disk.
 
-        `on_failure` is told when one of the background tasks ends by itself, which only a bug can make it do.
+        `background` starts a task that lasts as long as the service (`ServiceContext.background`).
         """
-        publishing, *others = tasks = [
-            asyncio.create_task(work(), name=f"chat-outbox{work.__name__}")
-            for work in (self._publish, self._sum_up, self._empty_spool)
-        ]
-        for task in tasks:
-            task.add_done_callback(lambda done: None if done.cancelled() else _tell(done.exception(), on_failure))
+        publishing = background(self._publish(), "outbox-publishing")
+        others = [background(self._sum_up(), "outbox-sums"), background(self._empty_spool(), "outbox-spool")]
         try:
             yield
         finally:
@@ -86,9 +87,9 @@ class Outbox:
         if len(self._waiting) >= MAX_WAITING:
             self._metrics.events_dropped_total.labels("queue_full").inc()
             return
-        now = time.time_ns() // 1000
+        at = now()
         fields = {**occurrence.fields, "observer.name": self._observer}
-        self._waiting.append(Event(random_event_id(now), now, occurrence.dataset, fields))
+        self._waiting.append(Event(random_event_id(at), at, occurrence.dataset, fields))
         self._arrived.set()
 
     def _log_line(self, occurrence: Occurrence) -> None:
@@ -160,8 +161,3 @@ class Outbox:
         await asyncio.gather(publishing, return_exceptions=True)
         while self._waiting:
             self._keep(self._next_batch())
-
-
-def _tell(error: BaseException | None, on_failure: Callable[[BaseException], None]) -> None:
-    if error is not None:
-        on_failure(error)

@@ -80,7 +80,7 @@ class ValkeyGate:
         figures = [
             figure
             for measure in measures
-            for figure in (measure.decided_at, measure.milliseconds, int(measure.may_shorten))
+            for figure in (measure.decided_at, measure.milliseconds, "a" if measure.is_automatic else "o")
         ]
         async with answering():
             await self._enforce(keys, figures)

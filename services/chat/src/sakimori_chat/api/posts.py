@@ -1,7 +1,5 @@
 """Posting: CSRF, risk, block, rate, length, store - in this order (appendix B6 of the requirements)."""
 
-import time
-
 from fastapi import APIRouter
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -13,7 +11,7 @@ from sakimori_chat.domain.messages import Draft
 from sakimori_chat.domain.occurrences import Action, Origin
 from sakimori_chat.domain.posting import Refusal, refusal_of_text, refusal_of_verdict
 from sakimori_chat.domain.text import clean_name, clean_text
-from sakimori_common.instants import format_instant
+from sakimori_common.instants import now_text
 from sakimori_common.web import problem_response
 
 _FORGED = Refusal(
@@ -54,7 +52,7 @@ async def _judged(chat: Chat, request: Request, form: FormData, origin: Origin, 
     if refusal is not None:
         return _refused(chat, origin, refusal)
     name = clean_name(_field(form, "name")) if "name" in form else chat.cookies.name(request)
-    await chat.room.append(Draft(anon_id, name, text, format_instant(time.time_ns() // 1_000_000 * 1000)))
+    await chat.room.append(Draft(anon_id, name, text, now_text()))
     chat.report(Action.MESSAGE_POSTED, origin, {"chat.message.length": len(text)})
     chat.metrics.posts_total.labels("posted").inc()
     if request.headers.get("x-requested-with", "").lower() == "fetch":

@@ -15,15 +15,15 @@ class DecisionError(ValueError):
 class Measure:
     """A block to be set on one entity, or (when `milliseconds` is 0) lifted.
 
-    `decided_at` (microseconds since the epoch) keeps a decision that arrives late from undoing a newer one.
-    `may_shorten` is false for automatic decisions: they extend a block that an operator set, never cut it.
+    `decided_at` (microseconds since the epoch) keeps a decision that arrives late from undoing a newer one. Against a
+    block that an operator set, an automatic decision may only add time.
     """
 
     kind: str
     entity: str
     decided_at: int
     milliseconds: int
-    may_shorten: bool
+    is_automatic: bool
 
 
 def measure_of(decision: Decision, now: int) -> Measure | None:
@@ -49,7 +49,7 @@ def measure_of(decision: Decision, now: int) -> Measure | None:
         entity=entity,
         decided_at=_instant(decision, "created_at"),
         milliseconds=max(0, (_instant(decision, "expires_at") - now) // 1000),
-        may_shorten=decision.origin != "detector",
+        is_automatic=decision.origin == "detector",
     )
 
 

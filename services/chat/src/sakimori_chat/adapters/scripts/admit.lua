@@ -33,7 +33,7 @@ for i, scope in ipairs(scopes) do
   end
   if redis.call('LLEN', key) >= tonumber(ARGV[3 + i]) then
     if i > 1 then return {'limited', oldest + window - now, scope} end
-    redis.call('SET', KEYS[2], '0', 'PX', ARGV[2])
+    redis.call('SET', KEYS[2], '0:a', 'PX', ARGV[2])
     return {'limited', tonumber(ARGV[2]), scope}
   end
 end
