@@ -1,0 +1,1 @@
+"""The whole way of an event on this machine: collector, RabbitMQ, detector, store."""
