@@ -68,11 +68,13 @@ BEGIN
             GROUP BY 1, 2
             WITH NO DATA;
         -- Starts after the oldest events that are kept: a refresh of what was dropped would empty the counts.
+        -- A day at a time: by the default, ten minutes, the first run over twelve days took 170 s instead of 0.7 s.
         PERFORM add_continuous_aggregate_policy(
             'collector.events_per_minute',
             start_offset => INTERVAL '88 days',
             end_offset => INTERVAL '1 minute',
-            schedule_interval => INTERVAL '1 minute'
+            schedule_interval => INTERVAL '1 minute',
+            buckets_per_batch => 1440
         );
         PERFORM add_retention_policy('collector.events_per_minute', INTERVAL '400 days');
 
