@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(shell command -v python3.13 python3.12 python3.11 python
 BIN := .venv/bin
 PACKAGES := libs/common $(wildcard services/*) libs/cli
 EDITABLE := $(foreach package,$(PACKAGES),-e $(package))
-CODE := libs services tests bench
+CODE := libs services tests bench docs
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ env: ## Write a fresh .env with random secrets for docker compose
 	@deploy/make-env
 
 docs: .venv/dev.installed ## Write the generated references and .env.example anew
-	@$(BIN)/python -m docs.generate
+	@$(BIN)/python docs/generate.py
 
 lock: .venv/dev.installed ## Write the hash-pinned requirements anew (UPGRADE=1: newest versions)
 	@requirements/lock

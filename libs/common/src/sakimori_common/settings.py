@@ -25,7 +25,9 @@ def shared(name: str) -> AliasChoices:
 class ServiceSettings(BaseSettings):
     """Settings of one service, from the environment only. Secrets have no default and are never shown."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", populate_by_name=True, env_ignore_empty=True, use_attribute_docstrings=True
+    )
     service: ClassVar[str]
 
     bus_url: SecretStr = Field(SecretStr("memory://"), validation_alias=shared("BUS_URL"))
