@@ -1,0 +1,63 @@
+"""What every Prometheus panel of the dashboards shows of known samples."""
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from dashboards import PROMETHEUS, queries
+from servers.prometheus import Prometheus
+
+AT = 1_768_528_800
+"""2026-01-16T02:00:00Z; samples can be written for the past, and the numbers are then exact."""
+
+SAMPLES = f"""\
+# HELP rabbitmq_detailed_queue_messages Sum of ready and unacknowledged messages - total queue depth
+# TYPE rabbitmq_detailed_queue_messages gauge
+rabbitmq_detailed_queue_messages{{vhost="/",queue="collector.events"}} 7 {AT}
+rabbitmq_detailed_queue_messages{{vhost="/",queue="detector.events"}} 12 {AT}
+rabbitmq_detailed_queue_messages{{vhost="/",queue="chat.decisions"}} 0 {AT}
+rabbitmq_detailed_queue_messages{{vhost="/",queue="detector.events.dead"}} 2 {AT}
+rabbitmq_detailed_queue_messages{{vhost="/",queue="notifier.findings.dead"}} 1 {AT}
+# TYPE up gauge
+up{{job="chat",instance="10.0.0.1:9201"}} 1 {AT}
+up{{job="detector",instance="10.0.0.2:9204"}} 1 {AT}
+up{{job="detector",instance="10.0.0.3:9204"}} 1 {AT}
+up{{job="detector",instance="10.0.0.4:9204"}} 0 {AT}
+up{{job="notifier",instance="10.0.0.5:9205"}} 0 {AT}
+up{{job="rabbitmq",instance="10.0.0.6:15692"}} 1 {AT}
+# EOF
+"""
+
+EXPECTED: dict[str, dict[str, float]] = {
+    "Dead letters": {"": 3},
+    "Queue depth": {"collector.events": 7, "detector.events": 12, "chat.decisions": 0},
+    "Dead letters by queue": {"detector.events.dead": 2, "notifier.findings.dead": 1},
+    "Replicas that answer": {"chat": 1, "detector": 2, "notifier": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def url(prometheus: Prometheus, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prometheus that holds SAMPLES and scrapes nothing."""
+    folder: Path = tmp_path_factory.mktemp("prometheus")
+    (folder / "prometheus.yml").write_text("scrape_configs: []\n")
+    (folder / "samples").write_text(SAMPLES)
+    prometheus.promtool(folder, "tsdb", "create-blocks-from", "openmetrics", "samples", "data")
+    with prometheus.serve(folder) as url:
+        yield url
+
+
+def test_every_prometheus_panel_has_its_expected_series_here() -> None:
+    assert {*queries(PROMETHEUS)} == {*EXPECTED}
+
+
+@pytest.mark.parametrize("panel", EXPECTED)
+def test_a_panel_shows_the_known_series(url: str, panel: str) -> None:
+    parameters = urlencode({"query": queries(PROMETHEUS)[panel].text, "time": AT + 10})
+    with urllib.request.urlopen(f"{url}/api/v1/query?{parameters}", timeout=10) as response:  # noqa: S310
+        result = json.load(response)["data"]["result"]
+    assert {next(iter(one["metric"].values()), ""): float(one["value"][1]) for one in result} == EXPECTED[panel]
