@@ -228,7 +228,7 @@ async def test_a_success_between_bugs_keeps_the_fuse(bus: Bus, recorder: Recorde
 async def test_halt_gives_back_what_is_unsettled(bus: Bus, recorder: Recorder) -> None:
     recorder.raises["one"] = [Halt("the model file is broken")]
     consumer = await start(bus, recorder)
-    waiting = [asyncio.create_task(bus.publish(Topic.FINDINGS, message(id))) for id in ("one", "two")]
+    waiting = [asyncio.create_task(bus.publish(Topic.FINDINGS, message(name))) for name in ("one", "two")]
     reason = await asyncio.wait_for(consumer.failure(), 10)
     assert str(reason) == "the model file is broken"
     other = Recorder()
@@ -344,8 +344,8 @@ async def test_every_watcher_sees_what_is_published_from_now_on(bus: Bus, record
     await watchers[0].drain()
     await bus.publish(Topic.FINDINGS, message("three"))
     await eventually(lambda: len(seen[1]) == 3)
+    await eventually(lambda: recorder.ids == ["before", "one", "two", "three"])
     assert len(seen[0]) == 2
-    assert recorder.ids == ["before", "one", "two", "three"]
 
 
 async def test_handlers_may_publish_to_one_another(bus: Bus) -> None:

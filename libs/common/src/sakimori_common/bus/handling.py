@@ -82,8 +82,7 @@ class Handling:
 
     def fail(self, reason: BaseException) -> None:
         """Stop for a reason of the broker's side."""
-        self._is_draining = True
-        self._wake.set()
+        self.stop()
         if not self._failed.done():
             self._failed.set_result(reason)
 
@@ -91,10 +90,14 @@ class Handling:
         """Wait until the handling stopped by itself and return why."""
         return await asyncio.shield(self._failed)
 
-    async def drain(self) -> None:
-        """Finish and settle what is being handled and begin nothing more. What is held then is for others."""
+    def stop(self) -> None:
+        """Begin nothing more."""
         self._is_draining = True
         self._wake.set()
+
+    async def drain(self) -> None:
+        """Finish and settle what is being handled and begin nothing more. What is held then is for others."""
+        self.stop()
         await asyncio.shield(asyncio.gather(self._task, return_exceptions=True))
 
     async def _run(self) -> None:

@@ -93,24 +93,27 @@ class AmqpBus:
         async with self._asking() as (_, channel):
             while len(letters) < limit and (delivered := await _get(channel, dead_letters_of(queue))):
                 letters.append(to_dead_letter(queue, delivered))
+            await _give_back(channel)
         return letters
 
     async def revive(self, queue: Queue, ids: Sequence[str] | None, limit: int) -> int:
-        """Publish each to its queue, wait for the confirmation, then settle the dead one: twice rather than never."""
+        """Take all that is wanted, then publish each to its queue and settle the dead one: twice rather than never.
+
+        Taken first, for a message that dies again at once must not be revived for ever.
+        """
         wanted = None if ids is None else set(ids)
-        revived = 0
         dead = dead_letters_of(queue)
+        taken: list[tuple[int, Message]] = []
         async with self._asking() as (session, channel):
-            for _ in range(await _depth(channel, dead)):
-                delivered = await _get(channel, dead) if revived < limit else None
-                if delivered is None or delivered.delivery_tag is None:
-                    break
+            while len(taken) < limit and (delivered := await _get(channel, dead)):
                 message = to_message(delivered)
                 if wanted is None or message.id in wanted:
-                    await session.publish("", queue, message.body, message.id, message.headers)
-                    await channel.basic_ack(delivered.delivery_tag)
-                    revived += 1
-        return revived
+                    taken.append((delivered.delivery_tag or 0, message))
+            for tag, message in taken:
+                await session.publish("", queue, message.body, message.id, message.headers)
+                await channel.basic_ack(tag)
+            await _give_back(channel)
+        return len(taken)
 
     async def check(self) -> None:
         """Ask the broker for an exchange that must be there."""
@@ -144,6 +147,11 @@ class AmqpBus:
 async def _get(channel: AbstractChannel, queue: str) -> DeliveredMessage | None:
     delivered = await channel.basic_get(queue)
     return None if isinstance(delivered.delivery, Basic.GetEmpty) else delivered
+
+
+async def _give_back(channel: AbstractChannel) -> None:
+    """Return all that was taken and not settled, before the answer: who asks next is to find it there."""
+    await channel.basic_nack(0, multiple=True, requeue=True)
 
 
 async def _depth(channel: AbstractChannel, queue: str) -> int:

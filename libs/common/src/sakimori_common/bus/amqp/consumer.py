@@ -121,6 +121,7 @@ class AmqpConsumer:
 
     async def drain(self) -> None:
         """Stop consuming, finish what is being handled, give the rest back by closing the channel."""
+        self._handling.stop()
         await self._stop_deliveries()
         await self._handling.drain()
         await self.intake.close()
