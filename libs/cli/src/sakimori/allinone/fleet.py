@@ -51,7 +51,7 @@ FLEET = (
 """In the order of starting: who consumes before who publishes, the door last. They stop the other way round."""
 
 
-def settings_of_all(home: Home, secrets: Secrets, is_new: bool, urls: Mapping[str, str]) -> dict[str, ServiceSettings]:
+def settings_of_all(home: Home, secrets: Secrets, urls: Mapping[str, str]) -> dict[str, ServiceSettings]:
     """Build the settings of all six; what the environment says wins over what is made up here.
 
     `urls` are DATABASE_URL, VALKEY_URL and BUS_URL. Raises SettingsError.
@@ -68,7 +68,7 @@ def settings_of_all(home: Home, secrets: Secrets, is_new: bool, urls: Mapping[st
         "chat": {"secret_key": SecretStr(secrets.chat_secret_key), "spool_dir": home.path / "chat-spool"},
         "api-gateway": {
             "jwt_secret": SecretStr(secrets.jwt_secret),
-            "admin_password": SecretStr(secrets.admin_password) if is_new else None,
+            "admin_password": SecretStr(secrets.admin_password),
             "chat_url": f"http://127.0.0.1:{ports['chat']}",
             "collector_url": f"http://127.0.0.1:{ports['collector']}",
             "sensor_url": f"http://127.0.0.1:{ports['packet-sensor']}",

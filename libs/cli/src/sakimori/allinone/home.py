@@ -72,14 +72,14 @@ class Home:
     def _instance_file(self) -> Path:
         return self.path / "instance.json"
 
-    def secrets(self) -> tuple[Secrets, bool]:
-        """Read the secrets, or make them; tells whether they are new. Raises HomeError when the file is damaged."""
+    def secrets(self) -> Secrets:
+        """Read the secrets, or make them at the first start. Raises HomeError when the file is damaged."""
         try:
-            return Secrets(**json.loads(self._secrets_file.read_text())), False
+            return Secrets(**json.loads(self._secrets_file.read_text()))
         except FileNotFoundError:
             made = Secrets.generate()
             self._write_private(self._secrets_file, json.dumps(asdict(made), indent=1))
-            return made, True
+            return made
         except (OSError, ValueError, TypeError) as error:
             raise HomeError(f"{self._secrets_file}: {error}; restore it or start with another SAKIMORI_HOME") from None
 

@@ -1,16 +1,23 @@
 """Starts everything, waits, stops everything."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from sakimori.allinone.fleet import FLEET, settings_of_all
 from sakimori.allinone.home import Home, Secrets
 from sakimori.allinone.screen import Screen
 from sakimori.embedded import embedded_postgres, embedded_valkey
+from sakimori_api_gateway.adapters.passwords import Argon2Passwords
+from sakimori_api_gateway.adapters.users import PostgresUserStore
+from sakimori_api_gateway.domain.records import AuditEntry, User
+from sakimori_api_gateway.domain.roles import Role
+from sakimori_api_gateway.ports import Conflict
 from sakimori_common.bus import open_bus
 from sakimori_common.context import Failure, Postgres, ServiceContext
+from sakimori_common.instants import format_instant
 from sakimori_common.log import configure_logging
 from sakimori_common.postgres import connect_with_patience, migrate
 from sakimori_common.runtime import calm_garbage_collector, stop_on_signals, until_stopped
@@ -32,17 +39,19 @@ async def run_all(home: Home) -> int:
     screen = Screen()
     with home.locked():
         configure_logging("INFO", file=home.log)
-        secrets, is_new = home.secrets()
+        secrets = home.secrets()
         async with AsyncExitStack() as stack:
             urls = await stack.enter_async_context(_servers(home, screen))
-            settings = settings_of_all(home, secrets, is_new, urls)
+            settings = settings_of_all(home, secrets, urls)
             contexts = await stack.enter_async_context(_contexts(urls, screen))
+            users = PostgresUserStore(contexts["api-gateway"].postgres)
+            is_new = not await users.all()
             with screen.step("Six services started"):
                 for member in FLEET:
                     chosen, context = settings[member.name], contexts[member.name]
                     await stack.enter_async_context(side_port(context, chosen.host, chosen.side_port))
                     await stack.enter_async_context(member.running(chosen, context))
-            await _ensure_local_account(contexts["api-gateway"].postgres, secrets)
+            await _ensure_local_account(users, secrets)
             _announce(home, settings, screen, secrets.admin_password if is_new else None)
             calm_garbage_collector()
             status = await until_stopped(contexts["api-gateway"], stop)
@@ -83,8 +92,13 @@ async def _contexts(urls: Mapping[str, str], screen: Screen) -> AsyncIterator[di
         yield {member.name: ServiceContext.of(member.name, bus, postgres, valkey, failure) for member in FLEET}
 
 
-async def _ensure_local_account(postgres: Postgres, secrets: Secrets) -> None:
+async def _ensure_local_account(users: PostgresUserStore, secrets: Secrets) -> None:
     """Give `sakimori demo` an account of its own; its password lies in the home folder, closed to other users."""
+    now = format_instant(time.time_ns() // 1000)
+    local = User(name="local", role=Role.ANALYST, created_at=now, password_changed_at=now)
+    entry = AuditEntry(actor="sakimori run", action="user_added", target="user:local", new={"role": "analyst"}, at=now)
+    with suppress(Conflict):
+        await users.add(local, await Argon2Passwords().hash(secrets.local_password), entry)
 
 
 def _announce(home: Home, settings: Mapping[str, ServiceSettings], screen: Screen, admin_password: str | None) -> None:

@@ -64,7 +64,7 @@ def _described(letter: DeadLetter) -> dict[str, object]:
     batch: object = f"{len(letter.message.body)} bytes that are no batch"
     for codec in (EVENTS, FINDINGS, DECISIONS):
         try:
-            batch = msgspec.to_builtins(codec.decode(letter.message.body))  # type: ignore[attr-defined]
+            batch = msgspec.to_builtins(codec.decode(letter.message.body))
             break
         except WireError:
             continue

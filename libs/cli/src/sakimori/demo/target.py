@@ -37,7 +37,7 @@ def find_target(gateway: str | None, env_file: Path | None) -> Target:
     try:
         home = Home.open()
         running = home.running_gateway()
-        secrets, _ = home.secrets() if running else (None, False)
+        secrets = home.secrets() if running else None
     except HomeError as error:
         raise TargetError(str(error)) from None
     if running is None or secrets is None:
