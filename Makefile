@@ -30,7 +30,7 @@ format: .venv/dev.installed ## Format the code and mend what can be mended by it
 	@$(BIN)/ruff format $(CODE)
 	@$(BIN)/ruff check --fix $(CODE)
 
-test-timescale: .venv/dev.installed ## Migrations, policies and dashboard queries on a real TimescaleDB (needs npm)
+test-timescale: .venv/dev.installed tests/timescale/node_modules/.installed ## Migrations, policies and dashboard queries on a real TimescaleDB (needs npm)
 	@$(BIN)/pytest tests/timescale
 
 e2e: .venv/dev.installed ## The stack of docker-compose.yml, really started (needs Docker with Compose v2)
@@ -53,6 +53,10 @@ lock: .venv/dev.installed ## Write the hash-pinned requirements anew (UPGRADE=1:
 
 clean: ## Remove .venv and caches; data stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+tests/timescale/node_modules/.installed: tests/timescale/package.json
+	@npm install --prefix tests/timescale --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
 
 .venv/bin/pip:
 	@deploy/make-venv "$(PYTHON)"

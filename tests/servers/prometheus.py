@@ -66,7 +66,7 @@ class Prometheus:
         deadline = time.monotonic() + _START_SECONDS
         while process.poll() is None and time.monotonic() < deadline:
             try:
-                with urllib.request.urlopen(f"{url}/-/ready", timeout=2):  # noqa: S310  # http is meant
+                with urllib.request.urlopen(f"{url}/-/ready", timeout=2):
                     return
             except (urllib.error.URLError, ConnectionError):
                 time.sleep(0.05)

@@ -29,9 +29,9 @@ async def add_events(
 async def add_finding(store: Any, identity: str, severity: str, at: datetime, status: str | None = None) -> None:
     """Add a finding of one event and, with `status`, what somebody said about it."""
     await store.execute(
-        "INSERT INTO detector.findings (id, rule_id, title, message, severity, confidence, entity_type, entity, dataset, "
-        "first_seen_at, last_seen_at, created_at, count, why, response) VALUES ($1, 'brute_force_attack', 'Guessing', "
-        "'Guessing by 203.0.113.42', $2, 0.9, 'source.ip', '203.0.113.42', 'openssh.auth', $3, $3, $3, 1, 'w', 'r')",
+        "INSERT INTO detector.findings (id, rule_id, title, message, severity, confidence, entity_type, entity, "
+        "dataset, first_seen_at, last_seen_at, created_at, count, why, response) "
+        "VALUES ($1, 'brute_force_attack', 'Guessing', 'Guessing by 203.0.113.42', $2, 0.9, 'source.ip', '203.0.113.42', 'openssh.auth', $3, $3, $3, 1, 'w', 'r')",
         identity,
         severity,
         at,
@@ -45,7 +45,8 @@ async def add_finding(store: Any, identity: str, severity: str, at: datetime, st
 async def add_delivery(store: Any, finding: str, channel: str, status: str, at: datetime) -> None:
     """Add a notice."""
     await store.execute(
-        "INSERT INTO notifier.deliveries (finding_id, channel, status, created_at, delivered_at, suppression_key, payload) "
+        "INSERT INTO notifier.deliveries "
+        "(finding_id, channel, status, created_at, delivered_at, suppression_key, payload) "
         "VALUES ($1, $2, $3::text, $4::timestamptz, CASE WHEN $3::text = 'sent' THEN $4::timestamptz END, 'key', '{}')",
         finding,
         channel,

@@ -41,8 +41,8 @@ async def test_events_per_minute_is_a_continuous_aggregate_that_counts_the_newes
 
 async def test_the_jobs_keep_events_90_days_and_counts_400(store: Any) -> None:
     jobs = await store.fetch(
-        "SELECT hypertable_name, proc_name, config->>'drop_after' AS drop_after, config->>'compress_after' AS compress_after, "
-        "schedule_interval FROM timescaledb_information.jobs WHERE hypertable_schema IS NOT NULL ORDER BY job_id"
+        "SELECT proc_name, schedule_interval, config->>'drop_after' AS drop_after, "
+        "config->>'compress_after' AS compress_after FROM timescaledb_information.jobs WHERE hypertable_schema IS NOT NULL"
     )
     found = {(job["proc_name"], job["drop_after"] or job["compress_after"]) for job in jobs}
     assert found == {
@@ -125,8 +125,8 @@ async def _run(store: Any, procedure: str, relation: str) -> None:
     """Run a job now, as TimescaleDB's scheduler would."""
     job = await store.fetchval(
         "SELECT job_id FROM timescaledb_information.jobs "
-        "WHERE proc_name = $1 AND (hypertable_name = $2 OR hypertable_name = "
-        "(SELECT materialization_hypertable_name FROM timescaledb_information.continuous_aggregates WHERE view_name = $2))",
+        "WHERE proc_name = $1 AND (hypertable_name = $2 OR hypertable_name = (SELECT materialization_hypertable_name "
+        "FROM timescaledb_information.continuous_aggregates WHERE view_name = $2))",
         procedure,
         relation,
     )
