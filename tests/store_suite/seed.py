@@ -31,7 +31,8 @@ async def add_finding(store: Any, identity: str, severity: str, at: datetime, st
     await store.execute(
         "INSERT INTO detector.findings (id, rule_id, title, message, severity, confidence, entity_type, entity, "
         "dataset, first_seen_at, last_seen_at, created_at, count, why, response) "
-        "VALUES ($1, 'brute_force_attack', 'Guessing', 'Guessing by 203.0.113.42', $2, 0.9, 'source.ip', '203.0.113.42', 'openssh.auth', $3, $3, $3, 1, 'w', 'r')",
+        "VALUES ($1, 'brute_force_attack', 'Guessing', 'Guessing by 203.0.113.42', $2, 0.9, 'source.ip', "
+        "'203.0.113.42', 'openssh.auth', $3, $3, $3, 1, 'w', 'r')",
         identity,
         severity,
         at,

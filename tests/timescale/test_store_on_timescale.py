@@ -42,7 +42,8 @@ async def test_events_per_minute_is_a_continuous_aggregate_that_counts_the_newes
 async def test_the_jobs_keep_events_90_days_and_counts_400(store: Any) -> None:
     jobs = await store.fetch(
         "SELECT proc_name, schedule_interval, config->>'drop_after' AS drop_after, "
-        "config->>'compress_after' AS compress_after FROM timescaledb_information.jobs WHERE hypertable_schema IS NOT NULL"
+        "config->>'compress_after' AS compress_after "
+        "FROM timescaledb_information.jobs WHERE hypertable_schema IS NOT NULL"
     )
     found = {(job["proc_name"], job["drop_after"] or job["compress_after"]) for job in jobs}
     assert found == {
