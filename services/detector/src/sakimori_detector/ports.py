@@ -38,6 +38,9 @@ class DetectionState(Protocol):
 class FindingStore(Protocol):
     """Where findings and decisions are kept."""
 
-    async def store(self, findings: Sequence[Finding], decisions: Sequence[Decision]) -> None:
-        """Write both, in one transaction. A finding that is there is updated, `created_at` and trace kept, its count
-        never lowered; a decision that is there stays. Raises Unavailable when the database is away."""
+    async def store(self, findings: Sequence[Finding], decisions: Sequence[Decision]) -> list[Finding]:
+        """Write both, in one transaction; returns the findings with `created_at` and trace as they are kept.
+
+        A finding that is there is updated, its count never lowered; a decision that is there stays. Raises Unavailable
+        when the database is away.
+        """

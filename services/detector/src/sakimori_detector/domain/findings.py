@@ -40,7 +40,7 @@ class _Sighting:
     def text(self, name: str) -> str:
         """Write a value for people; `-` where there is none."""
         value = self.value(name)
-        return "-" if value is None else key_of(value)
+        return "-" if value is None else clean(key_of(value))
 
 
 def finding_of(rule: Rule, window: Window, outcome: Outcome, event: Event, created_at: int) -> Finding:
@@ -69,7 +69,7 @@ def finding_of(rule: Rule, window: Window, outcome: Outcome, event: Event, creat
             observed=outcome.count,
             threshold=window.threshold,
             window_seconds=window.timespan // MICROSECONDS if is_counted else None,
-            matched={match.field: match.text for match in reversed(sighting.matches)},
+            matched={match.field: clean(match.text) for match in reversed(sighting.matches)},
         ),
         why=rule.why,
         response=rule.response,
@@ -100,7 +100,7 @@ def _rate(window: Window, outcome: Outcome) -> int:
 def _entity(rule: Rule, outcome: Outcome, event: Event) -> str:
     value = event.get(rule.entity)
     if value is not None:
-        return key_of(value)
+        return clean(key_of(value))
     return outcome.key.replace(KEY_GLUE, " ") if isinstance(rule, AnalyticRule) and outcome.key else "unknown"
 
 
@@ -111,13 +111,27 @@ def _evidence(sighting: _Sighting) -> dict[str, FieldValue]:
             continue
         if len(shown) == MAX_EVIDENCE_FIELDS and name != DECODED_FIELD:
             continue
-        shown[name] = value[:MAX_EVIDENCE_CHARACTERS] if isinstance(value, str) else value
+        shown[clean(name)] = _shown(value)
     return shown
 
 
+def _shown(value: FieldValue) -> FieldValue:
+    if isinstance(value, list):
+        return [clean(item[:MAX_EVIDENCE_CHARACTERS]) if isinstance(item, str) else item for item in value[:20]]
+    return clean(value[:MAX_EVIDENCE_CHARACTERS]) if isinstance(value, str) else value
+
+
 def _detail(sighting: _Sighting, source: str) -> Any:
-    return source[1:] if source.startswith("=") else sighting.value(source)
+    if source.startswith("="):
+        return source[1:]
+    value = sighting.value(source)
+    return _shown(value) if isinstance(value, str | list) else value
+
+
+def clean(text: str) -> str:
+    """Replace zero bytes, which PostgreSQL keeps in neither text nor JSON."""
+    return text.replace("\0", "\ufffd")
 
 
 def _text_or_none(value: FieldValue) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return clean(value) if isinstance(value, str) and value else None

@@ -60,15 +60,21 @@ class Refused(Exception):
         self.line, self.column = document.place(*path, mentioned=why)
 
 
-def load(files: Mapping[str, str], lists: Mapping[str, str] | None = None, zone: tzinfo = UTC) -> RuleSet:
+def load(
+    files: Mapping[str, str],
+    lists: Mapping[str, str] | None = None,
+    zone: tzinfo = UTC,
+    numbers: TestNumbers | None = None,
+) -> RuleSet:
     """Make rules of files.
 
     `files` maps a path relative to the rules' folder to its text, `lists` the same for the files of lists/; `zone` is
-    that of local hours. One file is one rule or none: a mistake in one of its documents refuses all of it.
+    that of local hours. One file is one rule or none: a mistake in one of its documents refuses all of it. Rules of
+    several loads may run together if they share `numbers`.
     """
     problems: list[Problem] = []
     world = World(zone, _lists(lists or {}, problems))
-    numbers = TestNumbers()
+    numbers = numbers or TestNumbers()
     rules: dict[str, Rule] = {}
     identities: dict[str, str] = {}
     for path in sorted(files):

@@ -42,7 +42,7 @@ class Sign(NamedTuple):
     time: int
     event_id: str
     value: str = ""
-    note: bytes = b""
+    note: str = ""
 
 
 class Group(NamedTuple):
@@ -69,7 +69,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     is_opened: bool
     event_ids: list[str]
     event_id: str
-    note: bytes
+    note: str
 
 
 @dataclass(slots=True)

@@ -52,12 +52,12 @@ def window_of(rule: AnalyticRule, *, threshold: int = 1, timespan_seconds: int =
     return Window(rule.id, threshold, microseconds(timespan_seconds), microseconds(rule.window_seconds), by_value)
 
 
-def note(facts: Mapping[str, Any]) -> bytes:
+def note(facts: Mapping[str, Any]) -> str:
     """Write what an analytic has to say about a sign, for `facts` to read."""
-    return msgspec.msgpack.encode(facts)
+    return msgspec.json.encode(facts).decode()
 
 
-def facts(note: bytes) -> dict[str, Any]:
+def facts(note: str) -> dict[str, Any]:
     """Read a note back; empty for signs that have none."""
-    decoded: dict[str, Any] = msgspec.msgpack.decode(note) if note else {}
+    decoded: dict[str, Any] = msgspec.json.decode(note) if note else {}
     return decoded

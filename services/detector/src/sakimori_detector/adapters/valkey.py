@@ -1,0 +1,110 @@
+"""The state that all replicas share: one script call a batch.
+
+Memory in Valkey: a window keeps the newest `Window.retained` entries of a key (about 80 bytes each) and one hash, for
+as long as they can matter plus `GRACE_SECONDS`; a batch its outcomes, mostly none, for `BATCH_TTL_SECONDS`.
+"""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any, Final, cast
+
+import msgspec
+from redis.exceptions import ResponseError
+
+from sakimori_common.bus import Retry
+from sakimori_common.context import Valkey
+from sakimori_common.ids import digest
+from sakimori_common.instants import MICROSECONDS
+from sakimori_common.valkey import CONNECTION_ERRORS, unavailable
+from sakimori_detector.domain.folds import Step
+from sakimori_detector.domain.windows import Group, Outcome, Window, merged
+from sakimori_detector.ports import Batch
+
+BATCH_TTL_SECONDS: Final = 3600
+"""A broker hands a batch out again as soon as whoever held it is gone; an hour covers a stuck replica."""
+GRACE_SECONDS: Final = 900
+"""How long events may be held up (the detector was down) before a window forgets what came before them."""
+MAX_CONFLICTS: Final = 20
+MAX_MEMBER_CHARACTERS: Final = 64
+
+_SCRIPT: Final = files("sakimori_detector.adapters").joinpath("state.lua").read_text(encoding="utf-8")
+_OUTCOMES: Final = msgspec.msgpack.Decoder(list[Outcome])
+
+
+class ValkeyState:
+    """Implements `ports.DetectionState` in Valkey."""
+
+    def __init__(self, valkey: Valkey) -> None:
+        self._valkey = valkey
+        self._script = valkey.register_script(_SCRIPT)
+
+    async def apply(self, batch: Batch) -> list[Outcome]:
+        """See `ports.DetectionState.apply`. Raises Retry when replicas kept writing the same memory all the while."""
+        try:
+            for _ in range(MAX_CONFLICTS):
+                answer = await self._attempt(batch)
+                if answer is not None:
+                    return _OUTCOMES.decode(answer)
+        except ResponseError as error:
+            if str(error).startswith(("LOADING", "READONLY", "MASTERDOWN")):
+                raise unavailable(error) from error
+            raise
+        except CONNECTION_ERRORS as error:
+            raise unavailable(error) from error
+        raise Retry("other replicas changed the same memory in every attempt")
+
+    async def _attempt(self, batch: Batch) -> bytes | None:
+        """Run the folds on what is there now and commit; None when somebody else wrote in between."""
+        fold_keys = [key for fold in batch.folds for key in fold.keys]
+        values = cast("list[bytes | None]", await self._valkey.mget(fold_keys)) if fold_keys else []
+        steps = _steps(batch, values)
+        groups = merged([*batch.groups, *(group for step in steps for group in step.groups)])
+        keys = [f"detector:batch:{batch.id}", *fold_keys]
+        for group in groups:
+            name = f"detector:window:{group.window.rule_id}:{digest(group.key).hex()}"
+            keys += [name, f"{name}:finding"]
+        status, *packed = await self._script(keys=keys, args=_arguments(values, steps, groups))
+        return packed[0] if status == 0 else None
+
+
+def _steps(batch: Batch, values: Sequence[bytes | None]) -> list[Step]:
+    steps, at = [], 0
+    for fold in batch.folds:
+        steps.append(fold.step(values[at : at + len(fold.keys)]))
+        at += len(fold.keys)
+    return steps
+
+
+def _arguments(values: Sequence[bytes | None], steps: Sequence[Step], groups: Sequence[Group]) -> list[bytes | str]:
+    packed = msgspec.msgpack.encode((BATCH_TTL_SECONDS, len(values), [_packed(group) for group in groups]))
+    arguments: list[bytes | str] = [packed]
+    writes = [write for step in steps for write in step.writes]
+    for value, write in zip(values, writes, strict=True):
+        arguments.append("-" if value is None else b"=" + value)
+        arguments += ["", "0"] if write is None else [write.value, str(write.ttl_seconds)]
+    return arguments
+
+
+def _packed(group: Group) -> tuple[Any, ...]:
+    window = group.window
+    signs = [(sign.time, sign.event_id, _member(sign.value), sign.note) for sign in group.signs]
+    return (
+        window.rule_id,
+        group.key,
+        window.threshold,
+        window.timespan,
+        window.hold,
+        window.counts_values,
+        window.retained,
+        _ttl_seconds(window),
+        signs,
+    )
+
+
+def _member(value: str) -> str:
+    """Keep long values out of Valkey's memory: only whether they differ matters."""
+    return value if len(value) <= MAX_MEMBER_CHARACTERS else digest(value).hex()
+
+
+def _ttl_seconds(window: Window) -> int:
+    return (window.timespan + window.hold) // MICROSECONDS + GRACE_SECONDS

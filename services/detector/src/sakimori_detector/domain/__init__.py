@@ -1,0 +1,1 @@
+"""What the detector knows, without any input or output."""

@@ -1,0 +1,54 @@
+"""What is decided about the entity of a finding."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sakimori_common.contracts import Decision, Finding
+from sakimori_common.ids import stable_id
+from sakimori_common.instants import format_instant
+from sakimori_detector.domain.analytics.contract import facts
+from sakimori_detector.domain.indicators import Indicators
+from sakimori_detector.domain.rules import Measure, Rule
+from sakimori_detector.domain.windows import Outcome, microseconds
+
+ORIGIN = "detector"
+
+
+def measure_for(rule: Rule, outcome: Outcome) -> Measure | None:
+    """Choose the measure: the rule's when a finding opens, that of the rung when an analytic climbed its ladder.
+
+    Repeats prolong nothing: the measure ends when it ends, and what comes after the window opens a finding of its own.
+    """
+    if rule.measure is None:
+        return None
+    climbed: Mapping[str, Any] = facts(outcome.note)
+    if "block_seconds" in climbed:
+        return Measure(rule.measure.action, int(climbed["block_seconds"]))
+    return rule.measure if outcome.is_opened else None
+
+
+def is_allowed(finding: Finding, allowed: Indicators) -> bool:
+    """Say whether the entity is an address on the allow-list, which always wins."""
+    return finding.entity_type.endswith(".ip") and allowed.find(finding.entity) is not None
+
+
+def decision_of(finding: Finding, measure: Measure, outcome: Outcome, *, now: int, dry_run: bool) -> Decision | None:
+    """Decide. The measure runs from the event, not from when it was read; None when it would be over by `now`.
+
+    So an old log that is read again blocks nobody. The id is a function of finding and measure. `now` in microseconds.
+    """
+    expires_at = min(outcome.last, now) + microseconds(measure.seconds)
+    if expires_at <= now or finding.entity == "unknown":
+        return None
+    return Decision(
+        id=stable_id("decision", finding.id, measure.action, str(measure.seconds)),
+        entity_type=finding.entity_type,
+        entity=finding.entity,
+        action=measure.action,
+        rule_id=finding.rule_id,
+        finding_id=finding.id,
+        created_at=format_instant(now),
+        expires_at=format_instant(expires_at),
+        origin=ORIGIN,
+        dry_run=dry_run,
+    )

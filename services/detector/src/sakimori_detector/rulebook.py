@@ -1,0 +1,68 @@
+"""The rules in use: loaded at start, loaded again when a file changes."""
+
+import asyncio
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from sakimori_detector.adapters.files import read_files, stamp
+from sakimori_detector.domain.engine import Engine
+from sakimori_detector.domain.loading import RuleSet, load
+from sakimori_detector.domain.rules import Rule
+from sakimori_detector.domain.sigma import TestNumbers
+from sakimori_detector.metrics import DetectorMetrics
+
+POLL_SECONDS = 2.0
+
+
+class Rulebook:
+    """Holds the engine of the latest load. Windows live in the state, so a new engine goes on where the old one was.
+
+    A rule whose file was broken by a change stays in use as it was until the file is mended or removed.
+    """
+
+    def __init__(self, folder: Path, zone: str, metrics: DetectorMetrics, log: structlog.stdlib.BoundLogger) -> None:
+        self._folder = folder
+        self._zone = ZoneInfo(zone)
+        self._metrics = metrics
+        self._log = log
+        self._numbers = TestNumbers()
+        self._stamp = stamp(folder)
+        self.engine = self._build()
+
+    async def watch(self, poll_seconds: float = POLL_SECONDS) -> None:
+        """Look for changes for ever; loading runs beside the event loop."""
+        while True:
+            await asyncio.sleep(poll_seconds)
+            await self.refresh()
+
+    async def refresh(self) -> bool:
+        """Load again if a file changed, came or went; says whether it did."""
+        latest = await asyncio.to_thread(stamp, self._folder)
+        if latest == self._stamp:
+            return False
+        self._stamp = latest
+        self.engine = await asyncio.to_thread(self._build)
+        return True
+
+    def _build(self) -> Engine:
+        files = read_files(self._folder)
+        loaded = load(files.rules, files.lists, self._zone, self._numbers)
+        problems = [*files.problems, *loaded.problems]
+        rules = [*loaded.rules, *self._still_good(loaded, {problem.path for problem in problems})]
+        for problem in problems:
+            self._log.warning(
+                "rule_refused", file=problem.path, line=problem.line, column=problem.column, why=problem.why
+            )
+        self._log.info("rules_loaded", rules=len(rules), problems=len(problems), folder=str(self._folder))
+        self._metrics.rules_loaded.set(len(rules))
+        self._metrics.rule_problems.set(len(problems))
+        return Engine(rules, loaded.world)
+
+    def _still_good(self, loaded: RuleSet, broken: set[str]) -> list[Rule]:
+        engine: Engine | None = getattr(self, "engine", None)
+        if engine is None:
+            return []
+        present = {rule.id for rule in loaded.rules}
+        return [rule for rule in engine.rules.values() if rule.path in broken and rule.id not in present]

@@ -1,0 +1,212 @@
+"""One suite for both states of the detector: windows, findings, folds, redelivery."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sakimori_common.context import Valkey
+from sakimori_common.valkey import open_valkey
+from sakimori_detector.adapters.memory import MemoryState
+from sakimori_detector.adapters.valkey import ValkeyState
+from sakimori_detector.domain.folds import Fold, Step, Write
+from sakimori_detector.domain.windows import Group, Outcome, Sign, Window
+from sakimori_detector.ports import Batch, DetectionState
+
+S = 1_000_000
+START = 1_768_528_800 * S
+
+FAILURES = Window("brute_force_attack", threshold=5, timespan=300 * S, hold=300 * S)
+RATE = Window("rate_limit_exceeded", threshold=101, timespan=60 * S, hold=60 * S)
+SINGLE = Window("sql_injection", threshold=1, timespan=0, hold=300 * S)
+PORTS = Window("port_scan", threshold=20, timespan=60 * S, hold=60 * S, counts_values=True)
+
+
+@pytest.fixture(params=["memory", "valkey"])
+async def state(request: pytest.FixtureRequest) -> AsyncIterator[DetectionState]:
+    if request.param == "memory":
+        yield MemoryState()
+        return
+    client = open_valkey(request.getfixturevalue("valkey_server").url)
+    await client.flushall()
+    yield ValkeyState(client)
+    await client.aclose()
+
+
+def signs(*seconds: float, prefix: str = "e") -> list[Sign]:
+    return [Sign(START + round(second * S), f"{prefix}{number}") for number, second in enumerate(seconds)]
+
+
+def batch(id: str, window: Window, found: Sequence[Sign], key: str = "203.0.113.42") -> Batch:
+    return Batch(id, [Group(window, key, list(found))])
+
+
+async def test_four_failures_are_none(state: DetectionState) -> None:
+    assert await state.apply(batch("b", FAILURES, signs(0, 1, 2, 3))) == []
+
+
+async def test_the_fifth_failure_at_300_seconds_fires(state: DetectionState) -> None:
+    (outcome,) = await state.apply(batch("b", FAILURES, signs(0, 60, 120, 180, 300)))
+    assert (outcome.count, outcome.is_opened) == (5, True)
+    assert (outcome.first, outcome.last, outcome.anchor) == (START, START + 300 * S, START + 300 * S)
+    assert outcome.event_ids == ["e0", "e1", "e2", "e3", "e4"]
+
+
+async def test_five_failures_over_301_seconds_are_none(state: DetectionState) -> None:
+    assert await state.apply(batch("b", FAILURES, signs(0, 60, 120, 180, 301))) == []
+
+
+async def test_a_millisecond_over_300_seconds_is_too_much(state: DetectionState) -> None:
+    assert await state.apply(batch("b", FAILURES, signs(0, 60, 120, 180, 300.001))) == []
+
+
+async def test_the_window_slides(state: DetectionState) -> None:
+    outcomes = await state.apply(batch("b", FAILURES, signs(0, 60, 120, 180, 301, 350)))
+    assert [(outcome.count, outcome.first) for outcome in outcomes] == [(5, START + 60 * S)]
+
+
+async def test_the_hundred_and_first_request_in_a_minute_fires(state: DetectionState) -> None:
+    assert await state.apply(batch("b1", RATE, signs(*(number * 0.5 for number in range(100))))) == []
+    (outcome,) = await state.apply(batch("b2", RATE, signs(55, prefix="last")))
+    assert (outcome.count, outcome.event_ids[-1]) == (101, "last0")
+
+
+async def test_signs_of_several_batches_add_up(state: DetectionState) -> None:
+    for number in range(4):
+        assert await state.apply(batch(f"b{number}", FAILURES, signs(number, prefix=f"{number}-"))) == []
+    assert len(await state.apply(batch("b4", FAILURES, signs(4, prefix="4-")))) == 1
+
+
+async def test_keys_are_counted_apart(state: DetectionState) -> None:
+    assert await state.apply(batch("b1", FAILURES, signs(0, 1, 2, 3), key="203.0.113.1")) == []
+    assert await state.apply(batch("b2", FAILURES, signs(4), key="203.0.113.2")) == []
+
+
+async def test_one_event_is_enough_where_the_threshold_is_one(state: DetectionState) -> None:
+    (outcome,) = await state.apply(batch("b", SINGLE, signs(0)))
+    assert (outcome.count, outcome.is_opened, outcome.event_id) == (1, True, "e0")
+
+
+async def test_a_repeat_updates_the_finding_once_a_batch(state: DetectionState) -> None:
+    (opened,) = await state.apply(batch("b1", SINGLE, signs(0)))
+    (updated,) = await state.apply(batch("b2", SINGLE, signs(100, 200, 300, prefix="r")))
+    assert (updated.anchor, updated.is_opened) == (opened.anchor, False)
+    assert (updated.count, updated.first, updated.last) == (4, START, START + 300 * S)
+    assert updated.event_ids == ["e0", "r0", "r1", "r2"]
+
+
+async def test_what_comes_after_the_window_opens_the_next_finding(state: DetectionState) -> None:
+    (opened,) = await state.apply(batch("b1", SINGLE, signs(0)))
+    (second,) = await state.apply(batch("b2", SINGLE, signs(301, prefix="r")))
+    assert second.is_opened
+    assert second.anchor != opened.anchor
+
+
+async def test_a_batch_that_spans_two_findings_gives_both(state: DetectionState) -> None:
+    outcomes = await state.apply(batch("b", SINGLE, signs(0, 10, 301, 302)))
+    assert [(outcome.count, outcome.event_ids) for outcome in outcomes] == [(2, ["e0", "e1"]), (2, ["e2", "e3"])]
+
+
+async def test_distinct_values_count_repeats_of_one_do_not(state: DetectionState) -> None:
+    same = [Sign(START + number * S, f"s{number}", "22") for number in range(30)]
+    assert await state.apply(batch("b1", PORTS, same)) == []
+    others = [Sign(START + 31 * S, f"p{port}", str(port)) for port in range(100, 119)]
+    (outcome,) = await state.apply(batch("b2", PORTS, others))
+    assert outcome.count == 20
+    assert outcome.event_ids[0] == "s29"
+
+
+async def test_twenty_ports_over_more_than_a_minute_are_none(state: DetectionState) -> None:
+    slow = [Sign(START + number * 4 * S, f"p{number}", str(number)) for number in range(40)]
+    assert await state.apply(batch("b", PORTS, slow)) == []
+
+
+async def test_evidence_is_bounded_and_the_newest_last(state: DetectionState) -> None:
+    (outcome,) = await state.apply(batch("b", RATE, signs(*(number * 0.1 for number in range(150)))))
+    assert outcome.count == 150
+    assert outcome.event_ids == [f"e{number}" for number in range(130, 150)]
+
+
+async def test_the_same_event_in_another_batch_counts_once(state: DetectionState) -> None:
+    assert await state.apply(batch("b1", FAILURES, signs(0, 1, 2, 3))) == []
+    assert await state.apply(batch("b2", FAILURES, signs(0, 1, 2, 3))) == []
+
+
+async def test_a_redelivered_batch_gives_the_same_outcomes_and_changes_nothing(state: DetectionState) -> None:
+    five = batch("b1", FAILURES, signs(0, 1, 2, 3, 4))
+    first = await state.apply(five)
+    update = await state.apply(batch("b2", FAILURES, signs(5, prefix="r")))
+    assert await state.apply(five) == first
+    assert update[0].count == 6
+    assert (await state.apply(batch("b3", FAILURES, signs(6, prefix="s"))))[0].count == 7
+
+
+async def test_an_event_out_of_order_still_counts(state: DetectionState) -> None:
+    (outcome,) = await state.apply(batch("b", FAILURES, signs(10, 8, 6, 4, 2)))
+    assert (outcome.first, outcome.last) == (START + 2 * S, START + 10 * S)
+
+
+async def test_logs_of_an_earlier_day_start_the_window_anew(state: DetectionState) -> None:
+    assert await state.apply(batch("b1", FAILURES, signs(90_000, 90_001, 90_002, prefix="today"))) == []
+    (outcome,) = await state.apply(batch("b2", FAILURES, signs(0, 1, 2, 3, 4)))
+    assert outcome.event_ids == ["e0", "e1", "e2", "e3", "e4"]
+
+
+async def test_a_note_comes_back_with_the_outcome(state: DetectionState) -> None:
+    (outcome,) = await state.apply(batch("b", SINGLE, [Sign(START, "e", note='{"a": 1}')]))
+    assert outcome.note == '{"a": 1}'
+
+
+async def test_strange_keys_and_values_are_only_keys_and_values(state: DetectionState) -> None:
+    values = [Sign(START, f"e{number}", "x" * 5000 + str(number)) for number in range(20)]
+    (outcome,) = await state.apply(batch("b", PORTS, values, key="ключ\x1f\0\n{}"))
+    assert (outcome.key, outcome.count) == ("ключ\x1f\0\n{}", 20)
+
+
+def counting(key: str, time: int = START) -> Fold:
+    """A fold that counts its calls and gives a sign for each."""
+
+    def _step(values: Sequence[bytes | None]) -> Step:
+        count = int(values[0] or b"0") + 1
+        return Step([Write(str(count).encode(), 60)], [Group(SINGLE, key, [Sign(time, f"f{count}")])])
+
+    return Fold((key,), time, _step)
+
+
+async def test_a_fold_reads_what_it_wrote_and_its_signs_count(state: DetectionState) -> None:
+    (first,) = await state.apply(Batch("b1", [], [counting("k")]))
+    (second,) = await state.apply(Batch("b2", [], [counting("k")]))
+    assert (first.event_id, second.event_id, second.count) == ("f1", "f2", 2)
+
+
+async def test_a_redelivered_fold_is_not_run_again(state: DetectionState) -> None:
+    first = await state.apply(Batch("b1", [], [counting("k")]))
+    assert await state.apply(Batch("b1", [], [counting("k")])) == first
+    (second,) = await state.apply(Batch("b2", [], [counting("k")]))
+    assert second.event_id == "f2"
+
+
+async def test_a_fold_may_leave_a_key_alone(state: DetectionState) -> None:
+    await state.apply(Batch("b1", [], [counting("k")]))
+    await state.apply(Batch("b2", [], [Fold(("k",), START, lambda _: Step([None], []))]))
+    (outcome,) = await state.apply(Batch("b3", [], [counting("k")]))
+    assert outcome.event_id == "f2"
+
+
+window_times = st.lists(st.integers(0, 40), min_size=1, max_size=60)
+
+
+@given(seconds=window_times, by_value=st.booleans(), threshold=st.integers(1, 4), cut=st.integers(1, 10))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_both_states_come_to_the_same(
+    valkey: Valkey, seconds: list[int], by_value: bool, threshold: int, cut: int
+) -> None:
+    await valkey.flushall()
+    window = Window("rule", threshold, 5 * S, 7 * S, by_value)
+    found = [Sign(START + second * S, f"e{number}", str(second % 7), "n") for number, second in enumerate(seconds)]
+    memory, shared = MemoryState(), ValkeyState(valkey)
+    for number in range(0, len(found), cut):
+        part = batch(f"b{number}", window, found[number : number + cut])
+        expected: list[Outcome] = await memory.apply(part)
+        assert await shared.apply(part) == expected
