@@ -56,12 +56,11 @@ class Source:
         """
         chosen = FORMATS[self.format] if self.format != AUTO else _recognise(text, self.path)
         events = []
-        where = str(place)
         for number, (time, fields) in enumerate(chosen.parse(text, self.reference)):
             if len(text) > MAX_VALUE_CHARACTERS:
                 _cut(fields)
             fields.update(self.stamp)
-            identity = event_id(time, self.identity, where, raw, str(number) if number else "")
+            identity = event_id(time, self.identity, b"%d:%d:%b" % (place, number, raw))
             events.append(Event(identity, time, chosen.name, fields))
         return events
 

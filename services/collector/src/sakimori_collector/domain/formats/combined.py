@@ -18,8 +18,9 @@ from sakimori_common.instants import format_instant
 _QUOTED = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _TIME = r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]"
 _REST = rf" {_QUOTED} (\d{{3}}) (\d{{1,18}}|-)(?: {_QUOTED} {_QUOTED})?(?: (.*+))?\Z"
-_LINE = re.compile(rf"(?:([^\s\"]+) )?(\S+) \S+ (\S+) {_TIME}{_REST}")
-_SPACES = re.compile(rf'(?:([^\s"]+) )?(\S+) \S+ ((?:[^"\\]|\\.){{0,4096}}) {_TIME}{_REST}')
+_LINE = re.compile(rf"()(\S+) \S+ (\S+) {_TIME}{_REST}")
+_LINE_WITH_HOST = re.compile(rf'([^\s"]+) (?!- )(\S+) \S+ (\S+) {_TIME}{_REST}')
+_SPACES = re.compile(rf'(?:([^\s"]+) (?!- ))?(\S+) \S+ ((?:[^"\\]|\\.){{0,4096}}) {_TIME}{_REST}')
 """The same for a user name with spaces in it, which only basic authentication gives."""
 _BEGINNING = re.compile(rf'[^"]{{0,8192}} {_TIME} "')
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^/?#]*")
@@ -32,7 +33,7 @@ def is_combined(line: str) -> bool:
 
 def parse_combined(line: str, reference: Reference) -> list[Record]:
     """Read one line. Raises LineRejected."""
-    match = _LINE.match(line) or _SPACES.match(line)
+    match = _LINE.match(line) or _LINE_WITH_HOST.match(line) or _SPACES.match(line)
     if match is None:
         raise LineRejected("not an access log line in common or combined format")
     host, client, user, when, request, status, size, referrer, agent, rest = match.groups()
@@ -58,7 +59,7 @@ def parse_combined(line: str, reference: Reference) -> list[Record]:
         fields["http.request.referrer"] = unescape(referrer)
     if agent and agent != "-":
         fields["user_agent.original"] = unescape(agent)
-    if host is not None:
+    if host:
         fields["url.domain"] = host.partition(":")[0]
     if rest:
         fields["sakimori.log.rest"] = rest

@@ -16,7 +16,7 @@ MESSAGE_LIMIT = 8192
 """sshd writes 1,024 characters a message (MSGBUFSIZ); beyond this nothing is taken apart."""
 
 _REPEATED = re.compile(r"message repeated (\d{1,9}) times?: \[ ?(.*)\]\s*\Z", re.DOTALL)
-_PREFIX = re.compile(r"(?:error|fatal|info|debug\d?): ")
+_PREFIXES = ("error: ", "fatal: ", "info: ")
 _PROCESS = re.compile(r"(?:<\d{1,3}>)?[^\n]{15,64}? (?:sshd|sshd-session|sshd-auth)(?:\([^)\s]*\))?(?:\[\d+\])?:? ")
 
 
@@ -46,8 +46,9 @@ def _fields(syslog: SyslogLine, message: str) -> dict[str, FieldValue]:
     if syslog.pid is not None and syslog.pid.isdecimal():
         fields["process.pid"] = int(syslog.pid)
     said = message.rstrip().removesuffix(" [preauth]")
-    prefix = _PREFIX.match(said)
-    found = meaning_of(said[prefix.end() :] if prefix else said) if len(said) <= MESSAGE_LIMIT else None
+    if said.startswith(_PREFIXES):
+        said = said.partition(": ")[2]
+    found = meaning_of(said) if len(said) <= MESSAGE_LIMIT else None
     if found is not None:
         _explain(fields, *found)
     return fields

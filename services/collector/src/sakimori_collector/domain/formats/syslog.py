@@ -1,7 +1,7 @@
 """The header that syslog daemons put before a message: RFC 3164, RFC 5424, and the first with an RFC 3339 time."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sakimori_collector.domain.formats.format import LineRejected, Reference
 from sakimori_collector.domain.times import DAY, iso_time, syslog_time
@@ -21,8 +21,7 @@ _STRUCTURED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SyslogLine:
+class SyslogLine(NamedTuple):
     """A syslog line taken apart; `time` in microseconds since the epoch."""
 
     time: int
