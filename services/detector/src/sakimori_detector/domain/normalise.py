@@ -44,7 +44,9 @@ _OVERLONG = re.compile(
 )
 _PERCENT_RUN = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z]{2,24};|(?:lt|gt|quot)\b)")
-_COMMENT = re.compile(r"/\*(?:!\d{0,6}(.*?)|.*?)\*/", re.DOTALL)
+_COMMENT = re.compile(r"/\*!\d{0,6}|/\*.*?\*/|\*/", re.DOTALL)
+"""A comment, or a bracket of MySQL's `/*!50000 ... */`, whose content the server runs."""
+
 _INVISIBLE = re.compile("[\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff]+")
 _LOOK_ALIKES: Final = str.maketrans(
     dict.fromkeys("ʹʼˈ′‘’‛", "'")
@@ -91,7 +93,7 @@ def decode_value(text: str) -> str:
         return text
     decoded = _fixed_point(text).replace("\x0b", " ").replace("\x0c", " ")
     decoded = _INVISIBLE.sub("", decoded)
-    bare = _COMMENT.sub(_comment_content, decoded) if "/*" in decoded else decoded
+    bare = _COMMENT.sub(" ", decoded) if "/*" in decoded else decoded
     return decoded if bare == decoded else f"{decoded}\n{bare}"
 
 
@@ -168,11 +170,13 @@ def _character(code: int) -> str:
 def _overlong(match: re.Match[str]) -> str:
     """Read an ASCII character written in more bytes than it needs (RFC 3629, section 3, forbids it).
 
-    The last byte may have digits beyond F, as in `%c0%9v`, that servers of the time reckoned with all the same.
+    The last byte may have digits beyond F, as in `%c0%9v`, that servers of the time reckoned with all the same, or be no
+    continuation byte (`%c0%2f`, `%c1%af`): where one of the lenient readings is a dot or a slash, that is the one meant.
     """
     high = int(match[1] or match[2] or "0")
     low = ord(match[4]) if match[4] else _sloppy_hex(match[3])
-    return chr(high << 6 | low & 0x3F)
+    readings = chr(high << 6 | low & 0x3F), chr(low & 0x7F), chr(low & 0x3F)
+    return next((reading for reading in readings if reading in "./\\"), readings[0])
 
 
 def _sloppy_hex(digits: str) -> int:
@@ -186,8 +190,3 @@ def _percent_run(match: re.Match[str]) -> str:
 
 def _entity(match: re.Match[str]) -> str:
     return unescape(match[0])
-
-
-def _comment_content(match: re.Match[str]) -> str:
-    """Keep what MySQL runs of `/*!50000 ... */`; any other comment is white space."""
-    return f" {match[1]} " if match[1] else " "
