@@ -60,7 +60,7 @@ async def test_the_events_of_a_ban_come_in_order_and_carry_the_request(chat: Ope
 async def test_events_show_neither_text_nor_address_but_keyed_hashes(chat: OpenChat) -> None:
     visitor = await chat.visitor()
     await visitor.post("a very particular text")
-    event = await eventually(lambda: chat.of("chat.message_posted")[0])
+    event = (await eventually(lambda: chat.of("chat.message_posted")))[0]
     assert "particular" not in str(event)
     assert ADDRESS not in str(event)
     assert event.fields["chat.message.length"] == 22
@@ -179,7 +179,7 @@ async def test_forgery_is_decided_before_anything_else(chat: OpenChat, valkey: V
 async def _fingerprint_of(chat: OpenChat) -> str:
     probe = await chat.visitor()
     await probe.post("who am I?")
-    event = await eventually(lambda: chat.of("chat.message_posted")[-1])
+    event = (await eventually(lambda: chat.of("chat.message_posted")))[-1]
     return str(event.fields["client.fingerprint"])
 
 

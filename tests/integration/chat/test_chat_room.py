@@ -2,6 +2,7 @@ import httpx
 import pytest
 
 from integration.chat.conftest import OpenChat, hidden_token
+from sakimori.embedded import ValkeyServer
 from sakimori_common.context import Valkey
 
 
@@ -15,10 +16,31 @@ async def test_the_page_opens_without_login_and_has_a_form_and_the_last_messages
     assert "good morning" in response.text
 
 
-async def test_the_root_leads_to_the_page(chat: OpenChat) -> None:
+@pytest.mark.parametrize("path", ["/", "/chat/"])
+async def test_other_addresses_lead_to_the_page(chat: OpenChat, path: str) -> None:
     visitor = await chat.visitor(opens=False)
-    response = await visitor.http.get("/")
+    response = await visitor.http.get(path)
     assert (response.status_code, response.headers["location"]) == (307, "/chat")
+
+
+@pytest.mark.parametrize("host", ["[", "a b", "", "evil.example:99999"])
+async def test_a_senseless_host_is_no_error_of_ours(chat: OpenChat, host: str, valkey_server: ValkeyServer) -> None:
+    visitor = await chat.visitor()
+    headers = {"host": host, "x-requested-with": "fetch"}
+    headers["x-csrf-token"] = visitor.http.cookies.get("csrf_token") or ""
+    headers["cookie"] = "; ".join(f"{name}={value}" for name, value in visitor.http.cookies.items())
+    assert (await visitor.http.get("/chat", headers=headers)).status_code < 500
+    assert (await visitor.http.get("/chat//", headers=headers)).status_code < 500
+    assert (await visitor.http.post("/chat/post", data={"text": "hello"}, headers=headers)).status_code < 500
+    valkey_server.kill()
+    assert (await visitor.http.get("/chat", headers=headers)).status_code in {400, 503}
+
+
+async def test_the_headers_can_be_asked_for_alone(chat: OpenChat) -> None:
+    visitor = await chat.visitor(opens=False)
+    response = await visitor.http.head("/chat")
+    assert (response.status_code, response.text) == (200, "")
+    assert "anon_id" in response.headers["set-cookie"]
 
 
 async def test_the_page_speaks_the_readers_language(chat: OpenChat) -> None:

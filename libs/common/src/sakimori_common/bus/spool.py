@@ -48,7 +48,10 @@ class Spool:
     async def drain_into(self, publisher: EventPublisher) -> int:
         """Publish what is kept, oldest first, until empty or the bus is away; returns how many events went."""
         sent = 0
-        for path in self._files():
+        files = self._files()
+        if not files:
+            self._used_bytes = 0  # whoever emptied the folder by hand made room
+        for path in files:
             body = await asyncio.to_thread(path.read_bytes)
             try:
                 events = EVENTS.decode(body)

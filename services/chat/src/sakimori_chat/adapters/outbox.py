@@ -128,11 +128,20 @@ class Outbox:
     async def _empty_spool(self) -> None:
         while True:
             try:
-                while self._is_bus_away and await self._spool.drain_into(self._publisher):
-                    self._is_bus_away = self._spool.used_bytes > 0
+                while self._is_bus_away and await self._try_spool():
+                    pass
             except OSError as error:
                 self._log.error("spool_failed", reason=error.strerror)
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _try_spool(self) -> bool:
+        """Publish what is on disk; tells whether to go on at once, for more has come meanwhile."""
+        sent = await self._spool.drain_into(self._publisher)
+        if self._spool.used_bytes == 0:
+            self._is_bus_away = False  # or so it seems: the next batch will tell
+            if sent:
+                self._log.info("spool_emptied", events=sent)
+        return sent > 0
 
     def _next_batch(self) -> list[Event]:
         return [self._waiting.popleft() for _ in range(min(BATCH_EVENTS, len(self._waiting)))]

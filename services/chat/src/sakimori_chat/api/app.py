@@ -19,13 +19,13 @@ from sakimori_common.web import problem_response, render_problem
 
 def create_app(chat: Chat) -> ASGIApp:
     """Build the chat's application."""
-    app = FastAPI(title="Sakimori chat", openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Sakimori chat", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(page_routes(chat))
     app.include_router(post_routes(chat))
     app.mount("/chat/static", Assets(directory=FOLDER), name="static")
 
     async def unavailable(request: Request, _: Exception) -> Response:
-        where = getattr(request.scope.get("route"), "path", request.url.path)
+        where = str(getattr(request.scope.get("route"), "path", request.scope["path"]))
         chat.reporter.report(store_away(chat.origin_of(request), where))
         detail = "The chat cannot check anybody right now; it comes back by itself."
         return problem_response(503, "system_unavailable", detail, {"retry-after": "1"})

@@ -33,12 +33,13 @@ def page_routes(chat: Chat) -> APIRouter:
     """Make the routes that change nothing."""
     router = APIRouter()
 
+    @router.get("/chat/")
     @router.get("/")
     async def root() -> Response:
         """Lead to the page."""
         return RedirectResponse("/chat", 307)
 
-    @router.get("/chat")
+    @router.api_route("/chat", methods=["GET", "HEAD"])
     async def page(request: Request) -> Response:
         """Show the last messages and the form; hand out the cookies that posting needs."""
         return await _page(chat, request)

@@ -38,7 +38,7 @@ class Chat:
         """Describe a request for reports; without `anon_id`, the identity that it shows, if any."""
         return Origin(
             trace_id=request.state.trace_id,
-            path=request.url.path,
+            path=request.scope["path"],
             client=self.client_of(request),
             anon_id=anon_id or self.cookies.known_id(request),
         )

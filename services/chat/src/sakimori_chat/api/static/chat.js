@@ -22,6 +22,7 @@
   let failures = 0;
   let timer = 0;
   let isPolling = false;
+  let isStale = false;
 
   // --- messages
 
@@ -49,16 +50,20 @@
     return item;
   }
 
-  function isAtEnd() {
-    return list.scrollHeight - list.scrollTop - list.clientHeight < 80;
-  }
+  let isFollowing = true;
 
   function scrollToEnd() {
+    isFollowing = true;
     list.scrollTop = list.scrollHeight;
   }
 
+  list.addEventListener("scroll", () => {
+    isFollowing = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+  });
+  // A banner or a keyboard that comes up must not cover the newest message.
+  new ResizeObserver(() => isFollowing && scrollToEnd()).observe(list);
+
   function show(page) {
-    const follow = isAtEnd();
     if (page.reset) list.replaceChildren();
     for (const message of page.messages) {
       if (!list.querySelector(`[data-id="${Number(message.id)}"]`)) list.append(entry(message));
@@ -66,12 +71,16 @@
     while (list.children.length > KEPT_MESSAGES) list.firstElementChild.remove();
     byId("empty").hidden = list.children.length > 0;
     last = page.next;
-    if (follow && page.messages.length) scrollToEnd();
+    if (isFollowing) scrollToEnd();
   }
 
   async function poll() {
-    if (isPolling) return;
+    if (isPolling) {
+      isStale = true;
+      return;
+    }
     isPolling = true;
+    isStale = false;
     clearTimeout(timer);
     try {
       let page;
@@ -89,7 +98,7 @@
       if (failures > 1) say(notice.dataset.offline);
     }
     isPolling = false;
-    timer = setTimeout(poll, Math.min(POLL_MS * 2 ** failures, MAX_POLL_MS));
+    timer = setTimeout(poll, isStale ? 0 : Math.min(POLL_MS * 2 ** failures, MAX_POLL_MS));
   }
 
   // --- the banner: seconds left, counting down, gone at 0
@@ -110,14 +119,15 @@
   function tick() {
     const left = Math.ceil((blockedUntil - performance.now()) / 1000);
     banner.hidden = left <= 0;
-    button.disabled = left <= 0 ? false : true;
+    button.disabled = left > 0;
     if (left <= 0) {
       clearInterval(ticking);
+      banner.removeAttribute("aria-live");
       return;
     }
     const words = banner.dataset.text.replace("{seconds}", String(left));
     if (banner.textContent !== words) banner.textContent = words;
-    // Announced once, not every second.
+    // Screen readers announce the ban once, not every second of it.
     banner.setAttribute("aria-live", "off");
   }
 
@@ -150,7 +160,7 @@
       count();
       say("");
       scrollToEnd();
-      await poll();
+      poll();
       return;
     }
     const problem = await response.json().catch(() => ({}));
