@@ -4,7 +4,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -37,14 +37,13 @@ def open_capture(source: Path | io.BufferedReader, *, limit_bytes: int | None = 
     At most `limit_bytes` are read of it (of what it holds, when it is compressed). Raises CaptureError when it cannot
     be opened or is no capture.
     """
-    try:
-        if isinstance(source, Path):
-            with source.open("rb") as stream:
-                yield _opened(stream, limit_bytes)
-        else:
-            yield _opened(source, limit_bytes)
-    except OSError as error:
-        raise CaptureError(f"cannot be read: {error.strerror or error}") from None
+    with ExitStack() as stack:
+        try:
+            stream = stack.enter_context(source.open("rb")) if isinstance(source, Path) else source
+            capture = _opened(stream, limit_bytes)
+        except OSError as error:
+            raise CaptureError(f"cannot be read: {error.strerror or error}") from None
+        yield capture
 
 
 def _opened(stream: io.BufferedReader, limit_bytes: int | None) -> CaptureFile:
