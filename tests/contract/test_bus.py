@@ -266,7 +266,7 @@ async def test_drain_finishes_what_is_handled_and_gives_back_the_rest(bus: Bus, 
     recorder.gate.set()
     await asyncio.wait_for(draining, 10)
     await start(bus, other)
-    await eventually(lambda: other.ids == ["1", "2", "3", "4"])
+    await eventually(lambda: sorted(other.ids) == ["1", "2", "3", "4"])
     await asyncio.gather(*waiting)
     assert recorder.ids == ["0"]
 

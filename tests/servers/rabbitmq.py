@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
-from sakimori.embedded.server import Account, commands_of
+from sakimori.embedded.server import Account, commands_of, spawn
 from servers.ports import free_ports
 
 MISSING = (
@@ -144,15 +144,7 @@ class PrivateNode:
 
     def start(self) -> None:
         with (self._folder / "out").open("ab") as out:
-            self._process = subprocess.Popen(
-                commands_of([SCRIPT], Account(), signal.SIGTERM),
-                env=self._environment,
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
+            self._process = spawn(commands_of([SCRIPT], Account(), signal.SIGTERM), out, self._environment)
 
     def kill(self) -> None:
         if self._process is not None:
@@ -227,14 +219,14 @@ class GivenNode:
     def make_vhost(self, name: str) -> None:
         """Make a virtual host; its creator gets all permissions."""
         credentials = b64encode(self.netloc.rpartition("@")[0].encode()).decode()
-        request = urllib.request.Request(  # noqa: S310  # http is meant
+        request = urllib.request.Request(  # http is meant
             f"{self._management}/api/vhosts/{quote(name, safe='')}",
             method="PUT",
             headers={"authorization": f"Basic {credentials}", "content-type": "application/json"},
             data=b"{}",
         )
         try:
-            with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+            with urllib.request.urlopen(request, timeout=10):
                 pass
         except urllib.error.URLError as error:
             raise NoRabbitMQ(f"RABBITMQ_MANAGEMENT_URL {self._management} does not answer: {error.reason}") from None

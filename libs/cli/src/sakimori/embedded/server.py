@@ -10,7 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -23,6 +24,9 @@ START_SECONDS = 60.0
 """Recovery after a crash replays the log; on a slow disk that takes a while."""
 _SOCKET_PATH_LIMIT = 80
 """`sockaddr_un` holds 104 bytes (macOS) to 108 (Linux), of which the servers' own file names take up to 24."""
+
+
+_FORKING = ThreadPoolExecutor(1, "embedded-servers")
 
 
 class EmbeddedServerError(Exception):
@@ -112,20 +116,13 @@ class Folder:
 
 
 class Child:
-    """A server process that is asked to stop when the thread that made this object ends, or its process dies."""
+    """A server process that the kernel asks to stop when this process dies."""
 
     def __init__(self, folder: Folder, program: Sequence[str | Path], account: Account, last_signal: int) -> None:
         self._folder = folder
         self._signal = last_signal
         with folder.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603  # our own command line
-                commands_of(program, account, last_signal),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for us: the servers must outlive our own draining
-            )
+            self._process = spawn(commands_of(program, account, last_signal), log)
 
     @property
     def pid(self) -> int:
@@ -155,6 +152,22 @@ class Child:
     def has_ended(self) -> bool:
         """Tell whether the process is gone."""
         return self._process.poll() is not None
+
+
+def spawn(
+    commands: Sequence[str], log: IO[bytes], environment: Mapping[str, str] | None = None
+) -> "subprocess.Popen[bytes]":
+    """Start a process in a session of its own: Ctrl-C is for us, the servers must outlive our own draining.
+
+    The kernel's signal comes when the *thread* that forked ends, so all are forked by one that never does.
+    """
+
+    def fork() -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(  # noqa: S603  # our own command line
+            commands, cwd="/", env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+
+    return _FORKING.submit(fork).result()
 
 
 def commands_of(program: Sequence[str | Path], account: Account, last_signal: int) -> list[str]:
@@ -187,7 +200,7 @@ class EmbeddedServer:
         raise NotImplementedError
 
     def launch(self) -> Child:
-        """Fork the server; from a thread that lives as long as the server shall."""
+        """Fork the server."""
         raise NotImplementedError
 
     def is_ready(self) -> bool:
