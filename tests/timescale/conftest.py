@@ -8,22 +8,31 @@ import asyncpg
 import pytest
 
 from sakimori_common.postgres import migrate
-from servers.timescale import timescale_server
+from servers.timescale import NoTimescale, timescale_server
 
 pytest.register_assert_rewrite("store_suite")
 
 _EMPTY = """
 SET session_replication_role = replica;  -- or the audit trail would refuse
-TRUNCATE collector.events, collector.rejected_lines, collector.checkpoints, detector.findings, detector.decisions,
-    notifier.deliveries, notifier.suppressions, gateway.users, gateway.triage, gateway.audit;
+DO $$
+BEGIN
+    EXECUTE (
+        SELECT 'TRUNCATE ' || string_agg(format('%I.%I', schemaname, tablename), ', ')
+        FROM pg_tables WHERE schemaname IN ('collector', 'detector', 'notifier', 'gateway')
+    );
+END
+$$;
 RESET session_replication_role;
 """
 
 
 @pytest.fixture(scope="session")
 def _shared_url() -> Iterator[str]:
-    with timescale_server() as url:
-        yield url
+    try:
+        with timescale_server() as url:
+            yield url
+    except NoTimescale as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture

@@ -2,10 +2,13 @@
 
 import pytest
 
-from servers.prometheus import Prometheus, find_prometheus
+from servers.prometheus import NoPrometheus, Prometheus, find_prometheus
 
 
 @pytest.fixture(scope="session")
 def prometheus() -> Prometheus:
     """The programs `prometheus` and `promtool`."""
-    return find_prometheus()
+    try:
+        return find_prometheus()
+    except NoPrometheus as error:
+        pytest.fail(str(error), pytrace=False)
