@@ -56,7 +56,7 @@ class Edge:
             if refusal is not None:
                 await refusal(scope, receive, answer.send)
             else:
-                await self._app(scope, _bounded(receive, body_limit(scope["path"])), answer.send)
+                await self._app(scope, _bounded(receive, body_limit(scope["path"]), answer), answer.send)
         finally:
             self._account(scope, answer.status, time.perf_counter() - started)
 
@@ -120,11 +120,13 @@ class _Answer:
             self._defaults["strict-transport-security"] = _HSTS
         self.status = 499
         """What nginx calls a client that left before it was answered."""
+        self.has_started = False
 
     async def send(self, message: Message) -> None:
         """Pass a message on, the head of the answer with its headers."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            self.has_started = True
             headers = MutableHeaders(scope=message)
             for name, value in self._defaults.items():
                 headers.setdefault(name, value)
@@ -140,7 +142,7 @@ def body_limit(path: str) -> int:
     return _API_BODY_LIMIT
 
 
-def _bounded(receive: Receive, limit: int) -> Receive:
+def _bounded(receive: Receive, limit: int, answer: _Answer) -> Receive:
     received = 0
 
     async def bounded() -> Message:
@@ -148,6 +150,8 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > limit:
+            if answer.has_started:
+                return {"type": "http.disconnect"}
             raise Problem(413, "body_too_large", f"The body may have {limit} bytes.")
         return message
 

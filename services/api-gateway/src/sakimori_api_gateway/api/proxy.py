@@ -1,13 +1,12 @@
 """The way through to chat, collector and packet-sensor."""
 
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 from fastapi import APIRouter, Header
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from sakimori_api_gateway.adapters.upstream import Upstream, UpstreamAway
 from sakimori_api_gateway.api.answers import problems
@@ -109,26 +108,20 @@ def _target(request: Request) -> bytes:
     return path + (b"?" + query if query else b"")
 
 
-class _Streamed(Response):
-    """An answer passed on as it comes."""
+class _Streamed(StreamingResponse):
+    """An answer passed on as it comes, for as long as the client is there."""
 
     def __init__(self, upstream: Upstream, answer: httpx.Response, gateway: Gateway) -> None:
-        self.status_code = answer.status_code
-        self.background = None
+        super().__init__(upstream.stream(answer), answer.status_code)
         self.raw_headers = response_headers(answer.headers.raw)
         self._upstream = upstream
         self._answer = answer
         self._gateway = gateway
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def stream_response(self, send: Send) -> None:
         """Send head and body; when the service breaks off, so does this, which the client sees as an error."""
-        chunks: AsyncIterator[bytes] = self._upstream.stream(self._answer)
-        head: dict[str, Any] = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         try:
-            await send(head)
-            async for chunk in chunks:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await super().stream_response(send)
         except UpstreamAway as error:
             _count(self._gateway, self._upstream, error)
         finally:

@@ -44,14 +44,16 @@ class Blocklist:
             self._until[address] = max(until, self._until.get(address, 0))
 
     def replace(self, active: Iterable[Decision], read_at: int) -> None:
-        """Put what the database says in place of all but what was heard of since, or shortly before, it was read."""
+        """Put what the database says in place of all but what was heard of since, or shortly before, it was read.
+
+        Of an address that was heard of, only decisions made after that add to it.
+        """
         self._heard_at = {address: at for address, at in self._heard_at.items() if at > read_at - _SETTLING}
-        until: dict[str, int] = {}
+        until = {address: self._until[address] for address in self._heard_at if address in self._until}
         for decision in active:
             address = self._address(decision)
-            if address is not None and address not in self._heard_at:
+            if address is not None and parse_instant(decision.created_at) > self._heard_at.get(address, -1):
                 until[address] = max(parse_instant(decision.expires_at), until.get(address, 0))
-        until.update((address, self._until[address]) for address in self._heard_at if address in self._until)
         self._until = until
 
     def _address(self, decision: Decision) -> str | None:
