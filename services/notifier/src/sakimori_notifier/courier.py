@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 import structlog
 
@@ -15,7 +16,8 @@ from sakimori_notifier.ports import CHANNEL_HEADER, Channel, Delivery, DeliveryF
 
 LEASE_SECONDS = 60.0
 """A courier that dies leaves its deliveries to others after this; longer than any channel's time-out."""
-IDLE_SECONDS = 0.25
+IDLE_SECONDS = 0.5
+"""How often an empty outbox is looked into for what other replicas put there and what was postponed."""
 BATCH = 20
 
 
@@ -40,10 +42,16 @@ class Courier:
         self._retry_seconds = retry_seconds
         self._metrics = metrics
         self._log = log
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look into the outbox now: something was put there by this process."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Deliver what is due, for ever; cancel to stop (what is half done is taken up again after its lease)."""
         while True:
+            self._woken.clear()
             try:
                 due = await self._outbox.due(BATCH, LEASE_SECONDS)
                 await asyncio.gather(*(self._deliver(delivery) for delivery in due))
@@ -52,7 +60,8 @@ class Courier:
                 due = []
                 await asyncio.sleep(1.0)
             if not due:
-                await asyncio.sleep(IDLE_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), IDLE_SECONDS)
 
     async def _deliver(self, delivery: Delivery) -> None:
         channel = self._channels.get(delivery.channel)

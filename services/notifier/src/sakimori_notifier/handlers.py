@@ -1,6 +1,6 @@
 """Findings in: decide who hears of them and put the notices into the outbox."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sakimori_common.bus import Message, Reject
 from sakimori_common.contracts import FINDINGS, Finding, WireError
@@ -19,12 +19,14 @@ class FindingsHandler:
         open_channels: Sequence[str],
         suppress_seconds: int,
         metrics: NotifierMetrics,
+        wake_courier: Callable[[], None],
     ) -> None:
         self._outbox = outbox
         self._routes = routes
         self._open = frozenset(open_channels)
         self._suppress_seconds = suppress_seconds
         self._metrics = metrics
+        self._wake_courier = wake_courier
 
     async def __call__(self, messages: Sequence[Message]) -> None:
         """Handle messages of `notifier.findings`. Raises Reject for a body that holds no findings."""
@@ -34,6 +36,8 @@ class FindingsHandler:
         queued, suppressed = await self._outbox.add(notices, self._suppress_seconds)
         self._metrics.notices_total.labels("queued").inc(queued)
         self._metrics.notices_total.labels("suppressed").inc(suppressed)
+        if queued:
+            self._wake_courier()
 
     def _notices(self, message: Message) -> list[Notice]:
         try:

@@ -29,7 +29,6 @@ async def running(settings: NotifierSettings, context: ServiceContext) -> AsyncI
         names = [channel.name for channel in channels]
         context.log.info("channels_opened", on=names, off=[name for name in CHANNELS if name not in names])
         outbox = PostgresOutbox(context.postgres)
-        handler = FindingsHandler(outbox, parse_routes(settings.routes), names, settings.suppress_seconds, metrics)
         courier = Courier(
             outbox,
             channels,
@@ -38,6 +37,9 @@ async def running(settings: NotifierSettings, context: ServiceContext) -> AsyncI
             retry_seconds=settings.retry_seconds,
             metrics=metrics,
             log=context.log,
+        )
+        handler = FindingsHandler(
+            outbox, parse_routes(settings.routes), names, settings.suppress_seconds, metrics, courier.wake
         )
         carrying = context.background(courier.run(), "courier")
         consumer = await context.bus.consume(Subscription(Queue.NOTIFY, handler))

@@ -31,7 +31,9 @@ def demo(
         raise typer.BadParameter(f"no scenario {unknown[0]!r}; there are {', '.join(keys)}")
     chosen = [scenario for scenario in SCENARIOS if not only or scenario.key in only]
     try:
-        went_well = asyncio.run(play(find_target(url, env_file), chosen, timeout_seconds, Console(highlight=False)))
+        went_well = asyncio.run(
+            play(find_target(url, env_file), chosen, timeout_seconds, Console(highlight=False, soft_wrap=True))
+        )
     except TargetError as error:
         typer.echo(f"sakimori demo: {error}", err=True)
         raise typer.Exit(1) from None
