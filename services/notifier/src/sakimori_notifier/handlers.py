@@ -17,6 +17,7 @@ class FindingsHandler:
         outbox: Outbox,
         routes: Routes,
         open_channels: Sequence[str],
+        *,
         suppress_seconds: int,
         metrics: NotifierMetrics,
         wake_courier: Callable[[], None],

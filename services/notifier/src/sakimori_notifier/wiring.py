@@ -39,7 +39,12 @@ async def running(settings: NotifierSettings, context: ServiceContext) -> AsyncI
             log=context.log,
         )
         handler = FindingsHandler(
-            outbox, parse_routes(settings.routes), names, settings.suppress_seconds, metrics, courier.wake
+            outbox,
+            parse_routes(settings.routes),
+            names,
+            suppress_seconds=settings.suppress_seconds,
+            metrics=metrics,
+            wake_courier=courier.wake,
         )
         carrying = context.background(courier.run(), "courier")
         consumer = await context.bus.consume(Subscription(Queue.NOTIFY, handler))
