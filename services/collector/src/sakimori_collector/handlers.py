@@ -7,7 +7,7 @@ from sakimori_collector.domain.rows import Row, row_of
 from sakimori_collector.metrics import CollectorMetrics
 from sakimori_collector.ports import EventStore
 from sakimori_common.bus import Message, Reject
-from sakimori_common.contracts import EVENTS, SCHEMA_VERSION, WireError
+from sakimori_common.contracts import EVENTS, WireError
 
 
 class StoreHandler:
@@ -34,9 +34,6 @@ class StoreHandler:
 
 
 def _rows_of(message: Message) -> list[Row]:
-    version = message.headers.get("schema")
-    if version != SCHEMA_VERSION:
-        raise Reject(f"schema {version!r} is not known here, only {SCHEMA_VERSION}")
     try:
         return [row_of(event) for event in EVENTS.decode(message.body)]
     except (WireError, ValueError) as error:

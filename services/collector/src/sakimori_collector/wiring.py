@@ -17,7 +17,7 @@ from sakimori_collector.settings import CollectorSettings, parse_files
 from sakimori_common.bus import Queue, Subscription, Unavailable
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.context import ServiceContext
-from sakimori_common.metrics import PublisherMetrics
+from sakimori_common.metrics import ConsumerMetrics, PublisherMetrics
 from sakimori_common.web import serving
 
 STORE_GROUP = 25
@@ -49,7 +49,8 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
             group=STORE_GROUP,
             linger_seconds=STORE_LINGER_SECONDS,
             prefetch=STORE_PREFETCH,
-        )
+        ),
+        ConsumerMetrics(context.registry),
     )
     work = [
         context.supervise(consumer),

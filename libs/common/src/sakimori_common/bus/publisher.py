@@ -4,7 +4,7 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sakimori_common.bus.errors import BusUnavailable
 from sakimori_common.bus.port import Bus, Message
@@ -15,6 +15,8 @@ from sakimori_common.metrics import PublisherMetrics
 BATCH_EVENTS = 200
 LINGER_SECONDS = 0.005
 """200 events or 5 ms: beyond 130 KB a message RabbitMQ gains nothing more, and 5 ms is what a user cannot see."""
+MAX_BODY_BYTES = 4 << 20
+"""RabbitMQ 4 refuses messages of over 16 MiB, and 200 log lines of an attacker's making can be longer than that."""
 IN_FLIGHT = 20
 """Batches that wait for their confirmation at once; one by one would cost a fifth of the rate."""
 
@@ -71,7 +73,7 @@ class EventPublisher:
         try:
             async with self._slots:
                 started = time.perf_counter()
-                await self._bus.publish(Topic.EVENTS, Message(str(uuid.uuid4()), EVENTS.encode(events), self._headers))
+                await asyncio.gather(*(self._bus.publish(Topic.EVENTS, message) for message in self._messages(events)))
                 self._metrics.publish_seconds.observe(time.perf_counter() - started)
         except Exception as error:  # noqa: BLE001  # whoever waits must learn of it, whatever it is
             self._metrics.publish_failures_total.inc()
@@ -82,6 +84,16 @@ class EventPublisher:
             self._metrics.events_published_total.labels(dataset).inc(count)
         if not settled.done():
             settled.set_result(None)
+
+    def _messages(self, events: list[Event]) -> Iterator[Message]:
+        """Make one message, or more where it would be too long."""
+        body = EVENTS.encode(events)
+        if len(body) <= MAX_BODY_BYTES or len(events) == 1:
+            yield Message(str(uuid.uuid4()), body, self._headers)
+            return
+        middle = len(events) // 2
+        yield from self._messages(events[:middle])
+        yield from self._messages(events[middle:])
 
     async def drain(self) -> None:
         """Send what is pending and wait for what is in flight."""
