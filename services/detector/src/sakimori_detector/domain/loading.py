@@ -19,7 +19,7 @@ from sakimori_detector.domain.blocks import Block, cases_of, read_block
 from sakimori_detector.domain.correlations import counting_of
 from sakimori_detector.domain.documents import Document, DocumentError, PathPart
 from sakimori_detector.domain.indicators import Indicators, parse
-from sakimori_detector.domain.patterns import PatternError
+from sakimori_detector.domain.patterns import POLICY, PatternError
 from sakimori_detector.domain.rules import (
     DEFAULT_WINDOW_SECONDS,
     AnalyticRule,
@@ -123,11 +123,11 @@ def _parse(document: Document) -> SigmaRuleBase:
     data = document.data
     try:
         if "correlation" in data:
-            return SigmaCorrelationRule.from_dict(data)
+            return SigmaCorrelationRule.from_dict(data, policy=POLICY)
         if "analytic" in data:
             rest = {name: value for name, value in data.items() if name != "analytic"}
-            return SigmaRule.from_dict({"logsource": {"product": "any"}, **rest, "detection": _STAND_IN})
-        return SigmaRule.from_dict(data)
+            return SigmaRule.from_dict({"logsource": {"product": "any"}, **rest, "detection": _STAND_IN}, policy=POLICY)
+        return SigmaRule.from_dict(data, policy=POLICY)
     except SigmaError as error:
         raise Refused(document, error.args[0] if error.args else str(error), *_part_of(error, data)) from None
     except (TypeError, AttributeError, ValueError, KeyError, RecursionError) as error:

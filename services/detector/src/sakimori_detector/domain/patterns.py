@@ -4,10 +4,13 @@ RE2 runs in time linear in the text whatever the expression, so no rule can stal
 (look-around, back-references) is refused when the rule is loaded.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
 import re2
+from sigma.policy import SigmaPolicy
+from sigma.policy.regex_engine import RegexEngine, RegexPattern
 from sigma.types import (
     SigmaCasedString,
     SigmaRegularExpression,
@@ -75,31 +78,52 @@ def _part(part: Any) -> str:
         return "."
     if isinstance(part, str):
         return str(re2.escape(part))
-    raise PatternError(f"placeholder %{part.name}% has no value")
+    raise PatternError(f"placeholder '%{part.name}%' has no value")
 
 
 def of_expression(value: SigmaRegularExpression) -> Expression:
     """Take a Sigma expression over with its flags. Raises PatternError for what RE2 cannot run."""
     shown = str(value.regexp)
-    flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))
-    source = f"(?{flags}){shown}" if flags else shown
-    check(source, shown)
+    source = _with_flags(shown, "".join(sorted(_FLAGS[flag] for flag in value.flags)))
+    compiled(source)
     return Expression(source, sum(map(str.isalnum, shown)) // 2, shown)
 
 
-def check(source: str, shown: str) -> None:
-    """Compile an expression to see that it can be. Raises PatternError."""
+def _with_flags(expression: str, flags: str) -> str:
+    return f"(?{flags}){expression}" if flags else expression
+
+
+def compiled(source: str) -> Any:
+    """Compile an expression (RE2 keeps the latest ones). Raises PatternError that says what RE2 cannot do with it."""
     try:
-        re2.compile(source, options())
+        return re2.compile(source, options())
     except re2.error as error:
-        reason = error.args[0] if error.args else error
-        text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        raise PatternError(f"RE2 cannot run the expression {shown!r}: {text}") from None
+        reason = error.args[0] if error.args else ""
+        raise PatternError(reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)) from None
+
+
+class QuietRe2(RegexEngine):
+    """The engine pySigma validates expressions with: RE2 as we run it, without its messages on stderr."""
+
+    def compile(self, pattern: str, flags: int = 0) -> RegexPattern:
+        """See RegexEngine."""
+        letters = "".join(letter for flag, letter in _PYTHON_FLAGS.items() if flags & flag)
+        compiled_pattern: RegexPattern = compiled(_with_flags(pattern, letters))
+        return compiled_pattern
+
+    @property
+    def error(self) -> type[Exception]:
+        """See RegexEngine."""
+        return PatternError
+
+
+_PYTHON_FLAGS: Final = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s"}
+POLICY: Final = SigmaPolicy(regex_engine=QuietRe2())
 
 
 def find(expression: Expression, text: str) -> str | None:
     """Find the first part of the text that matches; None where nothing does."""
-    match = re2.compile(expression.source, options()).search(clean(text))
+    match = compiled(expression.source).search(clean(text))
     return None if match is None else str(match.group())
 
 
