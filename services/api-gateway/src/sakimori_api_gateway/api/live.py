@@ -97,8 +97,9 @@ async def _send(websocket: WebSocket, watcher: Watcher) -> int:
 
 async def _until_gone(websocket: WebSocket) -> int:
     """Read on, whatever a client says: that is how its leaving is noticed."""
-    while True:
-        await websocket.receive()
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        continue
+    raise WebSocketDisconnect
 
 
 async def _until_expired(gateway: Gateway, asking: Operator, token: str) -> int:
