@@ -25,8 +25,6 @@ DELIVERY_LIMIT_REASON = "delivery limit"
 REASON_CHARACTERS = 500
 """Reasons travel in a header; longer ones are cut."""
 
-_log = logger("bus")
-
 
 @dataclass(slots=True, eq=False)
 class Delivery:
@@ -65,7 +63,7 @@ class Handling:
         self._subscription = subscription
         self._settlement = settlement
         self._metrics = metrics.of(subscription.queue) if metrics else None
-        self._log = _log.bind(queue=str(subscription.queue))
+        self._log = logger("bus").bind(queue=str(subscription.queue))
         self._inbox: deque[Delivery] = deque()
         self._aside: list[tuple[float, int, Delivery]] = []
         self._numbers = itertools.count()

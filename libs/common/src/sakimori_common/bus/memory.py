@@ -20,13 +20,19 @@ CAPACITY = 1_000
 NESTED_CAPACITY = 10_000
 """The same for publishers inside handlers: they wait less, for they hold up a queue of their own meanwhile."""
 
+FINISH_SECONDS = 5.0
+"""How long the last consumer of a queue goes on with what handlers published, when it is to drain."""
+
 _is_handling: contextvars.ContextVar[bool] = contextvars.ContextVar("sakimori_bus_is_handling", default=False)
 
 
 @dataclass(slots=True, eq=False)
 class _Entry:
+    """A message in a queue. `is_awaited`: its publisher waits for it, and would publish it again."""
+
     message: Message
     settled: asyncio.Future[None]
+    is_awaited: bool = True
     redeliveries: int = 0
 
 
@@ -41,17 +47,17 @@ class _MemoryQueue:
     consumers: list["_MemoryConsumer"] = field(default_factory=list)
     room: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def put(self, message: Message, capacity: int) -> asyncio.Future[None]:
+    async def put(self, message: Message, capacity: int, *, is_awaited: bool = True) -> asyncio.Future[None]:
         """Queue a message as soon as there is room; returns what is done when it is settled."""
         known = self.unsettled.get(message.id)
         if known is None:
             async with self.room:
                 await self.room.wait_for(lambda: len(self.waiting) < capacity)
-            known = self.unsettled.get(message.id) or self._append(message)
+            known = self.unsettled.get(message.id) or self._append(message, is_awaited)
         return known.settled
 
-    def _append(self, message: Message) -> _Entry:
-        entry = _Entry(message, asyncio.get_running_loop().create_future())
+    def _append(self, message: Message, is_awaited: bool) -> _Entry:
+        entry = _Entry(message, asyncio.get_running_loop().create_future(), is_awaited)
         self.unsettled[message.id] = entry
         self.waiting.append(entry)
         self.deal()
@@ -73,6 +79,12 @@ class _MemoryQueue:
             entry.settled.set_result(None)
         self.deal()
         await self.make_room()
+
+    async def finish_unawaited(self, timeout_seconds: float) -> None:
+        """Wait until what handlers published is settled too: with the last consumer it would be gone."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds), self.room:
+                await self.room.wait_for(lambda: all(entry.is_awaited for entry in self.unsettled.values()))
 
     async def make_room(self) -> None:
         """Wake the publishers that wait for room."""
@@ -130,6 +142,8 @@ class _MemoryConsumer:
 
     async def drain(self) -> None:
         """Finish what is being handled; what is held goes back to the front of the queue."""
+        if self._queue.consumers == [self]:
+            await self._queue.finish_unawaited(FINISH_SECONDS)
         self._leave()
         await self._handling.drain()
         self._give_back()
@@ -170,7 +184,9 @@ class MemoryBus:
         queues = [queue for name, queue in self._queues.items() if QUEUES[name] is topic]
         try:
             async with asyncio.timeout(self._publish_timeout_seconds):
-                settled = await asyncio.gather(*(queue.put(message, capacity) for queue in queues))
+                settled = await asyncio.gather(
+                    *(queue.put(message, capacity, is_awaited=not is_nested) for queue in queues)
+                )
                 if not is_nested:
                     await asyncio.gather(*map(asyncio.shield, settled))
         except TimeoutError:

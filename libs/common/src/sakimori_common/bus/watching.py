@@ -11,8 +11,6 @@ from sakimori_common.log import logger
 BACKLOG = 100
 """Messages that wait for a slow watcher; the oldest go first."""
 
-_log = logger("bus")
-
 
 class Watcher:
     """Hand copies to a handler, one by one. What it raises is logged, never passed on: watching holds up nothing."""
@@ -23,7 +21,7 @@ class Watcher:
         self._handler = handler
         self._on_drain = on_drain
         self._inbox: asyncio.Queue[Message] = asyncio.Queue()
-        self._log = _log.bind(topic=str(topic))
+        self._log = logger("bus").bind(topic=str(topic))
         self._failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(), name=f"watch-{topic}")
 

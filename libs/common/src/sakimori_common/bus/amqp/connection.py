@@ -21,8 +21,6 @@ HEARTBEAT_SECONDS = 10
 _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
 
-_log = logger("bus")
-
 
 class ConnectionLost(Exception):
     """The connection or channel is gone; whether the last request arrived is unknown."""
@@ -111,6 +109,7 @@ class Link:
     def __init__(self, url: str, name: str) -> None:
         self._url = URL(url).update_query({"heartbeat": str(HEARTBEAT_SECONDS), "name": name})
         self._name = name
+        self._log = logger("bus").bind(connection=name)
         self._session: Session | None = None
         self._is_up = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
@@ -149,10 +148,10 @@ class Link:
         while True:
             await session.ended()
             self._set(None)
-            _log.warning("broker_lost", connection=self._name)
+            self._log.warning("broker_lost")
             session = await self._connect_again()
             self._set(session)
-            _log.info("broker_back", connection=self._name)
+            self._log.info("broker_back")
 
     async def _connect_again(self) -> Session:
         pause, said = _FIRST_PAUSE_SECONDS, ""
@@ -164,7 +163,7 @@ class Link:
             except ConnectionLost as error:
                 if str(error) != said:
                     said = str(error)
-                    _log.warning("broker_away", connection=self._name, reason=said)
+                    self._log.warning("broker_away", reason=said)
 
     async def _connect(self) -> Session:
         """Connect and declare. Raises ConnectionLost."""

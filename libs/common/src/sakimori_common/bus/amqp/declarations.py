@@ -16,6 +16,9 @@ _QUEUE: Final[FieldTable] = {
     "x-dead-letter-exchange": "",
     "x-dead-letter-strategy": "at-least-once",
     "x-overflow": "reject-publish",  # at-least-once demands it
+    # A consumer that waits for a database holds its messages meanwhile. RabbitMQ takes them away after 30 minutes and
+    # counts that; a day per count is patience enough. RabbitMQ before 3.12 ignores this (set consumer_timeout there).
+    "x-consumer-timeout": 24 * 3600 * 1000,
 }
 _DEAD_QUEUE: Final[FieldTable] = {
     "x-queue-type": "quorum",
