@@ -125,6 +125,7 @@ async def start(
             "ingest_token": SecretStr(TOKEN),
             "edge_token": SecretStr(EDGE),
             "port": port,
+            "retention_days": 36_500,  # the lines of these tests bear fixed dates
             **changes,
         }
         context = ServiceContext.of("collector", bus, postgres, valkey)

@@ -247,3 +247,16 @@ async def test_the_store_waits_for_the_database_and_goes_on(start: Start, postgr
 
     await eventually(_stored, 30)
     assert await bus.dead(Queue.STORE, 10) == []
+
+
+async def test_what_is_older_than_the_retention_is_deleted_at_the_start(start: Start, postgres: Any) -> None:
+    await postgres.execute(
+        "INSERT INTO collector.events (time, id, dataset, fields) "
+        "VALUES (now() - interval '91 days', gen_random_uuid(), 'x', '{}'), (now(), gen_random_uuid(), 'x', '{}')"
+    )
+    collector = await start(retention_days=90)
+
+    async def _expired() -> bool:
+        return await collector.count() == 1
+
+    await eventually(_expired)

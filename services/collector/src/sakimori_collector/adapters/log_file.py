@@ -89,7 +89,7 @@ class LogFile:
             end = block.find(b"\n") + 1
             if end:
                 position += end
-                return Lines([(start, kept, position - start)], position)
+                return Lines([(start, kept, position - start - 1)], position)
             position += len(block)
         return Lines([], start)
 
