@@ -38,11 +38,7 @@ async def detect(
 def _found(
     engine: Engine, outcome: Outcome, events: dict[str, Event], created_at: Callable[[Event], int]
 ) -> Found | None:
-    rule, window, event = (
-        engine.rules.get(outcome.rule_id),
-        engine.windows.get(outcome.rule_id),
-        events.get(outcome.event_id),
-    )
-    if rule is None or window is None or event is None:
+    event = events.get(outcome.event_id)
+    if event is None or outcome.rule_id not in engine.rules:
         return None  # a redelivered batch, and the rule was taken away in between
-    return Found(finding_of(rule, window, outcome, event, created_at(event)), outcome, event)
+    return Found(finding_of(engine, outcome, event, created_at(event)), outcome, event)

@@ -3,8 +3,9 @@
 --
 -- KEYS[1]          the batch
 -- KEYS[2 .. 1+n]   what the folds read (n of them)
--- then per group   a sorted set (member: event id or value; score: time in microseconds) and a hash (the open finding,
---                  and for values the event id of each as e:<value>)
+-- then one per group: MessagePack of {times, members, events, open}. times, members and events are lists of the
+--                  entries by time; a member is an event id or, of windows that count values, a value, and events
+--                  (then only) has the event that brought it. open: {anchor, first, last, count} or false.
 -- ARGV[1]          MessagePack: batch_ttl, n, groups of (rule, key, threshold, timespan, hold, by_value, retained, ttl,
 --                  signs of (time, event, value, note))
 -- ARGV[2 .. 1+3n]  per key of the folds: the value that was read ("-" if absent, else "=" and the value), the value to
@@ -29,93 +30,104 @@ end
 
 local outcomes = {}
 
-local function evidence(entries, hash, by_value, first, last)
-  local members = call('ZREVRANGEBYSCORE', entries, last, first, 'LIMIT', 0, EVIDENCE)
-  local ids = {}
-  for i = #members, 1, -1 do
-    ids[#ids + 1] = by_value and call('HGET', hash, 'e:' .. members[i]) or members[i]
-  end
-  return ids
-end
-
-local function observe(entries, hash, group)
+local function observe(name, group)
   local rule, key, threshold, timespan, hold, by_value, retained, ttl, signs = unpack(group)
-  local open = call('HMGET', hash, 'anchor', 'first', 'last', 'count')
-  local anchor, first, last, count = tonumber(open[1]), tonumber(open[2]), tonumber(open[3]), tonumber(open[4])
-  local newest = tonumber(call('ZRANGE', entries, -1, -1, 'WITHSCORES')[2])
-  local size = call('ZCARD', entries)
+  local times, members, events, open = {}, {}, {}, false
+  local stored = call('GET', name)
+  if stored then times, members, events, open = unpack(cmsgpack.unpack(stored)) end
+  local head, tail = 1, #times  -- the entries in use; what lies before head is forgotten
+  local known = {}              -- member to time
+  for i = 1, tail do known[members[i]] = times[i] end
   local touched, opened = nil, false
 
-  local function flush()
-    if touched then
-      local ids = evidence(entries, hash, by_value, first, last)
-      outcomes[#outcomes + 1] = {rule, key, anchor, first, last, count, opened, ids, touched[2], touched[4]}
+  -- Makes an entry after all that are not later.
+  local function insert(time, member, event)
+    local at = tail + 1
+    while at > head and times[at - 1] > time do
+      times[at], members[at], events[at] = times[at - 1], members[at - 1], events[at - 1]
+      at = at - 1
     end
-    touched, opened = nil, false
+    times[at], members[at], events[at] = time, member, by_value and event or nil
+    tail, known[member] = tail + 1, time
+    if tail - head + 1 > retained then
+      known[members[head]] = nil
+      head = head + 1
+    end
   end
 
-  -- Enters a sign and forgets the oldest beyond the bound; says whether its member was not there.
-  local function add(time, event, value)
+  local function remove(member)
+    local at = head
+    while members[at] ~= member do at = at + 1 end
+    for i = at, tail do times[i], members[i], events[i] = times[i + 1], members[i + 1], events[i + 1] end
+    tail = tail - 1
+  end
+
+  -- Enters a sign; says whether its member was not there.
+  local function add(sign)
+    local time, event, value = sign[1], sign[2], sign[3]
     local member = by_value and value or event
-    local known = tonumber(call('ZSCORE', entries, member) or nil)
-    if known and (not by_value or known >= time) then return false end
-    call('ZADD', entries, time, member)
-    if by_value then call('HSET', hash, 'e:' .. member, event) end
-    if not known then size = size + 1 end
-    if not newest or time > newest then newest = time end
-    if size > retained then
-      local oldest = call('ZPOPMIN', entries)[1]
-      if by_value then call('HDEL', hash, 'e:' .. oldest) end
-      size = size - 1
+    local before = known[member]
+    if before then
+      if not by_value or before >= time then return false end
+      remove(member)
     end
-    return not known
+    insert(time, member, event)
+    return before == nil
   end
 
   local function fire(sign)
-    if size < threshold then return end
-    local oldest = tonumber(call('ZRANGE', entries, -threshold, -threshold, 'WITHSCORES')[2])
-    if newest - oldest > timespan then return end
-    local since = newest - timespan
-    anchor, last, count = newest, newest, call('ZCOUNT', entries, since, newest)
-    first = tonumber(call('ZRANGEBYSCORE', entries, since, newest, 'WITHSCORES', 'LIMIT', 0, 1)[2])
+    if tail - head + 1 < threshold then return end
+    local newest = times[tail]
+    if newest - times[tail - threshold + 1] > timespan then return end
+    local first = tail
+    while first > head and times[first - 1] >= newest - timespan do first = first - 1 end
+    open = {newest, times[first], newest, tail - first + 1}
     touched, opened = sign, true
+  end
+
+  local function flush()
+    if touched then
+      local ids, from = {}, tail
+      while from >= head and times[from] > open[3] do from = from - 1 end
+      local to = from
+      while from > head and to - from + 1 < EVIDENCE and times[from - 1] >= open[2] do from = from - 1 end
+      for i = from, to do ids[#ids + 1] = by_value and events[i] or members[i] end
+      outcomes[#outcomes + 1] = {rule, key, open[1], open[2], open[3], open[4], opened, ids, touched[2], touched[4]}
+    end
+    touched, opened = nil, false
   end
 
   for i = 1, #signs do
     local sign = signs[i]
     local time = sign[1]
-    local is_before_all = newest ~= nil and time < newest - timespan - hold
-    if anchor and (time > anchor + hold or is_before_all) then
+    local is_before_all = tail >= head and time < times[tail] - timespan - hold
+    if open and (time > open[1] + hold or is_before_all) then
       flush()
-      anchor = nil
+      open = false
     end
     if is_before_all then
-      call('DEL', entries, hash)
-      newest, size = nil, 0
+      times, members, events, known, head, tail = {}, {}, {}, {}, 1, 0
     end
-    local is_new = add(time, sign[2], sign[3])
-    if anchor then
-      if is_new then
-        count, first, last, touched = count + 1, math.min(first, time), math.max(last, time), sign
-      end
-    else
+    local is_new = add(sign)
+    if not open then
       fire(sign)
+    elseif is_new then
+      open[2], open[3], open[4] = math.min(open[2], time), math.max(open[3], time), open[4] + 1
+      touched = sign
     end
   end
-
   flush()
-  if anchor then
-    call('HSET', hash, 'anchor', anchor, 'first', first, 'last', last, 'count', count)
-  else
-    call('HDEL', hash, 'anchor', 'first', 'last', 'count')
+
+  local kept_times, kept_members, kept_events = {}, {}, {}
+  for i = head, tail do
+    local at = i - head + 1
+    kept_times[at], kept_members[at], kept_events[at] = times[i], members[i], events[i]
   end
-  call('EXPIRE', entries, ttl)
-  call('EXPIRE', hash, ttl)
+  call('SET', name, cmsgpack.pack({kept_times, kept_members, kept_events, open}), 'EX', ttl)
 end
 
 for i = 1, #groups do
-  local at = fold_keys + 2 * i
-  observe(KEYS[at], KEYS[at + 1], groups[i])
+  observe(KEYS[1 + fold_keys + i], groups[i])
 end
 
 local packed = cmsgpack.pack(outcomes)

@@ -8,7 +8,7 @@ from sakimori_common.contracts import Event
 from sakimori_detector.domain.analytics import Analytic, World, build
 from sakimori_detector.domain.conditions import Condition, key_of
 from sakimori_detector.domain.folds import Fold
-from sakimori_detector.domain.matcher import Matcher
+from sakimori_detector.domain.matcher import Look, Matcher
 from sakimori_detector.domain.rules import AnalyticRule, CorrelationRule, EventRule, Rule
 from sakimori_detector.domain.windows import Group, Sign, Window, microseconds
 
@@ -64,6 +64,11 @@ class Engine:
         for detection in detections:
             for dataset in detection.datasets:
                 conditions.setdefault(dataset, []).append((detection.condition, counted))
+
+    def look(self, event: Event) -> Look:
+        """Ask the index of the event's dataset about it again, to explain a finding."""
+        matcher = self._matchers.get(event.dataset)
+        return Look(event.fields, set()) if matcher is None else matcher.look(event)
 
     def evaluate(self, events: Sequence[Event]) -> Signs:
         """Find the signs in a batch, in the order of its events. Some 5-20 us an event, little of it per rule."""

@@ -9,9 +9,9 @@ from sakimori_common.contracts import Event, Evidence, FieldValue, Finding
 from sakimori_common.ids import stable_id
 from sakimori_common.instants import MICROSECONDS, format_instant
 from sakimori_detector.domain.analytics.contract import facts
-from sakimori_detector.domain.conditions import Condition, key_of
-from sakimori_detector.domain.engine import KEY_GLUE
-from sakimori_detector.domain.matcher import Match, explain, read_all, reader
+from sakimori_detector.domain.conditions import key_of
+from sakimori_detector.domain.engine import KEY_GLUE, Engine
+from sakimori_detector.domain.matcher import Look, Match, explain
 from sakimori_detector.domain.normalise import DECODED_FIELD
 from sakimori_detector.domain.rules import AnalyticRule, EventRule, Rule
 from sakimori_detector.domain.windows import Outcome, Window
@@ -43,9 +43,13 @@ class _Sighting:
         return "-" if value is None else clean(key_of(value))
 
 
-def finding_of(rule: Rule, window: Window, outcome: Outcome, event: Event, created_at: int) -> Finding:
-    """Explain an outcome. `event` is its latest event; `created_at` in microseconds since the epoch."""
-    sighting = _sighting(rule, window, outcome, event)
+def finding_of(engine: Engine, outcome: Outcome, event: Event, created_at: int) -> Finding:
+    """Explain an outcome. `event` is its latest event; `created_at` in microseconds since the epoch.
+
+    Raises KeyError for a rule that the engine does not have (any more).
+    """
+    rule, window = engine.rules[outcome.rule_id], engine.windows[outcome.rule_id]
+    sighting = _sighting(rule, window, outcome, event, engine.look(event))
     is_counted = window.threshold > 1
     return Finding(
         id=stable_id("finding", rule.id, outcome.key, str(outcome.anchor)),
@@ -78,17 +82,12 @@ def finding_of(rule: Rule, window: Window, outcome: Outcome, event: Event, creat
     )
 
 
-def _sighting(rule: Rule, window: Window, outcome: Outcome, event: Event) -> _Sighting:
-    fields = read_all(event) if isinstance(rule, EventRule) else event.fields
-    matches = _matches(rule.detection.condition, event, fields) if isinstance(rule, EventRule) else []
+def _sighting(rule: Rule, window: Window, outcome: Outcome, event: Event, look: Look) -> _Sighting:
+    matches = explain(rule.detection.condition, event, look) if isinstance(rule, EventRule) else []
     known: dict[str, Any] = {"observed": outcome.count, "rate": _rate(window, outcome)}
     if matches:
         known |= {"matched": matches[0].text, "pattern": matches[0].pattern}
-    return _Sighting(event, fields, {**known, **facts(outcome.note)}, matches)
-
-
-def _matches(condition: Condition, event: Event, fields: dict[str, FieldValue]) -> list[Match]:
-    return explain(condition, reader(event, fields))
+    return _Sighting(event, look.fields, {**known, **facts(outcome.note)}, matches)
 
 
 def _rate(window: Window, outcome: Outcome) -> int:

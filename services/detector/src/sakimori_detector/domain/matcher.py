@@ -45,12 +45,16 @@ class Matcher(Generic[T]):
         fields = {field for condition, _ in self._conditions for field in fields_of(condition)}
         self._has_decoded = dataset in WEB_DATASETS and DECODED_FIELD in fields
 
-    def met(self, event: Event) -> Sequence[T]:
-        """List the tags of the conditions that the event meets, in the order they were given."""
+    def look(self, event: Event) -> "Look":
+        """Ask the index about an event."""
         fields = event.fields
         if self._has_decoded:
             fields = {**fields, DECODED_FIELD: decode_request(fields)}
-        matched = self._index.matched(event, fields)
+        return Look(fields, self._index.matched(event, fields))
+
+    def met(self, event: Event) -> Sequence[T]:
+        """List the tags of the conditions that the event meets, in the order they were given."""
+        fields, matched = self.look(event)
         places = set(self._always)
         for number in matched:
             if number in self._by_trigger:
@@ -62,25 +66,26 @@ class Matcher(Generic[T]):
         return [conditions[place][1] for place in sorted(places) if conditions[place][0].holds(matched, read)]
 
 
+class Look(NamedTuple):
+    """What the index knows of an event: its fields, derived ones included, and the numbers of the tests that hold."""
+
+    fields: dict[str, FieldValue]
+    matched: set[int]
+
+
 def reader(event: Event, fields: dict[str, FieldValue]) -> Read:
     """Make the reader of an event whose fields are these, derived ones included."""
     return lambda name: fields[name] if name in fields else event.get(name)
 
 
-def read_all(event: Event) -> dict[str, FieldValue]:
-    """Give the fields of an event with the derived ones that its dataset has."""
-    if event.dataset not in WEB_DATASETS:
-        return event.fields
-    return {**event.fields, DECODED_FIELD: decode_request(event.fields)}
-
-
-def explain(condition: Condition, read: Read) -> list[Match]:
+def explain(condition: Condition, event: Event, look: Look) -> list[Match]:
     """Show which expressions of a condition that holds matched what. For findings only, not for every event."""
     shown = []
     for indexed in indexed_tests(condition, denied=False):
         test = indexed.test
-        if isinstance(test, Matches) and test.field is not None:
-            text = _first(test, read(test.field))
+        if indexed.number in look.matched and isinstance(test, Matches) and test.field is not None:
+            value = look.fields.get(test.field)
+            text = _first(test, event.get(test.field) if value is None else value)
             if text is not None:
                 shown.append(Match(test.field, text[:_SHOWN_CHARACTERS], test.expression.shown))
     return shown

@@ -6,6 +6,7 @@ RE2 runs in time linear in the text whatever the expression, so no rule can stal
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import re2
@@ -93,8 +94,9 @@ def _with_flags(expression: str, flags: str) -> str:
     return f"(?{flags}){expression}" if flags else expression
 
 
+@lru_cache(maxsize=4096)
 def compiled(source: str) -> Any:
-    """Compile an expression (RE2 keeps the latest ones). Raises PatternError that says what RE2 cannot do with it."""
+    """Compile an expression. Raises PatternError that says what RE2 cannot do with it."""
     try:
         return re2.compile(source, options())
     except re2.error as error:

@@ -12,6 +12,7 @@ contract suite holds the two together.
 import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 import msgspec
@@ -83,7 +84,7 @@ class _Open:
 
 
 class KeyWindow:
-    """The window of one key. Entries are (time, member), sorted; a member is an event id or a value."""
+    """The window of one key. Entries are (time, member) by time, then arrival; a member is an event id or a value."""
 
     __slots__ = ("_entries", "_events", "_open", "_times")
 
@@ -138,7 +139,7 @@ class KeyWindow:
             if not window.counts_values or known >= sign.time:
                 return False
             self._entries.remove((known, member))
-        bisect.insort(self._entries, (sign.time, member))
+        bisect.insort(self._entries, (sign.time, member), key=itemgetter(0))
         self._times[member], self._events[member] = sign.time, sign.event_id
         if len(self._entries) > window.retained:
             _, oldest = self._entries.pop(0)
@@ -151,8 +152,8 @@ class KeyWindow:
         anchor = self.newest
         if anchor - self._entries[-window.threshold][0] > window.timespan:
             return None
-        inside = [time for time, _ in self._entries if time >= anchor - window.timespan]
-        return _Open(anchor, inside[0], anchor, len(inside))
+        start = bisect.bisect_left(self._entries, anchor - window.timespan, key=itemgetter(0))
+        return _Open(anchor, self._entries[start][0], anchor, len(self._entries) - start)
 
     def _outcome(self, group: Group, finding: _Open, latest: Sign, is_opened: bool) -> Outcome:
         return Outcome(
