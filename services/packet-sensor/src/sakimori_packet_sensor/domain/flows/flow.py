@@ -104,14 +104,14 @@ class Flow:
         """What became of it.
 
         A first packet without ACK that is no SYN belongs to no connection: NULL, FIN and XMAS scans send it. It counts
-        as an attempt like a SYN.
+        as an attempt like a SYN. A source that acknowledges got an answer, even if the capture saw one side only.
         """
         if self.protocol != Protocol.TCP or self.source_port == NO_PORT:
             return FlowState.ACTIVE
         if self.source_flags & self.destination_flags & FIN:
             return FlowState.CLOSED
         is_attempt = not self.opening_flags & ACK
-        if is_attempt and not self.destination_packets:
+        if is_attempt and not self.destination_packets and not self.source_flags & ACK:
             return FlowState.ATTEMPTED
         if is_attempt and self.destination_flags & RST and not self.destination_flags & SYN:
             return FlowState.REJECTED

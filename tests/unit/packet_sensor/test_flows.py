@@ -1,0 +1,182 @@
+"""The flow table: what belongs together, what becomes of it, when it ends."""
+
+from collections.abc import Sequence
+
+import pytest
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+
+from packets.frames import (
+    CLIENT,
+    CLIENT_MAC,
+    SERVER,
+    START,
+    datagram,
+    datagram_reply,
+    ping,
+    reply,
+    segment,
+)
+from sakimori_packet_sensor.domain.addresses import ip_text, mac_text
+from sakimori_packet_sensor.domain.decode import NO_PORT, IpPacket, decode
+from sakimori_packet_sensor.domain.flows import Flow, FlowLimits, FlowTable
+
+SECOND = 1_000_000
+
+
+def feed(table: FlowTable, frames: Sequence[bytes], *, at: int = START, every: int = 1000) -> None:
+    for number, frame in enumerate(frames):
+        packet = decode(1, frame, len(frame))
+        assert isinstance(packet, IpPacket)
+        packet.time, packet.number = at + number * every, number + 1
+        table.add(packet)
+
+
+def flows(frames: Sequence[bytes], *, every: int = 1000, limits: FlowLimits | None = None) -> list[Flow]:
+    table = FlowTable(limits or FlowLimits())
+    feed(table, frames, every=every)
+    return list(table.finish())
+
+
+HANDSHAKE = [segment("S"), reply("SA"), segment("A")]
+
+
+def test_both_directions_are_one_flow_and_the_first_speaker_is_its_source() -> None:
+    [flow] = flows([*HANDSHAKE, segment("PA", load=b"x" * 10), reply("PA", load=b"y" * 100)])
+    assert (ip_text(flow.source), flow.source_port) == (CLIENT, 50_000)
+    assert (ip_text(flow.destination), flow.destination_port) == (SERVER, 443)
+    assert mac_text(flow.source_mac) == CLIENT_MAC.replace(":", "-").upper()
+    assert (flow.source_packets, flow.source_bytes) == (3, 130)
+    assert (flow.destination_packets, flow.destination_bytes) == (2, 180)
+    assert (flow.start, flow.last, flow.tcp_flags) == (START, START + 4000, "SPA")
+
+
+@pytest.mark.parametrize(
+    ("frames", "state"),
+    [
+        ([segment("S")], "attempted"),
+        ([segment("S"), segment("S")], "attempted"),
+        ([segment("S"), segment("R")], "attempted"),
+        ([segment("S"), reply("RA")], "rejected"),
+        ([segment("S"), reply("SA")], "established"),
+        ([*HANDSHAKE], "established"),
+        ([*HANDSHAKE, segment("FA")], "established"),
+        ([*HANDSHAKE, segment("FA"), reply("FA"), segment("A")], "closed"),
+        ([*HANDSHAKE, segment("FA"), reply("FA"), segment("R")], "closed"),
+        ([*HANDSHAKE, reply("R")], "reset"),
+        ([*HANDSHAKE, segment("R")], "reset"),
+        ([segment("S"), reply("SA"), segment("R")], "reset"),
+        ([segment("PA", load=b"midstream")], "established"),
+        ([reply("RA")], "reset"),
+        ([segment("")], "attempted"),
+        ([segment("F"), reply("RA")], "rejected"),
+        ([segment("FPU"), reply("RA")], "rejected"),
+        ([segment("S"), segment("A"), segment("PA", load=b"one side only")], "established"),
+        ([datagram(b"hello", 4000)], "active"),
+        ([ping(), ping(is_answer=True)], "active"),
+    ],
+)
+def test_state_says_what_became_of_a_connection(frames: list[bytes], state: str) -> None:
+    [flow] = flows(frames)
+    assert flow.state == state
+
+
+def test_the_side_that_answers_a_question_nobody_captured_is_the_destination() -> None:
+    [flow] = flows([reply("SA"), segment("A")])
+    assert ip_text(flow.source) == CLIENT
+    assert (flow.source_packets, flow.destination_packets) == (1, 1)
+    assert mac_text(flow.source_mac) == CLIENT_MAC.replace(":", "-").upper()
+
+
+def test_a_ping_and_its_answer_are_one_flow() -> None:
+    [flow] = flows([ping(), ping(is_answer=True), ping()])
+    assert (flow.source_packets, flow.destination_packets) == (2, 1)
+
+
+def test_a_host_that_speaks_to_itself_has_one_flow() -> None:
+    def to_itself(source: int, destination: int) -> bytes:
+        return bytes(Ether() / IP(src=CLIENT, dst=CLIENT) / UDP(sport=source, dport=destination))
+
+    [flow] = flows([to_itself(2000, 1000), to_itself(1000, 2000)])
+    assert (flow.source_port, flow.source_packets, flow.destination_packets) == (2000, 1, 1)
+
+
+def test_what_comes_right_after_the_end_still_belongs_to_the_flow() -> None:
+    [flow] = flows([*HANDSHAKE, segment("FA"), reply("FA"), segment("A"), reply("FA"), segment("R")])
+    assert flow.source_packets + flow.destination_packets == 8
+
+
+def test_a_new_syn_on_the_ports_of_an_ended_flow_begins_another() -> None:
+    first, second = flows([segment("S"), reply("RA"), segment("S"), reply("RA")])
+    assert (first.state, second.state) == ("rejected", "rejected")
+    assert (first.number, second.number) == (1, 3)
+
+
+def test_an_idle_flow_ends_by_the_time_of_the_capture() -> None:
+    table = FlowTable(FlowLimits(idle_seconds=300))
+    feed(table, [datagram(b"a", 4000)])
+    feed(table, [datagram(b"b", 5000)], at=START + 299 * SECOND)
+    assert table.ended == []
+    feed(table, [datagram(b"b", 5000)], at=START + 302 * SECOND)
+    [ended] = table.ended
+    assert ended.destination_port == 4000
+
+
+def test_a_packet_after_the_idle_time_begins_another_flow() -> None:
+    first, second = flows([datagram(b"a", 4000), datagram(b"b", 4000)], every=301 * SECOND)
+    assert (first.source_packets, second.source_packets) == (1, 1)
+
+
+def test_a_flow_that_goes_on_is_reported_in_parts_with_the_same_sides() -> None:
+    frames = [*HANDSHAKE, *[reply("PA", load=b"x")] * 10]
+    parts = flows(frames, every=20 * SECOND, limits=FlowLimits(active_seconds=100))
+    assert [part.source_packets + part.destination_packets for part in parts] == [6, 6, 1]
+    assert {ip_text(part.source) for part in parts} == {CLIENT}
+    assert {part.state for part in parts} == {"established"}
+
+
+def test_an_ended_flow_is_reported_soon_not_after_the_idle_time() -> None:
+    table = FlowTable(FlowLimits())
+    feed(table, [segment("S"), reply("RA")])
+    feed(table, [datagram(b"x", 4000)], at=START + 7 * SECOND)
+    assert [flow.state for flow in table.ended] == ["rejected"]
+
+
+def test_when_there_are_too_many_the_longest_quiet_is_reported_early_and_counted() -> None:
+    table = FlowTable(FlowLimits(flows=3))
+    feed(table, [datagram(b"x", port) for port in (1000, 2000, 3000, 1000, 4000)])
+    assert [flow.destination_port for flow in table.ended] == [2000]
+    assert (table.evicted, table.started) == (1, 4)
+
+
+def test_a_flood_of_short_connections_takes_bounded_memory() -> None:
+    table = FlowTable(FlowLimits(flows=10))
+    for port in range(1, 500):
+        feed(table, [segment("S", port), reply("RA", port)])
+    held = len(list(table.finish())) - len(table.ended)
+    assert held <= 499
+    assert table.started == 499
+    assert len(table._closing) == 0
+
+
+def test_fragments_count_to_the_flow_of_the_first() -> None:
+    def fragment(offset: int, flags: str, load: bytes) -> bytes:
+        return bytes(Ether() / IP(src=CLIENT, dst=SERVER, id=9, frag=offset, flags=flags, proto=17) / load)
+
+    head = bytes(UDP(sport=4000, dport=5000, len=1008) / (b"x" * 16))
+    [flow] = flows([fragment(0, "MF", head), fragment(3, "MF", b"x" * 24), fragment(6, "", b"x" * 8)])
+    assert (flow.destination_port, flow.source_packets) == (5000, 3)
+
+
+def test_fragments_without_their_first_are_a_flow_without_ports() -> None:
+    [flow] = flows([bytes(Ether() / IP(src=CLIENT, dst=SERVER, id=9, frag=3, proto=6) / b"more of it")])
+    assert (flow.source_port, flow.state, flow.source_packets) == (NO_PORT, "active", 1)
+
+
+def test_time_that_runs_backwards_is_survived() -> None:
+    table = FlowTable(FlowLimits())
+    feed(table, [datagram(b"a", 4000)], at=START)
+    feed(table, [datagram(b"b", 4000)], at=START - 3600 * SECOND)
+    feed(table, [datagram_reply(b"c", 4000)], at=START + SECOND)
+    [flow] = table.finish()
+    assert (flow.start, flow.last) == (START, START + SECOND)
