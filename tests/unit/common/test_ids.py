@@ -1,0 +1,49 @@
+"""Identifiers as functions of what they name."""
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sakimori_common.ids import digest, event_id, random_event_id, stable_id
+from sakimori_common.instants import LATEST
+
+MORNING = 1_768_528_800_000_000
+
+
+def test_the_same_line_of_the_same_file_has_the_same_id() -> None:
+    assert event_id(MORNING, "/var/log/auth.log", "9123") == event_id(MORNING, "/var/log/auth.log", "9123")
+
+
+def test_the_next_line_has_another() -> None:
+    assert event_id(MORNING, "/var/log/auth.log", "9123") != event_id(MORNING, "/var/log/auth.log", "9207")
+
+
+@given(st.integers(0, LATEST), st.lists(st.one_of(st.text(), st.binary())))
+def test_event_ids_are_uuids_of_version_7_with_their_time(time: int, identity: list[str | bytes]) -> None:
+    parsed = uuid.UUID(event_id(time, *identity))
+    assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
+    assert parsed.int >> 80 == time // 1000
+    assert str(parsed) == event_id(time, *identity)
+
+
+@given(st.lists(st.one_of(st.text(), st.binary())))
+def test_stable_ids_are_uuids_of_version_8(parts: list[str | bytes]) -> None:
+    parsed = uuid.UUID(stable_id(*parts))
+    assert (parsed.version, parsed.variant) == (8, uuid.RFC_4122)
+
+
+def test_where_a_part_ends_matters() -> None:
+    assert digest("ab", "c") != digest("a", "bc") != digest("abc")
+
+
+def test_ids_sort_by_time() -> None:
+    assert event_id(MORNING, "b") < event_id(MORNING + 1000, "a")
+
+
+def test_random_ids_differ() -> None:
+    assert len({random_event_id(MORNING) for _ in range(1000)}) == 1000
+
+
+def test_a_lone_surrogate_can_be_named() -> None:
+    assert digest("\ud800") != digest("?")
