@@ -11,7 +11,7 @@ import pytest
 
 from sakimori_chat.settings import ChatSettings
 from sakimori_chat.wiring import running
-from sakimori_common.bus import Bus, Message, Queue, Subscription, Topic
+from sakimori_common.bus import Bus, Consumer, Message, Queue, Subscription, Topic
 from sakimori_common.bus.memory import MemoryBus
 from sakimori_common.context import ServiceContext, Valkey
 from sakimori_common.contracts import DECISIONS, EVENTS, SCHEMA_VERSION, Decision, DecisionAction, Event
@@ -109,7 +109,7 @@ class OpenChat:
         await self.bus.publish(Topic.DECISIONS, Message(f"m-{at}", body, {"schema": SCHEMA_VERSION}))
 
 
-async def _take_events(bus: Bus, into: list[Event]) -> None:
+async def _take_events(bus: Bus, into: list[Event]) -> list[Consumer]:
     """Consume as the detector and the store do; the store's copy is what tests look at."""
 
     async def store(messages: Sequence[Message]) -> None:
@@ -119,8 +119,10 @@ async def _take_events(bus: Bus, into: list[Event]) -> None:
     async def detect(_: Sequence[Message]) -> None:
         return
 
-    await bus.consume(Subscription(Queue.STORE, store))
-    await bus.consume(Subscription(Queue.DETECT, detect))
+    return [
+        await bus.consume(Subscription(Queue.STORE, store)),
+        await bus.consume(Subscription(Queue.DETECT, detect)),
+    ]
 
 
 OpenChatWith = Callable[..., Awaitable[OpenChat]]
@@ -145,14 +147,15 @@ async def chat_running(
     bus = bus or MemoryBus(publish_timeout_seconds=0.3)
     context = ServiceContext(service="chat", bus=bus, postgres=None, valkey=valkey, log=logger("chat"))
     chat = OpenChat(f"http://127.0.0.1:{port}", bus, context)
-    if takes_events:
-        await _take_events(bus, chat.events)
+    takers = await _take_events(bus, chat.events) if takes_events else []
     try:
         async with running(settings, context):
             yield chat
     finally:
         for http in chat.visitors:
             await http.aclose()
+        for taker in takers:
+            await taker.drain()
         await bus.close()
 
 

@@ -1,3 +1,4 @@
+import asyncio
 import time
 from pathlib import Path
 
@@ -5,11 +6,12 @@ import pytest
 
 from integration.chat.conftest import OpenChat, Visitor, chat_running
 from sakimori.embedded import ValkeyServer
-from sakimori_common.bus import Message, Queue, Subscription
+from sakimori_common.bus import BusUnavailable, Message, Queue, Subscription, Topic, open_bus
 from sakimori_common.bus.memory import MemoryBus
 from sakimori_common.context import Valkey
 from sakimori_common.contracts import EVENTS, Event
 from servers.eventually import eventually
+from servers.rabbitmq import RabbitMQ
 
 
 async def _statuses(visitor: Visitor) -> list[int]:
@@ -89,6 +91,24 @@ async def test_without_the_bus_posting_goes_on_and_events_wait_on_disk(valkey: V
         assert chat.metric("sakimori_chat_events_spooled_total") == 8
 
 
+async def test_a_broker_that_dies_and_comes_back_gets_every_event(
+    valkey: Valkey, tmp_path: Path, rabbitmq: RabbitMQ, rabbitmq_url: str
+) -> None:
+    bus = await open_bus(rabbitmq_url, service="chat", publish_timeout_seconds=1)
+    async with chat_running(valkey, tmp_path / "spool", bus) as chat:
+        visitor = await chat.visitor()
+        await visitor.post("before")
+        await eventually(lambda: len(chat.events) == 1)
+        rabbitmq.kill()
+        codes = [(await visitor.post(f"post {number}")).status_code for number in range(5)]
+        assert codes == [200] * 4 + [429]
+        await eventually(lambda: chat.metric("sakimori_chat_events_spooled_total") == 6)
+        rabbitmq.start()
+        await eventually(lambda: len({event.id for event in chat.events}) == 7, seconds=30)
+        await eventually(lambda: chat.metric("sakimori_chat_spool_bytes") == 0)
+        rabbitmq.kill()  # and the chat ends in peace without it
+
+
 async def test_what_waits_on_disk_survives_a_restart(valkey: Valkey, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
     async with chat_running(valkey, spool, MemoryBus(publish_timeout_seconds=0.2), takes_events=False) as first:
@@ -131,16 +151,12 @@ async def _arrives(visitor: Visitor, received: list[Event]) -> bool:
 
 @pytest.mark.parametrize("body", [b"not msgpack", b"\x91\x80"])
 async def test_a_decision_that_cannot_be_read_is_put_aside(chat: OpenChat, body: bytes) -> None:
-    from sakimori_common.bus import Topic
-
     await chat.bus.publish(Topic.DECISIONS, Message("m-broken", body, {"schema": "1"}))
     (dead,) = await chat.bus.dead(Queue.ENFORCE, 10)
     assert dead.message.id == "m-broken"
 
 
 async def test_decisions_wait_for_valkey(chat: OpenChat, valkey_server: ValkeyServer) -> None:
-    import asyncio
-
     visitor = await chat.visitor()
     valkey_server.kill()
     deciding = asyncio.create_task(_decide_patiently(chat))
@@ -153,8 +169,6 @@ async def test_decisions_wait_for_valkey(chat: OpenChat, valkey_server: ValkeySe
 
 
 async def _decide_patiently(chat: OpenChat) -> None:
-    from sakimori_common.bus import BusUnavailable
-
     try:
         await chat.decide("source.ip", "203.0.113.7", seconds=60)
     except BusUnavailable:
