@@ -1,6 +1,7 @@
 """Identifiers that are a function of what they name, so that doing a thing twice leaves one trace of it."""
 
 import uuid
+from functools import lru_cache
 from hashlib import blake2b
 from os import urandom
 
@@ -39,6 +40,13 @@ def stable_id(*parts: str | bytes) -> str:
 
 
 def _uuid7(time: int, entropy: bytes) -> str:
-    """Write the text at once: 0.6 us, where arithmetic on 128 bits costs 1.5; every event has one."""
-    when, rest = f"{time // 1000 & 0xFFFF_FFFF_FFFF:012x}", entropy.hex()
-    return f"{when[:8]}-{when[8:]}-7{rest[13:16]}-{'89ab'[entropy[8] >> 4 & 3]}{rest[17:20]}-{rest[20:]}"
+    """Write the text at once: every event has one, and arithmetic on 128 bits costs twice as much."""
+    rest = entropy.hex()
+    return f"{_when(time // 1000)}{rest[13:16]}-{'89ab'[entropy[8] >> 4 & 3]}{rest[17:20]}-{rest[20:]}"
+
+
+@lru_cache(maxsize=1024)
+def _when(milliseconds: int) -> str:
+    """Write time and version; the lines of a log share their seconds."""
+    text = f"{milliseconds & 0xFFFF_FFFF_FFFF:012x}"
+    return f"{text[:8]}-{text[8:]}-7"

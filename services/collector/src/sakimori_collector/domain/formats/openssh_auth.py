@@ -23,9 +23,9 @@ _PROCESS = re.compile(r"(?:<\d{1,3}>)?[^\n]{15,64}? (?:sshd|sshd-session|sshd-au
 def parse_openssh(line: str, reference: Reference) -> list[Record]:
     """Read one line. Raises LineRejected for whatever sshd did not write."""
     syslog = read_syslog(line, reference)
-    if syslog.process.rpartition("/")[2] not in PROCESSES:
+    if syslog.process not in PROCESSES:
         raise LineRejected(f"not a line of sshd: {syslog.process[:64]}")
-    repeated = _REPEATED.match(syslog.message)
+    repeated = _REPEATED.match(syslog.message) if syslog.message.startswith("message repeated ") else None
     if repeated is None:
         return [(syslog.time, _fields(syslog, syslog.message))]
     times = int(repeated[1])
@@ -43,7 +43,7 @@ def _fields(syslog: SyslogLine, message: str) -> dict[str, FieldValue]:
         "process.name": syslog.process,
         "message": message,
     }
-    if syslog.pid is not None and syslog.pid.isdecimal():
+    if syslog.pid is not None:
         fields["process.pid"] = int(syslog.pid)
     said = message.rstrip().removesuffix(" [preauth]")
     if said.startswith(_PREFIXES):

@@ -8,6 +8,7 @@ packet.c, monitor.c, session.c) and Linux-PAM's `pam_unix`.
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -26,7 +27,7 @@ _WORDS: Final = {
     "@attempting": r"(?:authenticating|invalid) user (?P<user>.*)",
 }
 
-_MEANINGS: Final[dict[tuple[str, Outcome], tuple[str, ...]]] = {
+_OF_SSHD: Final[dict[tuple[str, Outcome], tuple[str, ...]]] = {
     ("ssh_login", "success"): ("Accepted @method for @known from @address@on@ssh(?:: .*)?",),
     ("ssh_login", "failure"): (
         # Of what strangers can try, only publickey and hostbased add anything behind "ssh2" (auth2_record_info).
@@ -88,19 +89,25 @@ _MEANINGS: Final[dict[tuple[str, Outcome], tuple[str, ...]]] = {
     ("ssh_pam_failure", "failure"): (
         r"PAM: .*? for @anyone from @address(?: via \S+)?",
         r"PAM \d+ more authentication failures?; .*? rhost=(?P<address>\S*)(?:\s+user=@name)?",
+    ),
+    ("ssh_session_opened", "unknown"): (r"Starting session: .* for (?P<user>\S+) from @address @port id \d+",),
+    ("ssh_session_closed", "unknown"): (r"Close session: user @known from @address @port id \d+",),
+}
+"""Action and outcome to the messages with that meaning; the first that fits counts."""
+
+_PAM_MODULES: Final[dict[tuple[str, Outcome], tuple[str, ...]]] = {
+    ("ssh_pam_failure", "failure"): (
         r"(?:\(?pam_\w+\)?(?:\(sshd\S*:auth\))?:? )?authentication failure; .*?"
         r"ruser=(?P<ruser>\S*) rhost=(?P<address>\S*)(?:\s+user=@name)?",
     ),
     ("ssh_session_opened", "success"): (
         r"pam_\w+\(\S+:session\): session opened for user (?P<user>[^\s(]+)(?:\(uid=\d+\))?(?: by .*)?",
     ),
-    ("ssh_session_opened", "unknown"): (r"Starting session: .* for (?P<user>\S+) from @address @port id \d+",),
     ("ssh_session_closed", "unknown"): (
         r"pam_\w+\(\S+:session\): session closed for user (?P<user>[^\s(]+)(?:\(uid=\d+\))?",
-        r"Close session: user @known from @address @port id \d+",
     ),
 }
-"""Action and outcome to the messages with that meaning; the first that fits counts."""
+"""The same for what PAM modules say in sshd's name; they begin with the name of the module."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,26 +124,29 @@ def meaning_of(message: str) -> tuple[Meaning, re.Match[str]] | None:
 
     `message` is without `[preauth]` at its end and without `error: ` or the like before it.
     """
-    for meaning in _BY_WORD.get(_first_word(message), ()):
+    meanings = _BY_WORD.get(message.partition(" ")[0])
+    for meaning in meanings or (_OF_PAM if message.startswith(_PAM) else ()):
         match = meaning.expression.match(message)
         if match is not None:
             return meaning, match
     return None
 
 
-def _first_word(message: str) -> str:
-    word = message.partition(" ")[0]
-    return "pam" if word.startswith(("pam_", "(pam_", "authentication", "(?:", r"pam_\w")) else word
+def _compiled(messages: Mapping[tuple[str, Outcome], Sequence[str]]) -> Iterator[tuple[str, Meaning]]:
+    for (action, outcome), texts in messages.items():
+        for text in texts:
+            expression = re.sub(r"@[a-z]+", lambda word: _WORDS[word[0]], text) + r"\Z"
+            yield text.partition(" ")[0], Meaning(action, outcome, re.compile(expression, re.DOTALL))
 
 
-def _by_word() -> dict[str, list[Meaning]]:
+def _by_word(messages: Mapping[tuple[str, Outcome], Sequence[str]]) -> dict[str, list[Meaning]]:
     table: dict[str, list[Meaning]] = defaultdict(list)
-    for (action, outcome), messages in _MEANINGS.items():
-        for message in messages:
-            expression = re.sub(r"@[a-z]+", lambda word: _WORDS[word[0]], message) + r"\Z"
-            table[_first_word(message)].append(Meaning(action, outcome, re.compile(expression, re.DOTALL)))
+    for word, meaning in _compiled(messages):
+        table[word].append(meaning)
     return dict(table)
 
 
-_BY_WORD: Final = _by_word()
+_BY_WORD: Final = _by_word(_OF_SSHD)
 """By the first word of the message, so that a line meets three or four expressions, not fifty."""
+_OF_PAM: Final = [meaning for _, meaning in _compiled(_PAM_MODULES)]
+_PAM: Final = ("pam_", "(pam_", "authentication failure;")

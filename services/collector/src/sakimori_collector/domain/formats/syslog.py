@@ -15,7 +15,7 @@ _LINE = re.compile(
     re.DOTALL,
 )
 _STRUCTURED = re.compile(
-    rf"<\d{{1,3}}>1 ({_ISO}) (\S+) (\S+) (\S+) \S+ "
+    rf"<\d{{1,3}}>1 ({_ISO}) (\S+) (\S+) (?:(\d{{1,10}})|\S+) \S+ "
     r'(?:-|(?:\[(?:[^\]"]|"(?:[^"\\]|\\.)*+")*+\])+)(?: (.*))?\Z',
     re.DOTALL,
 )
@@ -48,7 +48,7 @@ def read_syslog(line: str, reference: Reference) -> SyslogLine:
         raise LineRejected(str(error)) from None
     if time > reference.now + DAY:
         raise LineRejected(f"over a day ahead of this host's clock: {format_instant(time)}")
-    return SyslogLine(time, host, process, pid if pid != "-" else None, message)
+    return SyslogLine(time, host, process, pid, message)
 
 
 def _year_less_time(text: str, reference: Reference) -> int:
