@@ -19,6 +19,7 @@ SPELLINGS = [
     ("overlong in five bytes", "%f8%80%80%80%af", "/"),
     ("overlong, encoded twice", "%25c1%259c", "\\"),
     ("overlong with digits beyond F", "%c0%9v%c1%8s", "/\\"),
+    ("overlong with a second byte that continues nothing", "%c0%2e%c0%2f%c1%af%c0%5c", ".//\\"),
     ("overlong with the second byte as it is", "%c0.", "."),
     ("hexadecimal entity", "&#x3c;script&#X3E;", "<script>"),
     ("decimal entity without semicolon", "&#0060script", "<script"),
@@ -119,6 +120,12 @@ def test_ampersands_without_a_name_behind_them_belong_to_the_value() -> None:
     assert (
         decode_request({"url.original": "/run?host=a&&cat%20/etc/passwd&x=1"}) == "/run\nhost=a&&cat /etc/passwd\nx=1"
     )
+
+
+def test_a_question_mark_in_a_body_is_text() -> None:
+    body = "<?xml version='1.0'?><a/>"
+
+    assert decode_request({"url.original": "/", "http.request.body.content": body}) == f"/\n{body}"
 
 
 def test_only_the_beginning_of_an_endless_value_is_read() -> None:

@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from html import unescape
-from typing import Final
+from typing import Final, Literal
 
 from sakimori_common.contracts import FieldValue
 
@@ -26,15 +26,17 @@ MAX_PART_CHARACTERS: Final = 8192
 MAX_ROUNDS: Final = 5
 """Triple encoding is the deepest seen in attack lists; each round costs, and a client chooses how many there are."""
 
-_OTHER_FIELDS: Final = (
-    ("http.request.referrer", True),
-    ("user_agent.original", False),
-    ("http.request.body.content", True),
-    ("http.request.headers.cookie", True),
-    ("http.request.headers.x-forwarded-for", False),
-    ("http.request.headers.content-type", False),
+_Shape = Literal["address", "form", "text"]
+
+_OTHER_FIELDS: Final[tuple[tuple[str, _Shape], ...]] = (
+    ("http.request.referrer", "address"),
+    ("user_agent.original", "text"),
+    ("http.request.body.content", "form"),
+    ("http.request.headers.cookie", "form"),
+    ("http.request.headers.x-forwarded-for", "text"),
+    ("http.request.headers.content-type", "text"),
 )
-"""Field, and whether it may hold parameters (`&` parts them, `+` is a space)."""
+"""Field, and what it is made of: `&` parts a form's parameters and `+` is a space there, `?` ends an address's path."""
 
 _NEXT_PARAMETER = re.compile(r"&(?=[\w.\-\[\]$%]{1,64}=)")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\})")
@@ -65,11 +67,10 @@ def decode_request(fields: Mapping[str, FieldValue]) -> str:
     Prefers `url.original` to `url.path` and `url.query`. The text is empty when the event carries none of the fields.
     Costs 1-2 us where nothing is encoded, some 10-30 us where much is.
     """
-    parts = [_parted(_target(fields)[:MAX_PART_CHARACTERS])]
-    for name, has_parameters in _OTHER_FIELDS:
+    parts = [_parted(_target(fields)[:MAX_PART_CHARACTERS], is_address=True)]
+    for name, shape in _OTHER_FIELDS:
         if isinstance(value := fields.get(name), str):
-            value = value[:MAX_PART_CHARACTERS]
-            parts.append(_parted(value) if has_parameters else value)
+            parts.append(_shaped(value[:MAX_PART_CHARACTERS], shape))
     joined = "\n".join(parts)
     return joined if _is_plain(joined) else "\n".join(map(decode_value, parts))
 
@@ -77,11 +78,11 @@ def decode_request(fields: Mapping[str, FieldValue]) -> str:
 def locate(fields: Mapping[str, FieldValue], matched: str) -> dict[str, str]:
     """Name the raw field that a matched part of the decoded request came from: `{field: raw value}`, or nothing."""
     target = "url.original" if isinstance(fields.get("url.original"), str) else "url.path"
-    if matched in decode_value(_parted(_target(fields))):
+    if matched in decode_value(_parted(_target(fields)[:MAX_PART_CHARACTERS], is_address=True)):
         return {target: _target(fields)}
-    for name, has_parameters in _OTHER_FIELDS:
+    for name, shape in _OTHER_FIELDS:
         value = fields.get(name)
-        if isinstance(value, str) and matched in decode_value(_parted(value) if has_parameters else value):
+        if isinstance(value, str) and matched in decode_value(_shaped(value[:MAX_PART_CHARACTERS], shape)):
             return {name: value}
     return {}
 
@@ -117,15 +118,19 @@ def _target(fields: Mapping[str, FieldValue]) -> str:
     return f"{path or ''}?{query}" if query else str(path or "")
 
 
-def _parted(text: str) -> str:
-    """Part a path from its query, and parameters from one another, by line breaks; `+` becomes a space.
+def _shaped(text: str, shape: _Shape) -> str:
+    return text if shape == "text" else _parted(text, is_address=shape == "address")
+
+
+def _parted(text: str, *, is_address: bool) -> str:
+    """Part parameters from one another, and an address's path from its query, by line breaks; `+` becomes a space.
 
     This happens before anything is decoded, and only where a name follows the `&`: in `q=1&&cat /etc/passwd` the
     ampersands belong to the value.
     """
     if "+" in text:
         text = text.replace("+", " ")
-    if "?" in text:
+    if is_address and "?" in text:
         text = text.replace("?", "\n", 1)
     return _NEXT_PARAMETER.sub("\n", text) if "&" in text else text
 
@@ -170,8 +175,8 @@ def _character(code: int) -> str:
 def _overlong(match: re.Match[str]) -> str:
     """Read an ASCII character written in more bytes than it needs (RFC 3629, section 3, forbids it).
 
-    The last byte may have digits beyond F, as in `%c0%9v`, that servers of the time reckoned with all the same, or be no
-    continuation byte (`%c0%2f`, `%c1%af`): where one of the lenient readings is a dot or a slash, that is the one meant.
+    The last byte may have digits beyond F, as in `%c0%9v`, that servers of the time reckoned with all the same, or may
+    be no continuation byte (`%c0%2f`, `%c1%af`): where a lenient reading is a dot or a slash, that is the one meant.
     """
     high = int(match[1] or match[2] or "0")
     low = ord(match[4]) if match[4] else _sloppy_hex(match[3])
