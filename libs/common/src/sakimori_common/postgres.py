@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 
@@ -105,12 +106,18 @@ async def _apply(connection: "asyncpg.Connection", step: Migration) -> None:
 
 
 async def connect_with_patience(url: str, timeout_seconds: float, *, max_size: int = 8) -> "asyncpg.Pool":
-    """Open a pool, waiting for a server that is still starting. Raises the last connection error after the timeout."""
+    """Open a pool, waiting for a server that is still starting. Raises OSError that names it after the timeout."""
     deadline = asyncio.get_running_loop().time() + timeout_seconds
     while True:
         try:
             return await open_postgres(url, max_size=max_size)
-        except CONNECTION_ERRORS:
+        except CONNECTION_ERRORS as error:
             if asyncio.get_running_loop().time() > deadline:
-                raise
+                raise OSError(f"PostgreSQL at {_place(url)}: {error or type(error).__name__}") from error
             await asyncio.sleep(0.25)
+
+
+def _place(url: str) -> str:
+    """Say where a URL leads, without who goes there."""
+    parts = urlsplit(url)
+    return parts.netloc.rpartition("@")[2] or parse_qs(parts.query).get("host", ["localhost"])[0]
