@@ -25,8 +25,8 @@ BARE = {
         r'"(?P<referrer>[^"]*)" "(?P<agent>[^"]*)"'
     ),
     "openssh.auth": re.compile(
-        r"(?P<time>\w{3} [ \d]\d \S+) (?P<host>\S+) (?P<process>\w+)\[(?P<pid>\d+)\]: (?P<what>\w+) (?P<method>\w+) for "
-        r"(?:invalid user )?(?P<user>.*) from (?P<address>\S+) port (?P<port>\d+)"
+        r"(?P<time>\w{3} [ \d]\d \S+) (?P<host>\S+) (?P<process>\w+)\[(?P<pid>\d+)\]: "
+        r"(?P<what>\w+) (?P<method>\w+) for (?:invalid user )?(?P<user>.*) from (?P<address>\S+) port (?P<port>\d+)"
     ),
 }
 
@@ -50,7 +50,10 @@ def nginx_lines(count: int) -> list[bytes]:
 
 def sshd_lines(count: int) -> list[bytes]:
     """Make auth log lines: password guessing, as most of them are."""
-    pam = "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=198.51.100.{a}  user=root"
+    pam = (
+        "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= "
+        "rhost=198.51.100.{a}  user=root"
+    )
     kinds = (
         "Failed password for invalid user user{u} from 198.51.100.{a} port {p} ssh2",
         "Failed password for root from 198.51.100.{a} port {p} ssh2",

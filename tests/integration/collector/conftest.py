@@ -110,9 +110,7 @@ async def detector(bus: Bus) -> AsyncIterator[Consumer]:
 
 
 @pytest.fixture
-async def start(
-    bus: Bus, detector: Consumer, postgres: Postgres, valkey: Valkey, postgres_url: str, valkey_url: str
-) -> AsyncIterator[Start]:
+async def start(bus: Bus, detector: Consumer, postgres: Postgres, valkey: Valkey) -> AsyncIterator[Start]:
     """Start a collector with some settings."""
     started: list[Collector] = []
     stack = AsyncExitStack()
@@ -120,8 +118,8 @@ async def start(
     async def _start(**changes: object) -> Collector:
         [port] = free_ports(1)
         settings: dict[str, Any] = {
-            "database_url": SecretStr(postgres_url),
-            "valkey_url": SecretStr(valkey_url),
+            "database_url": SecretStr("postgresql://is/open/already"),
+            "valkey_url": SecretStr("redis://is/open/already"),
             "ingest_token": SecretStr(TOKEN),
             "edge_token": SecretStr(EDGE),
             "port": port,

@@ -115,7 +115,7 @@ def test_no_file_of_any_kind_of_log_raises(development_data: Path) -> None:
     seen = 0
     for path in sorted((development_data / "logs").rglob("*")):
         if path.is_file():
-            for format in ("auto", "openssh.auth", "nginx.access"):
+            for name in ("auto", "openssh.auth", "nginx.access"):
                 with path.open("rb") as stream:
-                    seen += sum(1 for _ in parse_stream(stream, str(path), format, TODAY))
+                    seen += sum(1 for _ in parse_stream(stream, str(path), name, TODAY))
     assert seen > 50_000

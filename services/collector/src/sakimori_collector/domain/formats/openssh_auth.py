@@ -17,7 +17,10 @@ MESSAGE_LIMIT = 8192
 
 _REPEATED = re.compile(r"message repeated (\d{1,9}) times?: \[ ?(.*)\]\s*\Z", re.DOTALL)
 _PREFIXES = ("error: ", "fatal: ", "info: ")
-_PROCESS = re.compile(r"(?:<\d{1,3}>)?[^\n]{15,64}? (?:sshd|sshd-session|sshd-auth)(?:\([^)\s]*\))?(?:\[\d+\])?:? ")
+_BEGINNING = re.compile(
+    r"(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z]{2} (?:[ \d]\d|\d) \d\d:\d\d:\d\d|\d{4}-\d\d-\S{10,30}) \S{1,255} "
+    r"(?:sshd|sshd-session|sshd-auth)[:\[( ]"
+)
 
 
 def parse_openssh(line: str, reference: Reference) -> list[Record]:
@@ -84,7 +87,7 @@ def _goes_on(method: str, message: str) -> bool:
 
 
 def _recognises(line: str, path: str) -> bool:
-    return _PROCESS.match(line) is not None
+    return _BEGINNING.match(line) is not None
 
 
 OPENSSH_AUTH = Format("openssh.auth", parse_openssh, _recognises)
