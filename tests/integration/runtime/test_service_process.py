@@ -154,6 +154,21 @@ async def test_servers_that_are_not_there_are_named_in_one_line(environment: dic
         assert "hush" not in log
 
 
+async def test_a_wrong_password_or_database_is_told_at_once(environment: dict[str, str]) -> None:
+    url = environment["DATABASE_URL"]
+    for wrong, reason in (
+        (url.replace("@/test_", "@/no_such_"), 'database "no_such_'),
+        (url.replace("sakimori:", "sakimori:hush"), "password authentication failed"),
+    ):
+        async with service({**environment, "DATABASE_URL": wrong}) as tiny:
+            status, log = await tiny.ended()
+        assert status == 1
+        assert log.startswith("tiny cannot start: PostgreSQL at /")
+        assert reason in log
+        assert "Traceback" not in log
+        assert "hush" not in log
+
+
 async def test_a_service_waits_for_servers_that_start_after_it(
     environment: dict[str, str], rabbitmq: RabbitMQ, postgres_server: PostgresServer
 ) -> None:

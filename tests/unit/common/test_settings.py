@@ -65,6 +65,14 @@ def test_a_wrong_value_is_named_and_not_shown(environment: pytest.MonkeyPatch) -
         load_settings(SampleSettings)
 
 
+@pytest.mark.parametrize("name", ["BUS_URL", "DATABASE_URL", "VALKEY_URL"])
+def test_a_url_of_an_unknown_kind_is_refused_without_its_password(environment: pytest.MonkeyPatch, name: str) -> None:
+    environment.setenv(name, "kafka://u:hush@192.0.2.1/")
+    with pytest.raises(SettingsError, match=f"{name}: Value error, must begin with ") as failure:
+        load_settings(SampleSettings)
+    assert "hush" not in str(failure.value)
+
+
 def test_a_mistyped_variable_is_refused_with_the_nearest(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("SAMPLE_WINDOW_SECOND", "5")
     with pytest.raises(

@@ -113,8 +113,10 @@ async def connect_with_patience(url: str, timeout_seconds: float, *, max_size: i
             return await open_postgres(url, max_size=max_size)
         except CONNECTION_ERRORS as error:
             if asyncio.get_running_loop().time() > deadline:
-                raise OSError(f"PostgreSQL at {_place(url)}: {error or type(error).__name__}") from error
+                raise OSError(f"PostgreSQL at {_place(url)}: {str(error) or type(error).__name__}") from error
             await asyncio.sleep(0.25)
+        except asyncpg.PostgresError as error:  # it answered (wrong password, no such database): waiting does not help
+            raise OSError(f"PostgreSQL at {_place(url)}: {error}") from error
 
 
 def _place(url: str) -> str:

@@ -9,12 +9,18 @@ import os
 import sys
 from typing import ClassVar, TypeVar
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sakimori_common.log import Format, Level
 
 S = TypeVar("S", bound="ServiceSettings")
+
+_SCHEMES = {
+    "bus_url": ("amqp", "amqps", "memory"),
+    "database_url": ("postgresql", "postgres"),
+    "valkey_url": ("redis", "rediss", "unix"),
+}
 
 
 def shared(name: str) -> AliasChoices:
@@ -46,6 +52,14 @@ class ServiceSettings(BaseSettings):
     """How long to wait at start for the broker, the database and Valkey before giving up."""
     side_port: int = Field(0, ge=0, le=65535)
     """Port of /live, /ready and /metrics; 0 takes a free one."""
+
+    @field_validator("bus_url", "database_url", "valkey_url")
+    @classmethod
+    def _has_known_scheme(cls, url: SecretStr, info: ValidationInfo) -> SecretStr:
+        schemes = _SCHEMES[info.field_name or ""]
+        if url.get_secret_value().partition(":")[0] not in schemes:
+            raise ValueError(f"must begin with {' or '.join(f'{scheme}:' for scheme in schemes)}")
+        return url
 
 
 class SettingsError(Exception):
