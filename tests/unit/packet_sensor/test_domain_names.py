@@ -5,7 +5,7 @@ import string
 
 import pytest
 
-from sakimori_packet_sensor.domain.domain_names import entropy, registered_domain, subdomain
+from sakimori_packet_sensor.domain.domain_names import entropy, registered_domain, subdomain, unescaped
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,11 @@ from sakimori_packet_sensor.domain.domain_names import entropy, registered_domai
 def test_registered_domain_and_what_is_below(name: str, registered: str, below: str) -> None:
     assert registered_domain(name) == registered
     assert subdomain(name, registered) == below
+
+
+@pytest.mark.parametrize(("name", "plain"), [("a.b", "a.b"), ("a\\.b\\\\", "a.b\\"), ("\\200\\007x", "\xc8\x07x")])
+def test_escapes_do_not_count_as_characters(name: str, plain: str) -> None:
+    assert unescaped(name) == plain
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What a domain name is made of."""
 
-from collections import Counter
+import re
 from math import log2
 from typing import Final
 
@@ -20,6 +20,8 @@ _BY_COUNTRY: Final[dict[str, frozenset[str]]] = {
     "tw": frozenset({"game", "idv"}),
     "za": frozenset({"law", "nom", "school", "web"}),
 }
+
+_ESCAPE: Final = re.compile(r"\\(?:(\d{3})|(.))")
 
 
 def registered_domain(name: str) -> str:
@@ -43,7 +45,12 @@ def subdomain(name: str, registered: str) -> str:
     return name[: -len(registered) - 1] if registered and len(name) > len(registered) else ""
 
 
+def unescaped(name: str) -> str:
+    """Undo the escapes of zone files, so that every byte or character of the name is one character again."""
+    return _ESCAPE.sub(lambda found: chr(int(found[1])) if found[1] else found[2], name) if "\\" in name else name
+
+
 def entropy(text: str) -> float:
     """Shannon entropy in bits a character: 0 for one repeated character, 8 for 256 different ones, 0 for none."""
-    total = len(text)
-    return -sum(count / total * log2(count / total) for count in Counter(text).values()) + 0.0
+    shares = [text.count(character) / len(text) for character in set(text)]
+    return -sum(share * log2(share) for share in shares) + 0.0

@@ -5,6 +5,7 @@ a capture that is read twice, or read again after it grew, leaves one trace.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from sakimori_common.contracts import Event, FieldValue
@@ -13,10 +14,10 @@ from sakimori_common.instants import format_instant
 from sakimori_packet_sensor.domain.addresses import ip_text, is_multicast, mac_text
 from sakimori_packet_sensor.domain.decode import NO_PORT, ArpPacket, IpPacket
 from sakimori_packet_sensor.domain.devices import Sighting
-from sakimori_packet_sensor.domain.domain_names import entropy, registered_domain, subdomain
+from sakimori_packet_sensor.domain.domain_names import entropy, registered_domain, subdomain, unescaped
 from sakimori_packet_sensor.domain.flows import Flow
 from sakimori_packet_sensor.domain.flows.icmp import COUNTERPARTS
-from sakimori_packet_sensor.domain.protocols.dns import DnsMessage, Question
+from sakimori_packet_sensor.domain.protocols.dns import DnsMessage
 
 _TRANSPORTS: Final = {
     0: "hopopt", 1: "icmp", 2: "igmp", 4: "ipv4", 6: "tcp", 17: "udp", 41: "ipv6", 46: "rsvp", 47: "gre", 50: "esp",
@@ -80,24 +81,25 @@ def dns_events(message: DnsMessage, packet: IpPacket, flow: Flow, place: int, or
         common["dns.answers.name"] = [answer.name for answer in message.answers]
         common["dns.answers.type"] = [answer.kind for answer in message.answers]
         common["dns.answers.data"] = [answer.data for answer in message.answers]
-    questions: list[Fields] = [_question(question) for question in message.questions] or [{}]
+    questions: list[Fields] = [_question(question.name, question.kind) for question in message.questions] or [{}]
     for index, question in enumerate(questions):
         identity = (packet.source, packet.destination, _number(packet.number), _number(place), _number(index))
         yield Event(event_id(packet.time, "network.dns", *identity), packet.time, "network.dns", {**common, **question})
 
 
-def _question(question: Question) -> Fields:
-    name = question.name
+@lru_cache(16_384)
+def _question(name: str, kind: str) -> Fields:
+    """Describe a question; names come again and again, so this is remembered and must not be changed."""
     fields: Fields = {
         "dns.question.name": name,
-        "dns.question.type": question.kind,
-        "sakimori.dns.name_length": len(name),
+        "dns.question.type": kind,
+        "sakimori.dns.name_length": len(unescaped(name)),
     }
     if registered := registered_domain(name):
         fields["dns.question.registered_domain"] = registered
     if below := subdomain(name, registered):
         fields["dns.question.subdomain"] = below
-        fields["sakimori.dns.subdomain_entropy"] = round(entropy(below.replace(".", "")), 4)
+        fields["sakimori.dns.subdomain_entropy"] = round(entropy(unescaped(below).replace(".", "")), 4)
     return fields
 
 

@@ -28,6 +28,7 @@ class Flow:
     """
 
     __slots__ = (
+        "_community_id",
         "destination",
         "destination_bytes",
         "destination_flags",
@@ -65,6 +66,7 @@ class Flow:
         self.source_mac, self.destination_mac = self.destination_mac, self.source_mac
 
     def _begin(self, packet: IpPacket) -> None:
+        self._community_id = ""
         self.start = self.last = packet.time
         self.number = packet.number
         self.source_packets = self.source_bytes = self.source_flags = 0
@@ -128,4 +130,8 @@ class Flow:
     @property
     def community_id(self) -> str:
         """Name of the flow in other tools."""
-        return community_id(self.source, self.destination, self.protocol, self.source_port, self.destination_port)
+        if not self._community_id:
+            self._community_id = community_id(
+                self.source, self.destination, self.protocol, self.source_port, self.destination_port
+            )
+        return self._community_id
