@@ -8,6 +8,7 @@ import httpx
 import msgspec
 from pydantic import SecretStr
 
+from sakimori_api_gateway.adapters.passwords import Argon2Passwords
 from sakimori_api_gateway.domain.addresses import parse_networks
 from sakimori_api_gateway.settings import GatewaySettings
 from sakimori_api_gateway.wiring import running
@@ -88,7 +89,9 @@ def _json(text: str | None) -> object:
 
 @asynccontextmanager
 async def staged(postgres_url: str, valkey: Valkey, **changes: object) -> AsyncIterator[Stage]:
-    """Run a gateway until the block ends. `changes` are settings; networks may be given as text."""
+    """Run a gateway until the block ends. `changes` are settings; passwords are hashed fast unless `passwords` says."""
+    passwords = changes.pop("passwords", Argon2Passwords(time_cost=1, memory_kib=64, lanes=1))
+    assert isinstance(passwords, Argon2Passwords)
     postgres = await open_postgres(postgres_url)
     bus = MemoryBus(publish_timeout_seconds=2)
     context = ServiceContext.of("api-gateway", bus, postgres, valkey)
@@ -106,7 +109,7 @@ async def staged(postgres_url: str, valkey: Valkey, **changes: object) -> AsyncI
     url = f"http://127.0.0.1:{port}"
     try:
         async with (
-            running(GatewaySettings(**(given | changes)), context),  # type: ignore[arg-type]
+            running(GatewaySettings(**(given | changes)), context, passwords),  # type: ignore[arg-type]
             httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client,
         ):
             stage = Stage(url, client, bus, context, postgres)

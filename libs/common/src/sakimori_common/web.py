@@ -87,6 +87,7 @@ async def serving(app: Any, host: str, port: int, *, drain_seconds: float = 5.0)
         lifespan="off",
         timeout_graceful_shutdown=int(drain_seconds),
         ws_max_size=1 << 20,
+        ws_per_message_deflate=False,  # some 300 KB and a compressor for each client, for messages of about 1 KB
         h11_max_incomplete_event_size=64 * 1024,
     )
     sockets = [_bind(host, port)]

@@ -24,6 +24,7 @@ from sakimori_api_gateway.domain.records import AuditEntry, User
 from sakimori_api_gateway.domain.roles import Role
 from sakimori_api_gateway.handlers import on_decisions, on_findings
 from sakimori_api_gateway.metrics import GatewayMetrics
+from sakimori_api_gateway.ports import Passwords
 from sakimori_api_gateway.settings import GatewaySettings
 from sakimori_common.bus import Topic
 from sakimori_common.bus.publisher import EventPublisher
@@ -36,11 +37,13 @@ FIRST_ADMIN = "admin"
 
 
 @asynccontextmanager
-async def running(settings: GatewaySettings, context: ServiceContext) -> AsyncIterator[None]:
+async def running(
+    settings: GatewaySettings, context: ServiceContext, passwords: Passwords | None = None
+) -> AsyncIterator[None]:
     """Run the gateway until the block ends. Raises OSError when the port is taken, Unavailable without a database."""
     async with AsyncExitStack() as stack:
         publisher = EventPublisher(context.bus, settings.service, PublisherMetrics(context.registry))
-        gateway = build(settings, context, publisher)
+        gateway = build(settings, context, publisher, passwords or Argon2Passwords())
         for upstream in (gateway.chat, gateway.collector, gateway.sensor):
             stack.push_async_callback(upstream.close)
         await add_first_admin(gateway)
@@ -54,7 +57,9 @@ async def running(settings: GatewaySettings, context: ServiceContext) -> AsyncIt
         yield
 
 
-def build(settings: GatewaySettings, context: ServiceContext, publisher: EventPublisher) -> Gateway:
+def build(
+    settings: GatewaySettings, context: ServiceContext, publisher: EventPublisher, passwords: Passwords
+) -> Gateway:
     """Put the object graph together; nothing is started yet."""
     secret = settings.jwt_secret.get_secret_value()
     metrics, mask = GatewayMetrics(context.registry), AddressMask(secret)
@@ -75,7 +80,7 @@ def build(settings: GatewaySettings, context: ServiceContext, publisher: EventPu
             per_user=settings.login_failures_per_user,
         ),
         login_events=LoginEvents(publisher, metrics, context.instance),
-        passwords=Argon2Passwords(),
+        passwords=passwords,
         sessions=Sessions(users, secret, settings.token_minutes, now),
         enforcement=Enforcement(
             blocklist=Blocklist(settings.never_block),

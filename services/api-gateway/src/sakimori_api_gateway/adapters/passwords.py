@@ -17,10 +17,10 @@ _AT_ONCE = 4
 
 
 class Argon2Passwords:
-    """Hash and verify in threads; 30-100 ms each."""
+    """Hash and verify in threads; 30-100 ms each. Only tests have a reason to lower the costs."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher(TIME_COST, MEMORY_KIB, LANES, hash_len=32, salt_len=16, type=Type.ID)
+    def __init__(self, *, time_cost: int = TIME_COST, memory_kib: int = MEMORY_KIB, lanes: int = LANES) -> None:
+        self._hasher = PasswordHasher(time_cost, memory_kib, lanes, hash_len=32, salt_len=16, type=Type.ID)
         self._nobody = self._hasher.hash(secrets.token_urlsafe(32))
         self._slots = asyncio.Semaphore(_AT_ONCE)
 

@@ -50,7 +50,7 @@ async def list_decisions(
 ) -> Response:
     """List decisions, newest first."""
     found = (await gateway.decisions.active())[:limit] if active else await gateway.decisions.recent(limit)
-    return answer_for(asking.role, gateway.mask, DecisionList(decisions=found))
+    return await answer_for(asking.role, gateway.mask, DecisionList(decisions=found))
 
 
 @router.post(

@@ -68,7 +68,7 @@ async def list_findings(filters: Annotated[Filters, Query()], gateway: TheGatewa
         next_cursor=_cursor_after(shown[-1], filters.sort) if len(rows) > filters.limit else None,
         total=await gateway.findings.total(query) if filters.total else None,
     )
-    return answer_for(asking.role, gateway.mask, page)
+    return await answer_for(asking.role, gateway.mask, page)
 
 
 @router.get("/api/v1/findings/stats", responses=documented(FindingStats, 401, 403))
@@ -89,7 +89,7 @@ async def read_finding(finding_id: FindingId, gateway: TheGateway, asking: Viewe
         decisions=await gateway.decisions.following(finding_id),
         history=await gateway.audit.history(_target(finding_id)),
     )
-    return answer_for(asking.role, gateway.mask, detail)
+    return await answer_for(asking.role, gateway.mask, detail)
 
 
 _TRIAGE = documented(TriagedFinding, 401, 403, 404, 409)

@@ -51,14 +51,18 @@ class LiveHub:
 
     def send(self, finding: TriagedFinding) -> None:
         """Hand a finding to everybody; who has 256 waiting is let go instead."""
-        if not self._watchers:
-            return
-        clear = msgspec.json.encode(finding).decode()
-        masked = msgspec.json.encode(self._mask.value(msgspec.to_builtins(finding))).decode()
+        texts: dict[bool, str] = {}
         for watcher in list(self._watchers):
+            in_clear = watcher.may_see_addresses
+            if in_clear not in texts:
+                texts[in_clear] = self._text(finding, in_clear=in_clear)
             try:
-                watcher.texts.put_nowait(clear if watcher.may_see_addresses else masked)
+                watcher.texts.put_nowait(texts[in_clear])
             except asyncio.QueueFull:
                 watcher.fell_behind.set()
                 self._metrics.live_clients_dropped_total.inc()
                 self.leave(watcher)
+
+    def _text(self, finding: TriagedFinding, *, in_clear: bool) -> str:
+        shown = finding if in_clear else self._mask.value(msgspec.to_builtins(finding))
+        return msgspec.json.encode(shown).decode()

@@ -22,7 +22,9 @@ class AddressMask:
         self._key = sha256(b"sakimori address pseudonyms\0" + secret.encode()).digest()
 
     def text(self, text: str) -> str:
-        """Mask every address in a text; times and MAC addresses stay."""
+        """Mask every address in a text; times and MAC addresses stay. Up to 3 us a character, most texts far less."""
+        if text.count(".") < 3 and text.count(":") < 2:
+            return text
         return _CANDIDATE.sub(self._pseudonym, text)
 
     def value(self, value: Any) -> Any:
