@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from e2e.stack import REPOSITORY, DockerMissing, Stack, ensure_docker, ensure_images, has_grafana
+from e2e.stack import REPOSITORY, DockerMissing, Stack, ensure_docker, ensure_images
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,10 +27,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         pytest.fail(str(error), pytrace=False)
     ensure_images()
     started = _described(tmp_path_factory.mktemp("stack") / "env")
-    scale = () if has_grafana() else ("--scale", "grafana=0")
     try:
         started.compose("build")
-        started.compose("up", "-d", "--wait", "--wait-timeout", "300", *scale)
+        started.up()
         yield started
     finally:
         if os.environ.get("KEEP_STACK") != "1":

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def ensure_images() -> None:
         subprocess.run([STANDINS / "images"], check=True)
 
 
+@cache
 def has_grafana() -> bool:
     """Tell whether the Grafana image is here or can be pulled."""
     return _answers("docker", "image", "inspect", "grafana/grafana") or _answers(
@@ -70,6 +72,11 @@ class Stack:
         )
         assert not check or result.returncode == 0, f"docker compose {arguments}: {result.stdout}\n{result.stderr}"
         return result.stdout
+
+    def up(self, *options: str) -> None:
+        """Start what is not running and wait until all is healthy; without Grafana where its image cannot be had."""
+        without = () if has_grafana() else ("--pull", "never", "--scale", "grafana=0")
+        self.compose("up", "-d", "--wait", "--wait-timeout", "300", *without, *options)
 
     def secrets(self) -> dict[str, str]:
         """Read the .env of this stack."""
