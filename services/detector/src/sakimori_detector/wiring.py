@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from sakimori_common.bus import Queue, Subscription
 from sakimori_common.context import ServiceContext
 from sakimori_common.instants import now
+from sakimori_common.metrics import ConsumerMetrics
 from sakimori_detector.adapters.postgres import PostgresFindings
 from sakimori_detector.adapters.valkey import ValkeyState
 from sakimori_detector.domain.indicators import Indicators
@@ -35,7 +36,9 @@ async def running(settings: DetectorSettings, context: ServiceContext) -> AsyncI
         dry_run=settings.dry_run,
     )
     watching = context.background(rulebook.watch(), "rules")
-    consumer = await context.bus.consume(Subscription(Queue.DETECT, handler, group=GROUP, prefetch=20))
+    consumer = await context.bus.consume(
+        Subscription(Queue.DETECT, handler, group=GROUP, prefetch=20), ConsumerMetrics(context.registry)
+    )
     supervision = context.supervise(consumer)
     try:
         yield

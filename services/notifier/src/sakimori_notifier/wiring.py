@@ -8,6 +8,7 @@ import httpx
 
 from sakimori_common.bus import Queue, Subscription
 from sakimori_common.context import ServiceContext
+from sakimori_common.metrics import ConsumerMetrics
 from sakimori_notifier.adapters.console import ConsoleChannel
 from sakimori_notifier.adapters.http import discord, http_client, slack, webhook
 from sakimori_notifier.adapters.mail import MailChannel
@@ -47,7 +48,7 @@ async def running(settings: NotifierSettings, context: ServiceContext) -> AsyncI
             wake_courier=courier.wake,
         )
         carrying = context.background(courier.run(), "courier")
-        consumer = await context.bus.consume(Subscription(Queue.NOTIFY, handler))
+        consumer = await context.bus.consume(Subscription(Queue.NOTIFY, handler), ConsumerMetrics(context.registry))
         supervision = context.supervise(consumer)
         try:
             yield
