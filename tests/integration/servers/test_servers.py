@@ -1,9 +1,12 @@
 """The servers that other tests stand on, and that `make run` embeds."""
 
+import asyncio
+import sys
 from pathlib import Path
 
 import aiormq
 import asyncpg
+import psutil
 import pytest
 
 from sakimori.embedded import (
@@ -13,8 +16,10 @@ from sakimori.embedded import (
     embedded_postgres,
     embedded_valkey,
 )
+from sakimori.embedded.server import is_running
 from sakimori_common.context import Postgres, Valkey
 from sakimori_common.valkey import open_valkey
+from servers.eventually import eventually
 from servers.rabbitmq import RabbitMQ
 
 
@@ -103,3 +108,58 @@ async def test_a_long_path_still_gets_a_socket(tmp_path: Path) -> None:
         connection = await asyncpg.connect(url)
         assert await connection.fetchval("SELECT 1") == 1
         await connection.close()
+
+
+_HOLDER = """
+import asyncio, sys
+from pathlib import Path
+from sakimori.embedded import embedded_postgres, embedded_valkey
+
+async def main():
+    home = Path(sys.argv[1])
+    async with embedded_postgres(home), embedded_valkey(home):
+        print("ready", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_servers_end_with_the_process_that_was_killed(tmp_path: Path) -> None:
+    holder = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _HOLDER, tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert await holder.stdout.readline() == b"ready\n"
+    servers = [psutil.Process(int(line)) for line in _pids(tmp_path)]
+    assert len(servers) == 2
+    holder.kill()
+    await holder.wait()
+    await eventually(lambda: not any(is_running(server) for server in servers))
+    async with embedded_postgres(tmp_path) as url, embedded_valkey(tmp_path):
+        connection = await asyncpg.connect(url)
+        assert await connection.fetchval("SELECT 1") == 1
+        await connection.close()
+
+
+def _pids(home: Path) -> list[str]:
+    files = (home / "postgres" / "postmaster.pid", home / "valkey" / "valkey.pid")
+    return [file.read_text().split()[0] for file in files]
+
+
+async def test_the_pid_of_a_dead_server_may_belong_to_anyone(tmp_path: Path) -> None:
+    """After kill -9 the pid file stays; whoever has that pid now must neither be stopped nor hinder the start."""
+    server = PostgresServer(tmp_path)
+    server.start()
+    pid_file = tmp_path / "postgres" / "postmaster.pid"
+    server.kill()
+    bystander = await asyncio.create_subprocess_exec("sleep", "60")
+    try:
+        lines = pid_file.read_text().splitlines()
+        pid_file.write_text("\n".join([str(bystander.pid), *lines[1:]]) + "\n")
+        server.start()
+        server.stop()
+        assert bystander.returncode is None
+    finally:
+        bystander.kill()
+        await bystander.wait()

@@ -146,7 +146,7 @@ class Child:
         self._process.kill()
         self._process.wait()
         deadline = time.monotonic() + 10
-        while any(_is_running(child) for child in children) and time.monotonic() < deadline:
+        while any(is_running(child) for child in children) and time.monotonic() < deadline:
             time.sleep(0.005)
 
     def has_ended(self) -> bool:
@@ -266,7 +266,8 @@ class EmbeddedServer:
         self.folder.release()
 
 
-def _is_running(process: psutil.Process) -> bool:
+def is_running(process: psutil.Process) -> bool:
+    """Tell whether a process runs; one that ended and that nobody waited for (a zombie) does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
