@@ -1,6 +1,7 @@
 """Write the generated references anew: `python docs/generate.py`; `--check` only tells whether they are out of date."""
 
 import importlib
+import inspect
 import sys
 from pathlib import Path
 
@@ -46,10 +47,14 @@ def metrics() -> str:
         module = importlib.import_module(f"{package}.metrics")
         for name in sorted(vars(module)):
             kind = getattr(module, name)
-            if isinstance(kind, type) and kind.__module__ == module.__name__:
+            if isinstance(kind, type) and kind.__module__ == module.__name__ and _takes_registry_only(kind):
                 lines += _described(kind)
         lines.append("")
     return "\n".join(lines)
+
+
+def _takes_registry_only(kind: type) -> bool:
+    return list(inspect.signature(kind).parameters) == ["registry"]
 
 
 def _described(kind: type) -> list[str]:
