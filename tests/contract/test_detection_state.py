@@ -210,3 +210,13 @@ async def test_both_states_come_to_the_same(
         part = batch(f"b{number}", window, found[number : number + cut])
         expected: list[Outcome] = await memory.apply(part)
         assert await shared.apply(part) == expected
+
+
+async def test_memory_forgets_windows_that_are_over_and_never_exceeds_its_bound() -> None:
+    state = MemoryState(max_keys=50)
+    for number in range(200):
+        await state.apply(batch(f"b{number}", SINGLE, signs(number * 3600, prefix=f"{number}-"), key=str(number)))
+    assert len(state._windows) <= 3
+    for number in range(200):
+        await state.apply(batch(f"c{number}", SINGLE, signs(720_000, prefix=f"{number}-"), key=str(number)))
+    assert len(state._windows) == 50

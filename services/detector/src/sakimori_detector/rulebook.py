@@ -10,7 +10,7 @@ from sakimori_detector.adapters.files import read_files, stamp
 from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.loading import RuleSet, load
 from sakimori_detector.domain.rules import Rule
-from sakimori_detector.domain.sigma import TestNumbers
+from sakimori_detector.domain.sigma import Numbering
 from sakimori_detector.metrics import DetectorMetrics
 
 POLL_SECONDS = 2.0
@@ -27,7 +27,7 @@ class Rulebook:
         self._zone = ZoneInfo(zone)
         self._metrics = metrics
         self._log = log
-        self._numbers = TestNumbers()
+        self._numbers = Numbering()
         self._stamp = stamp(folder)
         self.engine = self._build()
 

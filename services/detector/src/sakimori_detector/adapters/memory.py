@@ -12,6 +12,8 @@ V = TypeVar("V")
 
 MAX_KEYS: Final = 200_000
 """Windows, remembered values and batches each; the one untouched for longest goes first. A window is 1-10 KB."""
+GRACE: Final = microseconds(3600)
+"""A window is forgotten when events are later by this than anything it can still reach."""
 
 
 class MemoryState:
@@ -19,7 +21,7 @@ class MemoryState:
 
     def __init__(self, max_keys: int = MAX_KEYS) -> None:
         self._max_keys = max_keys
-        self._windows: OrderedDict[tuple[str, str], KeyWindow] = OrderedDict()
+        self._windows: OrderedDict[tuple[str, str], tuple[KeyWindow, int]] = OrderedDict()
         self._values: OrderedDict[str, tuple[bytes, int]] = OrderedDict()
         self._batches: OrderedDict[str, list[Outcome]] = OrderedDict()
 
@@ -43,13 +45,20 @@ class MemoryState:
 
     def _observe(self, group: Group) -> list[Outcome]:
         key = (group.window.rule_id, group.key)
-        window = self._windows.get(key)
-        if window is None:
-            window = self._windows[key] = KeyWindow()
-        self._windows.move_to_end(key)
+        window = self._windows.pop(key)[0] if key in self._windows else KeyWindow()
         outcomes = window.observe(group)
+        self._windows[key] = (window, window.newest + group.window.timespan + group.window.hold + GRACE)
+        self._forget(window.newest)
         self._trim(self._windows)
         return outcomes
+
+    def _forget(self, time: int) -> None:
+        """Drop windows that are over, the longest untouched first; two a call keep up with one that comes."""
+        for _ in range(2):
+            key = next(iter(self._windows))
+            if self._windows[key][1] >= time:
+                return
+            del self._windows[key]
 
     def _fold(self, fold: Fold) -> list[Group]:
         step = fold.step([self._live(key, fold.time) for key in fold.keys])
@@ -64,11 +73,6 @@ class MemoryState:
         known = self._values.get(key)
         return None if known is None or known[1] < time else known[0]
 
-    def _trim(
-        self,
-        kept: OrderedDict[str, tuple[bytes, int]]
-        | OrderedDict[str, list[Outcome]]
-        | OrderedDict[tuple[str, str], KeyWindow],
-    ) -> None:
+    def _trim(self, kept: OrderedDict[K, V]) -> None:
         while len(kept) > self._max_keys:
             kept.popitem(last=False)

@@ -3,13 +3,13 @@
 --
 -- KEYS[1]          the batch
 -- KEYS[2 .. 1+n]   what the folds read (n of them)
--- then one per group: MessagePack of {times, members, events, open}. times, members and events are lists of the
---                  entries by time; a member is an event id or, of windows that count values, a value, and events
---                  (then only) has the event that brought it. open: {anchor, first, last, count} or false.
--- ARGV[1]          MessagePack: batch_ttl, n, groups of (rule, key, threshold, timespan, hold, by_value, retained, ttl,
---                  signs of (time, event, value, note))
+-- ARGV[1]          MessagePack: batch_ttl, n, groups of (rule, key, name, threshold, timespan, hold, by_value, retained,
+--                  ttl, signs of (time, event, value, note))
 -- ARGV[2 .. 1+3n]  per key of the folds: the value that was read ("-" if absent, else "=" and the value), the value to
 --                  write, its seconds to live ("0": leave the key alone)
+-- detector:window:<rule>:<name>: MessagePack of {times, members, events, open}. times, members and events are lists of
+--                  the entries by time; a member is an event id or, of windows that count values, a value, and events
+--                  (then only) has the event that brought it. open: {anchor, first, last, count} or false.
 -- Answers          {1} when a fold's key has changed since it was read, else {0, outcomes as MessagePack}.
 
 local EVIDENCE = 20
@@ -30,8 +30,9 @@ end
 
 local outcomes = {}
 
-local function observe(name, group)
-  local rule, key, threshold, timespan, hold, by_value, retained, ttl, signs = unpack(group)
+local function observe(group)
+  local rule, key, name, threshold, timespan, hold, by_value, retained, ttl, signs = unpack(group)
+  name = 'detector:window:' .. rule .. ':' .. name
   local times, members, events, open = {}, {}, {}, false
   local stored = call('GET', name)
   if stored then times, members, events, open = unpack(cmsgpack.unpack(stored)) end
@@ -127,7 +128,7 @@ local function observe(name, group)
 end
 
 for i = 1, #groups do
-  observe(KEYS[1 + fold_keys + i], groups[i])
+  observe(groups[i])
 end
 
 local packed = cmsgpack.pack(outcomes)

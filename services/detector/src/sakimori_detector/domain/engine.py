@@ -39,7 +39,7 @@ class Engine:
     def __init__(self, rules: Iterable[Rule], world: World) -> None:
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}
         self.windows: dict[str, Window] = {}
-        self._analytics: dict[str, list[Analytic]] = {}
+        self._analytics: list[tuple[frozenset[str], Analytic]] = []
         conditions: dict[str, list[tuple[Condition, _Counted]]] = {}
         for rule in self.rules.values():
             if isinstance(rule, AnalyticRule):
@@ -50,8 +50,7 @@ class Engine:
 
     def _add_analytic(self, rule: AnalyticRule, analytic: Analytic) -> None:
         self.windows[rule.id] = analytic.window
-        for dataset in rule.datasets:
-            self._analytics.setdefault(dataset, []).append(analytic)
+        self._analytics.append((frozenset(rule.datasets), analytic))
 
     def _add_counted(self, rule: Rule, conditions: dict[str, list[tuple[Condition, _Counted]]]) -> None:
         window = self.windows[rule.id] = window_of(rule)
@@ -73,19 +72,20 @@ class Engine:
     def evaluate(self, events: Sequence[Event]) -> Signs:
         """Find the signs in a batch, in the order of its events. Some 5-20 us an event, little of it per rule."""
         groups: dict[tuple[str, str], Group] = {}
-        for_analytics: dict[int, tuple[Analytic, list[Event]]] = {}
         for event in events:
             matcher = self._matchers.get(event.dataset)
             if matcher is not None:
                 for counted in matcher.met(event):
                     _count(groups, counted, event)
-            for analytic in self._analytics.get(event.dataset, ()):
-                for_analytics.setdefault(id(analytic), (analytic, []))[1].append(event)
         signs = Signs(list(groups.values()))
-        for analytic, mine in for_analytics.values():
-            found, folds = analytic.observe(mine)
-            signs.groups += found
-            signs.folds += folds
+        present = {event.dataset for event in events}
+        for datasets, analytic in self._analytics:
+            if not datasets.isdisjoint(present):
+                found, folds = analytic.observe(
+                    events if present <= datasets else [event for event in events if event.dataset in datasets]
+                )
+                signs.groups += found
+                signs.folds += folds
         return signs
 
 
@@ -100,16 +100,15 @@ def window_of(rule: Rule) -> Window:
 
 def _count(groups: dict[tuple[str, str], Group], counted: _Counted, event: Event) -> None:
     values = [event.get(name) for name in counted.key_fields]
-    if not counted.is_entity and any(value is None for value in values):
+    if None in values and not counted.is_entity:
         return
+    key = KEY_GLUE.join([value if type(value) is str else key_of(value) for value in values])
     value = "" if counted.value_field is None else key_of(event.get(counted.value_field))
     if counted.value_field is not None and not value:
         return
-    key = KEY_GLUE.join(map(key_of, values))
     place = (counted.window.rule_id, key)
     group = groups.get(place)
     if group is None:
-        group = groups[place] = Group(counted.window, key, [])
-    elif group.signs and group.signs[-1].event_id == event.id:
-        return
-    group.signs.append(Sign(event.time, event.id, value))
+        groups[place] = Group(counted.window, key, [Sign(event.time, event.id, value)])
+    elif group.signs[-1].event_id != event.id:  # two base rules of one correlation may meet the same event
+        group.signs.append(Sign(event.time, event.id, value))

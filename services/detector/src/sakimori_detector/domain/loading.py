@@ -29,7 +29,7 @@ from sakimori_detector.domain.rules import (
     Problem,
     Rule,
 )
-from sakimori_detector.domain.sigma import TestNumbers, Unsupported, condition_of
+from sakimori_detector.domain.sigma import Numbering, Unsupported, condition_of
 from sakimori_detector.domain.sources import LOG_SOURCES, LogSource, datasets_of
 
 _SEVERITY: Final = {
@@ -64,7 +64,7 @@ def load(
     files: Mapping[str, str],
     lists: Mapping[str, str] | None = None,
     zone: tzinfo = UTC,
-    numbers: TestNumbers | None = None,
+    numbers: Numbering | None = None,
 ) -> RuleSet:
     """Make rules of files.
 
@@ -74,7 +74,7 @@ def load(
     """
     problems: list[Problem] = []
     world = World(zone, _lists(lists or {}, problems))
-    numbers = numbers or TestNumbers()
+    numbers = numbers or Numbering()
     rules: dict[str, Rule] = {}
     identities: dict[str, str] = {}
     for path in sorted(files):
@@ -97,7 +97,7 @@ def _lists(lists: Mapping[str, str], problems: list[Problem]) -> dict[str, Indic
     return found
 
 
-def _load_file(path: str, text: str, numbers: TestNumbers, world: World, identities: dict[str, str]) -> Rule:
+def _load_file(path: str, text: str, numbers: Numbering, world: World, identities: dict[str, str]) -> Rule:
     found = documents.read(text)
     if not found:
         raise DocumentError("the file is empty", 1, 1)
@@ -129,29 +129,37 @@ def _parse(document: Document) -> SigmaRuleBase:
             return SigmaRule.from_dict({"logsource": {"product": "any"}, **rest, "detection": _STAND_IN}, policy=POLICY)
         return SigmaRule.from_dict(data, policy=POLICY)
     except SigmaError as error:
-        raise Refused(document, error.args[0] if error.args else str(error), *_part_of(error, data)) from None
+        raise Refused(document, error.args[0] if error.args else str(error), *_part_of(error)) from None
     except (TypeError, AttributeError, ValueError, KeyError, RecursionError) as error:
         raise Refused(document, f"not a Sigma rule: {error}") from None
 
 
-def _part_of(error: SigmaError, data: Mapping[str, Any]) -> tuple[PathPart, ...]:
-    """Guess the part of a rule that a pySigma error is about; it says so by its class only."""
+def _part_of(error: SigmaError) -> tuple[PathPart, ...]:
+    """Tell which part of a rule a pySigma error is about; it says so by its class only."""
     name = type(error).__name__.removeprefix("Sigma").removesuffix("Error").lower()
-    if name in data:
-        return (name,)
-    for part in ("condition", "correlation"):
-        if part in name and part != "condition":
-            return (part,)
-    plural = {"tag": "tags", "identifier": "id", "timespan": "correlation"}.get(name)
-    if plural is not None:
-        return (plural,)
-    return ("detection", "condition") if name == "condition" else ("detection",)
+    if name.startswith("correlation"):
+        return ("correlation",)
+    return _PARTS.get(name, (name,))
+
+
+_PARTS: Final[dict[str, tuple[PathPart, ...]]] = {
+    "condition": ("detection", "condition"),
+    "identifier": ("id",),
+    "modifier": ("detection",),
+    "placeholder": ("detection",),
+    "regularexpression": ("detection",),
+    "rulenotfound": ("correlation", "rules"),
+    "tag": ("tags",),
+    "timespan": ("correlation", "timespan"),
+    "type": ("detection",),
+    "value": ("detection",),
+}
 
 
 class _Builder:
     """Builds the rule of one file from its document that has the `sakimori:` block."""
 
-    def __init__(self, path: str, document: Document, rule: SigmaRuleBase, numbers: TestNumbers, world: World) -> None:
+    def __init__(self, path: str, document: Document, rule: SigmaRuleBase, numbers: Numbering, world: World) -> None:
         self._path = path
         self._document = document
         self._rule = rule
@@ -261,13 +269,13 @@ class _Builder:
         }
 
 
-def _detection(document: Document, rule: SigmaRuleBase, numbers: TestNumbers) -> Detection:
+def _detection(document: Document, rule: SigmaRuleBase, numbers: Numbering) -> Detection:
     if not isinstance(rule, SigmaRule):
         raise Refused(document, "a correlation of correlations")
     try:
         return Detection(_datasets(document, rule), condition_of(rule, numbers))
     except SigmaError as error:
-        raise Refused(document, error.args[0] if error.args else str(error), *_part_of(error, document.data)) from None
+        raise Refused(document, error.args[0] if error.args else str(error), *_part_of(error)) from None
     except (Unsupported, PatternError) as error:
         raise Refused(document, str(error), "detection") from None
 

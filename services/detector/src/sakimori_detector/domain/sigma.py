@@ -56,7 +56,7 @@ class Unsupported(ValueError):
     """The rule asks for something this engine does not do; the message says what."""
 
 
-class TestNumbers:
+class Numbering:
     """Numbers for tests: equal tests get the same one."""
 
     def __init__(self) -> None:
@@ -70,13 +70,13 @@ class TestNumbers:
         return known
 
 
-def condition_of(rule: SigmaRule, numbers: TestNumbers) -> Condition:
+def condition_of(rule: SigmaRule, numbers: Numbering) -> Condition:
     """Compile a rule's condition (of several, any). Raises Unsupported, PatternError, and pySigma's SigmaError."""
     compiled = [_compile(parsed.parsed, numbers, 0) for parsed in rule.detection.parsed_condition]
     return compiled[0] if len(compiled) == 1 else AnyOf(tuple(compiled))
 
 
-def _compile(node: object, numbers: TestNumbers, depth: int) -> Condition:
+def _compile(node: object, numbers: Numbering, depth: int) -> Condition:
     if depth > _MAX_DEPTH:
         raise Unsupported(f"the condition is nested deeper than {_MAX_DEPTH}")
     if isinstance(node, ConditionAND | ConditionOR):
@@ -91,7 +91,7 @@ def _compile(node: object, numbers: TestNumbers, depth: int) -> Condition:
     raise Unsupported("the condition is empty")
 
 
-def _field_test(field: str, value: SigmaType, numbers: TestNumbers) -> Condition:  # noqa: C901, PLR0911  # one line a type
+def _field_test(field: str, value: SigmaType, numbers: Numbering) -> Condition:  # noqa: C901, PLR0911  # one line a type
     match value:
         case SigmaExpansion():
             return AnyOf(tuple(_field_test(field, item, numbers) for item in value.values))
@@ -133,13 +133,13 @@ _RELATION: Final[dict[CompareOperators, Relation]] = {
 }
 
 
-def _string(field: str, value: SigmaString, numbers: TestNumbers) -> Condition:
+def _string(field: str, value: SigmaString, numbers: Numbering) -> Condition:
     if all(isinstance(part, str) for part in value.s):
         return numbers.of(Exact(field, "".join(map(str, value.s)), isinstance(value, SigmaCasedString)))
     return numbers.of(Matches(field, patterns.of_string(value)))
 
 
-def _keyword(value: SigmaType, numbers: TestNumbers) -> Condition:
+def _keyword(value: SigmaType, numbers: Numbering) -> Condition:
     if isinstance(value, SigmaExpansion):
         return AnyOf(tuple(_keyword(item, numbers) for item in value.values))
     if isinstance(value, SigmaRegularExpression):

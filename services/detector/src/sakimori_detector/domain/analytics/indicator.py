@@ -44,7 +44,8 @@ class Indicator:
 
     def _entry(self, event: Event) -> str | None:
         for name in self._fields:
-            for item in elements(event.fields.get(name)):
+            value = event.fields.get(name)
+            for item in (value,) if isinstance(value, str) else elements(value):
                 if isinstance(item, str) and (entry := self._find(item)) is not None:
                     return entry
         return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -14,6 +14,10 @@ from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.domain.windows import Group, Sign, Window, microseconds
 
 Hour = Annotated[int, msgspec.Meta(ge=0, le=23)]
+
+
+_QUARTER: Final = microseconds(900)
+_REMEMBERED_QUARTERS: Final = 10_000
 
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -37,6 +41,7 @@ class UnusualHour:
             raise AnalyticError("analytic unusual_hour: all 24 hours cannot be unusual")
         self._hours = frozenset((chosen.from_hour + hour) % 24 for hour in range(span))
         self._zone = world.zone
+        self._known: dict[int, int] = {}
         self._entity = rule.entity
         self._where = {name: _folded(value) for name, value in chosen.where.items()}
         self.window = Window(rule.id, 1, 0, microseconds(span * 3600))
@@ -45,12 +50,23 @@ class UnusualHour:
         """See Analytic."""
         groups = []
         for event in events:
-            hour = datetime.fromtimestamp(event.time // 1_000_000, self._zone).hour
+            hour = self._hour(event.time // _QUARTER)
+            if hour not in self._hours:
+                continue
             entity = event.get(self._entity)
-            if hour in self._hours and entity is not None and self._is_meant(event):
+            if entity is not None and self._is_meant(event):
                 sign = Sign(event.time, event.id, note=note({"hour": hour}))
                 groups.append(Group(self.window, key_of(entity), [sign]))
         return groups, []
+
+    def _hour(self, quarter: int) -> int:
+        """Give the local hour of a quarter of an hour; offsets from UTC are whole quarters."""
+        hour = self._known.get(quarter)
+        if hour is None:
+            if len(self._known) > _REMEMBERED_QUARTERS:
+                self._known.clear()
+            hour = self._known[quarter] = datetime.fromtimestamp(quarter * 900, self._zone).hour
+        return hour
 
     def _is_meant(self, event: Event) -> bool:
         return all(not values.isdisjoint(_folded(event.get(name))) for name, values in self._where.items())

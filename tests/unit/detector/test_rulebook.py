@@ -1,0 +1,67 @@
+"""Rules that change while the service runs."""
+
+import os
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+import detector_rules
+from sakimori_common.log import logger
+from sakimori_detector.metrics import DetectorMetrics
+from sakimori_detector.rulebook import Rulebook
+from sakimori_detector.settings import DetectorSettings
+
+
+def write(path: Path, text: str, second: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, (second, second))
+
+
+@pytest.fixture
+def rulebook(tmp_path: Path) -> Rulebook:
+    write(tmp_path / "web" / "sql_injection.yml", detector_rules.SQL_INJECTION, 1)
+    return Rulebook(tmp_path, "Asia/Tokyo", DetectorMetrics(CollectorRegistry()), logger("test"))
+
+
+async def test_nothing_is_loaded_again_when_nothing_changed(rulebook: Rulebook) -> None:
+    engine = rulebook.engine
+    assert not await rulebook.refresh()
+    assert rulebook.engine is engine
+
+
+async def test_a_new_file_is_taken_up_and_a_removed_one_dropped(rulebook: Rulebook, tmp_path: Path) -> None:
+    write(tmp_path / "auth" / "brute_force_attack.yml", detector_rules.BRUTE_FORCE, 2)
+    assert await rulebook.refresh()
+    assert set(rulebook.engine.rules) == {"sql_injection", "brute_force_attack"}
+    (tmp_path / "web" / "sql_injection.yml").unlink()
+    assert await rulebook.refresh()
+    assert set(rulebook.engine.rules) == {"brute_force_attack"}
+
+
+async def test_a_rule_that_was_broken_stays_as_it_was_until_it_is_mended(rulebook: Rulebook, tmp_path: Path) -> None:
+    path = tmp_path / "web" / "sql_injection.yml"
+    write(path, "title: [", 2)
+    assert await rulebook.refresh()
+    assert set(rulebook.engine.rules) == {"sql_injection"}
+    write(path, detector_rules.SQL_INJECTION.replace("level: critical", "level: low"), 3)
+    assert await rulebook.refresh()
+    assert rulebook.engine.rules["sql_injection"].severity == "low"
+
+
+async def test_a_changed_list_is_read_without_a_restart(rulebook: Rulebook, tmp_path: Path) -> None:
+    write(tmp_path / "lists" / "addresses.txt", "198.51.100.7", 2)
+    write(tmp_path / "auth" / "blacklisted_address.yml", detector_rules.BLACKLIST, 2)
+    assert await rulebook.refresh()
+    assert "blacklisted_address" in rulebook.engine.rules
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [("time_zone", "Mars/Olympus", "no time zone"), ("allowed_addresses", "192.0.2.1, nobody", "nobody")],
+)
+def test_settings_that_make_no_sense_are_refused(name: str, value: str, why: str) -> None:
+    given = {"database_url": "postgresql://x", "valkey_url": "redis://x", name: value}
+    with pytest.raises(ValueError, match=why):
+        DetectorSettings(**given)  # type: ignore[arg-type]  # pydantic reads text
