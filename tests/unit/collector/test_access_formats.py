@@ -88,6 +88,10 @@ def test_a_request_that_never_came_has_no_url(request_line: str) -> None:
         (BEGIN + '"GET / HTTP/1.1" 200 5 "-" "curl" "192.0.2.77"', {"sakimori.log.rest": '"192.0.2.77"'}),
         ("2001:DB8::0:1 " + BEGIN[10:] + '"GET / HTTP/1.1" 200 5', {"source.ip": "2001:db8::1"}),
         ("::ffff:192.0.2.7 " + BEGIN[10:] + '"GET / HTTP/1.1" 200 5', {"source.ip": "192.0.2.7"}),
+        (
+            "Jan 16 02:00:00 web-1 nginx[77]: " + BEGIN + '"GET / HTTP/1.1" 200 5',
+            {"host.hostname": "web-1", "source.ip": "192.0.2.1", "url.path": "/"},
+        ),
         ("host.example.net " + BEGIN[10:] + '"GET / HTTP/1.1" 200 5', {"source.domain": "host.example.net"}),
         (BEGIN.replace("- -", "- Ann Lee") + '"GET / HTTP/1.1" 200 5', {"user.name": "Ann Lee"}),
     ],
@@ -113,6 +117,7 @@ def test_an_agent_with_escaped_quotes_ends_where_it_ends() -> None:
     [
         ("", "not an access log line"),
         ("Jan 16 02:00:00 web-1 sshd[1]: x", "not an access log line"),
+        ('15 words that are no client [16/Jan/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5', "not an access log line"),
         ('192.0.2.1 - - [30/Feb/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5', "no such time: 30/Feb/2026"),
         ('192.0.2.1 - - [16/Foo/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5', "no such time"),
         ('192.0.2.1 - - [16/Jan/1969:10:00:00 +0000] "GET / HTTP/1.1" 200 5', "no such time"),

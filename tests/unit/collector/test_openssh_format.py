@@ -93,8 +93,7 @@ def test_a_line_gives_header_and_message() -> None:
         ),
         ("Disconnected from user ann 192.0.2.7 port 5", ("ssh_disconnect", "unknown", "ann", "192.0.2.7", 5)),
         (
-            "error: maximum authentication attempts exceeded for invalid user bob "
-            "from 192.0.2.7 port 5 ssh2 [preauth]",
+            "error: maximum authentication attempts exceeded for invalid user bob from 192.0.2.7 port 5 ssh2 [preauth]",
             ("ssh_max_attempts", "failure", "bob", "192.0.2.7", 5),
         ),
         (

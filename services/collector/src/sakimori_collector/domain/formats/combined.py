@@ -20,8 +20,12 @@ _TIME = r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]"
 _REST = rf" {_QUOTED} (\d{{3}}) (\d{{1,18}}|-)(?: {_QUOTED} {_QUOTED})?(?: (.*+))?\Z"
 _LINE = re.compile(rf"()(\S+) \S+ (\S+) {_TIME}{_REST}")
 _LINE_WITH_HOST = re.compile(rf'([^\s"]+) (?!- )(\S+) \S+ (\S+) {_TIME}{_REST}')
-_SPACES = re.compile(rf'(?:([^\s"]+) (?!- ))?(\S+) \S+ ((?:[^"\\]|\\.){{0,4096}}) {_TIME}{_REST}')
+_SPACES = re.compile(rf'(?:([^\s"]+) (?!- ))?(?=\S*[.:])(\S+) \S+ ((?:[^"\\]|\\.){{0,4096}}) {_TIME}{_REST}')
 """The same for a user name with spaces in it, which only basic authentication gives."""
+_CARRIER = re.compile(
+    r"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} (?:[ \d]\d|\d) \d\d:\d\d:\d\d|\d{4}-\d\d-\S{10,30}) (\S{1,255}) \S{1,64}: "
+)
+"""What syslog puts before the line where the server logs there (`access_log syslog:`, `| logger`)."""
 _BEGINNING = re.compile(rf'[^"]{{0,8192}} {_TIME} "')
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^/?#]*")
 
@@ -33,16 +37,32 @@ def is_combined(line: str) -> bool:
 
 def parse_combined(line: str, reference: Reference) -> list[Record]:
     """Read one line. Raises LineRejected."""
-    match = _LINE.match(line) or _LINE_WITH_HOST.match(line) or _SPACES.match(line)
+    match = _LINE.match(line)
+    carrier = _CARRIER.match(line) if match is None else None
+    if carrier is not None:
+        line = line[carrier.end() :]
+        match = _LINE.match(line)
+    match = match or _LINE_WITH_HOST.match(line) or _SPACES.match(line)
     if match is None:
         raise LineRejected("not an access log line in common or combined format")
-    host, client, user, when, request, status, size, referrer, agent, rest = match.groups()
+    fields = _fields_of(match)
+    if carrier is not None:
+        fields["host.hostname"] = carrier[1]
+    return [(_time_of(match[4], reference), fields)]
+
+
+def _time_of(text: str, reference: Reference) -> int:
     try:
-        time = access_time(when)
+        time = access_time(text)
     except ValueError as error:
         raise LineRejected(str(error)) from None
     if time > reference.now + DAY:
         raise LineRejected(f"over a day ahead of this host's clock: {format_instant(time)}")
+    return time
+
+
+def _fields_of(match: re.Match[str]) -> dict[str, FieldValue]:
+    host, client, user, _, request, status, size, referrer, agent, rest = match.groups()
     code = int(status)
     fields: dict[str, FieldValue] = {
         "event.category": "web",
@@ -63,7 +83,7 @@ def parse_combined(line: str, reference: Reference) -> list[Record]:
         fields["url.domain"] = host.partition(":")[0]
     if rest:
         fields["sakimori.log.rest"] = rest
-    return [(time, fields)]
+    return fields
 
 
 def _put_request(fields: dict[str, FieldValue], request: str) -> None:
