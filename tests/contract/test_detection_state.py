@@ -1,11 +1,13 @@
 """One suite for both states of the detector: windows, findings, folds, redelivery."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sakimori_common.bus import Unavailable
 from sakimori_common.context import Valkey
 from sakimori_common.valkey import open_valkey
 from sakimori_detector.adapters.memory import MemoryState
@@ -220,3 +222,29 @@ async def test_memory_forgets_windows_that_are_over_and_never_exceeds_its_bound(
     for number in range(200):
         await state.apply(batch(f"c{number}", SINGLE, signs(720_000, prefix=f"{number}-"), key=str(number)))
     assert len(state._windows) == 50
+
+
+async def test_a_valkey_that_is_away_is_unavailable() -> None:
+    client = open_valkey("redis://127.0.0.1:1")
+    with pytest.raises(Unavailable):
+        await ValkeyState(client).apply(batch("b", SINGLE, signs(0)))
+    await client.aclose()
+
+
+async def test_a_full_valkey_is_unavailable_and_counts_once_it_has_room(valkey: Valkey) -> None:
+    state = ValkeyState(valkey)
+    await valkey.config_set("maxmemory", "1mb")
+    await valkey.config_set("maxmemory-policy", "noeviction")
+    try:
+        with pytest.raises(Unavailable):
+            await state.apply(batch("b", SINGLE, signs(0)))
+    finally:
+        await valkey.config_set("maxmemory", "0")
+    assert len(await state.apply(batch("b", SINGLE, signs(0)))) == 1
+
+
+async def test_replicas_that_fold_the_same_key_at_once_lose_no_step(valkey: Valkey) -> None:
+    states = [ValkeyState(valkey) for _ in range(4)]
+    tasks = [states[number % 4].apply(Batch(f"b{number}", [], [counting("k")])) for number in range(12)]
+    outcomes = await asyncio.gather(*tasks)
+    assert sorted(each.event_id for found in outcomes for each in found) == sorted(f"f{n}" for n in range(1, 13))

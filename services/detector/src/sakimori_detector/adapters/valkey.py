@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any, Final, cast
 
 import msgspec
-from redis.exceptions import ResponseError
+from redis.exceptions import MasterDownError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from sakimori_common.bus import Retry
 from sakimori_common.context import Valkey
@@ -28,6 +28,8 @@ GRACE_SECONDS: Final = 900
 """How long events may be held up (the detector was down) before a window forgets what came before them."""
 MAX_CONFLICTS: Final = 20
 MAX_MEMBER_CHARACTERS: Final = 64
+_PASSING_TROUBLES: Final = ("BUSY", "MISCONF", "NOREPLICAS")
+"""What Valkey answers when it cannot write now but will; there are no exceptions of their own for these."""
 
 _SCRIPT: Final = files("sakimori_detector.adapters").joinpath("state.lua").read_text(encoding="utf-8")
 _OUTCOMES: Final = msgspec.msgpack.Decoder(list[Outcome])
@@ -47,12 +49,12 @@ class ValkeyState:
                 answer = await self._attempt(batch)
                 if answer is not None:
                     return _OUTCOMES.decode(answer)
+        except (*CONNECTION_ERRORS, OutOfMemoryError, ReadOnlyError, MasterDownError) as error:
+            raise unavailable(error) from error
         except ResponseError as error:
-            if str(error).startswith(("LOADING", "READONLY", "MASTERDOWN")):
+            if str(error).startswith(_PASSING_TROUBLES):
                 raise unavailable(error) from error
             raise
-        except CONNECTION_ERRORS as error:
-            raise unavailable(error) from error
         raise Retry("other replicas changed the same memory in every attempt")
 
     async def _attempt(self, batch: Batch) -> bytes | None:
