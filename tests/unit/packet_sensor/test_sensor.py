@@ -165,6 +165,12 @@ def test_a_capture_read_twice_gives_the_same_ids_and_no_id_twice() -> None:
     assert len({event.id for event in first}) == len(first)
 
 
+def test_captures_that_differ_in_a_port_only_have_no_id_in_common() -> None:
+    first, _ = sense(pcap_file([datagram(QUERY, client_port=40_000)]))
+    second, _ = sense(pcap_file([datagram(QUERY, client_port=40_001)]))
+    assert {event.id for event in first}.isdisjoint(event.id for event in second)
+
+
 def test_a_capture_that_grew_gives_the_same_ids_for_what_it_held() -> None:
     frames = [datagram(QUERY, client_port=port) for port in range(40_000, 40_010)]
     before, _ = sense(pcap_file(frames[:5]))

@@ -1,6 +1,6 @@
 """What the sensor saw, as events (docs/reference/fields.md).
 
-An id is a function of what the event is about: time, addresses, and the place of its (first) packet in the capture. So
+An id is a function of what the event is about: time, 5-tuple, and the place of its (first) packet in the capture. So
 a capture that is read twice, or read again after it grew, leaves one trace.
 """
 
@@ -53,7 +53,7 @@ def flow_event(flow: Flow, origin: Origin) -> Event:
     }
     if flags := flow.tcp_flags:
         fields["sakimori.flow.tcp_flags"] = flags
-    identity = (flow.source, flow.destination, _number(flow.number))
+    identity = _identity(flow, flow.number)
     return Event(event_id(flow.start, "network.flow", *identity), flow.start, "network.flow", fields)
 
 
@@ -83,7 +83,7 @@ def dns_events(message: DnsMessage, packet: IpPacket, flow: Flow, place: int, or
         common["dns.answers.data"] = [answer.data for answer in message.answers]
     questions: list[Fields] = [_question(question.name, question.kind) for question in message.questions] or [{}]
     for index, question in enumerate(questions):
-        identity = (packet.source, packet.destination, _number(packet.number), _number(place), _number(index))
+        identity = _identity(packet, packet.number, place, index)
         yield Event(event_id(packet.time, "network.dns", *identity), packet.time, "network.dns", {**common, **question})
 
 
@@ -121,7 +121,7 @@ def device_event(sighting: Sighting, packet: IpPacket | ArpPacket, origin: Origi
     ):
         if value:
             fields[name] = value
-    identity = (sighting.mac, sighting.ip, sighting.evidence, _number(packet.number))
+    identity = (sighting.mac, sighting.ip, sighting.evidence, str(packet.number))
     return Event(event_id(packet.time, "network.device", *identity), packet.time, "network.device", fields)
 
 
@@ -144,5 +144,5 @@ def _ends(source: bytes, source_port: int, destination: bytes, destination_port:
     return fields
 
 
-def _number(value: int) -> bytes:
-    return value.to_bytes(8, "big")
+def _identity(ends: Flow | IpPacket, *numbers: int) -> tuple[bytes, bytes, str]:
+    return ends.source, ends.destination, f"{ends.protocol} {ends.source_port} {ends.destination_port} {numbers}"
