@@ -57,6 +57,16 @@ async def test_a_changed_list_is_read_without_a_restart(rulebook: Rulebook, tmp_
     assert "blacklisted_address" in rulebook.engine.rules
 
 
+async def test_a_folder_that_is_not_there_stops_the_start_but_nothing_that_runs(
+    rulebook: Rulebook, tmp_path: Path
+) -> None:
+    with pytest.raises(FileNotFoundError, match="DETECTOR_RULES_DIR"):
+        Rulebook(tmp_path / "nowhere", "Asia/Tokyo", DetectorMetrics(CollectorRegistry()), logger("test"))
+    tmp_path.rename(tmp_path.with_name("away"))
+    assert not await rulebook.refresh()
+    assert set(rulebook.engine.rules) == {"sql_injection"}
+
+
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [("time_zone", "Mars/Olympus", "no time zone"), ("allowed_addresses", "192.0.2.1, nobody", "nobody")],

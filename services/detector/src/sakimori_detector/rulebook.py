@@ -19,10 +19,13 @@ POLL_SECONDS = 2.0
 class Rulebook:
     """Holds the engine of the latest load. Windows live in the state, so a new engine goes on where the old one was.
 
-    A rule whose file was broken by a change stays in use as it was until the file is mended or removed.
+    A rule whose file was broken by a change stays in use as it was until the file is mended or removed; all do while
+    the folder itself is away. Raises FileNotFoundError when it is not there at the start.
     """
 
     def __init__(self, folder: Path, zone: str, metrics: DetectorMetrics, log: structlog.stdlib.BoundLogger) -> None:
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{folder}: no such folder; DETECTOR_RULES_DIR names that of the rules")
         self._folder = folder
         self._zone = ZoneInfo(zone)
         self._metrics = metrics
@@ -40,7 +43,7 @@ class Rulebook:
     async def refresh(self) -> bool:
         """Load again if a file changed, came or went; says whether it did."""
         latest = await asyncio.to_thread(stamp, self._folder)
-        if latest == self._stamp:
+        if latest == self._stamp or not self._folder.is_dir():
             return False
         self._stamp = latest
         self.engine = await asyncio.to_thread(self._build)
