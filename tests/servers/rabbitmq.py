@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit
 
 from sakimori.embedded.server import Account, commands_of, spawn
 from servers.ports import free_ports
+from servers.proxy import Proxy
 
 MISSING = (
     "No RabbitMQ for the tests: set RABBITMQ_URL (with RABBITMQ_MANAGEMENT_URL), install rabbitmq-server "
@@ -35,8 +36,9 @@ class NoRabbitMQ(Exception):
 class Node(Protocol):
     """One running broker that tests may kill."""
 
-    netloc: str
-    """`user:password@host:port`."""
+    @property
+    def netloc(self) -> str:
+        """`user:password@host:port`."""
 
     def start(self) -> None:
         """Start with the data of before; returns when it is being started."""
@@ -197,28 +199,39 @@ class DockerNode:
 
 
 class GivenNode:
-    """The broker of RABBITMQ_URL, reached through its management interface; it is not ours to kill."""
+    """The broker of RABBITMQ_URL. It is not ours to kill, so it is reached through a proxy that can be cut."""
 
     def __init__(self, url: str) -> None:
-        self.netloc = urlsplit(url).netloc
-        host = (urlsplit(url).hostname or "127.0.0.1") + ":15672"
-        self._management = os.environ.get("RABBITMQ_MANAGEMENT_URL", f"http://{host}").rstrip("/")
+        parts = urlsplit(url)
+        host = parts.hostname or "127.0.0.1"
+        self._credentials = parts.netloc.rpartition("@")[0] or "guest:guest"
+        self._management = os.environ.get("RABBITMQ_MANAGEMENT_URL", f"http://{host}:15672").rstrip("/")
+        self._proxy = Proxy(host, parts.port or 5672)
+        self._proxy.open()
+        self._is_open = True
+
+    @property
+    def netloc(self) -> str:
+        return f"{self._credentials}@127.0.0.1:{self._proxy.port}"
 
     def start(self) -> None:
-        pass
+        if not self._is_open:
+            self._proxy.open()
+            self._is_open = True
 
     def kill(self) -> None:
-        raise NoRabbitMQ("This test kills the broker, and that of RABBITMQ_URL is not ours: unset RABBITMQ_URL.")
+        self._proxy.cut()
+        self._is_open = False
 
     def stop(self) -> None:
-        pass
+        self.kill()
 
     def evaluate(self, expression: str) -> None:
         raise NotImplementedError
 
     def make_vhost(self, name: str) -> None:
         """Make a virtual host; its creator gets all permissions."""
-        credentials = b64encode(self.netloc.rpartition("@")[0].encode()).decode()
+        credentials = b64encode(self._credentials.encode()).decode()
         request = urllib.request.Request(  # http is meant
             f"{self._management}/api/vhosts/{quote(name, safe='')}",
             method="PUT",
