@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
-import httpx
 
+from bench.pipeline.client import IntakeConnection
 from bench.pipeline.parts import Parts, running_parts
 from bench.pipeline.traffic import BODY_LINES, attack, bodies, stamped
 from sakimori_common.bus import Message, Topic, open_bus
 from sakimori_common.contracts import FINDINGS
+from sakimori_common.runtime import new_runner
 
-IN_FLIGHT = 8
+CONNECTIONS = 8
+BODIES_PER_SECOND = 50
+"""At a fixed rate; like an agent that ships what came in 20 ms."""
 ATTACKS_PER_SECOND = 20
 SETTLE_SECONDS = 60.0
 COLUMNS = (
@@ -61,49 +64,44 @@ class Run:
         ]
 
 
-async def post(client: httpx.AsyncClient, parts: Parts, body: bytes) -> int:
-    """Hand a body in until it is accepted; returns how many lines were."""
-    headers = {"authorization": f"Bearer {parts.ingest_token}", "content-type": "application/x-ndjson"}
-    while True:
-        answer = await client.post(parts.ingest_url, content=body, headers=headers)
-        if answer.status_code == 202:
-            return int(answer.json()["accepted"])
-        if answer.status_code != 503:
-            raise SystemExit(f"the collector answered {answer.status_code}: {answer.text[:300]}")
-        await asyncio.sleep(0.2)
-
-
-async def offer(client: httpx.AsyncClient, parts: Parts, run: Run, load: Load) -> None:
-    """Send bodies at the rate of the load and an attack now and then."""
-    rate, seconds, stock = load.rate, load.seconds, load.stock
-    slots = asyncio.Semaphore(IN_FLIGHT if not rate else 64)
-    started = time.perf_counter()
-    lines = BODY_LINES if not rate else max(1, min(BODY_LINES, int(rate / 50)))
-
-    async def _send(body: bytes) -> None:
-        try:
-            run.sent += await post(client, parts, stamped(body))
-        finally:
-            slots.release()
-
-    async def _attack(number: int) -> None:
-        address = f"198.18.{number >> 8 & 255}.{number & 255}"
-        run.attacks[address] = time.perf_counter()
-        run.sent += await post(client, parts, attack(address))
-
+async def offer(parts: Parts, run: Run, load: Load) -> None:
+    """Send bodies at the rate of the load, an attack in front of one now and then."""
+    queue: asyncio.Queue[bytes] = asyncio.Queue(CONNECTIONS if not load.rate else 0)
     async with asyncio.TaskGroup() as group:
-        number = attacks = 0
-        while (elapsed := time.perf_counter() - started) < seconds:
-            if attacks < elapsed * ATTACKS_PER_SECOND:
-                group.create_task(_attack(attacks))
-                attacks += 1
-            if rate and number * lines > elapsed * rate:
-                await asyncio.sleep(0.002)
-                continue
-            await slots.acquire()
-            body = stock[number % len(stock)]
-            group.create_task(_send(body if lines == BODY_LINES else b"\n".join(body.split(b"\n", lines)[:lines])))
-            number += 1
+        senders = [group.create_task(_send(parts, run, queue)) for _ in range(CONNECTIONS)]
+        await _feed(queue, run, load)
+        await queue.join()
+        for sender in senders:
+            sender.cancel()
+
+
+async def _send(parts: Parts, run: Run, queue: "asyncio.Queue[bytes]") -> None:
+    connection = IntakeConnection(parts.ingest_url, parts.ingest_token)
+    try:
+        while True:
+            accepted = await connection.post(await queue.get())
+            run.sent += accepted
+            queue.task_done()
+    finally:
+        connection.close()
+
+
+async def _feed(queue: "asyncio.Queue[bytes]", run: Run, load: Load) -> None:
+    lines = BODY_LINES if not load.rate else max(1, min(BODY_LINES, int(load.rate / BODIES_PER_SECOND)))
+    stock = [b"\n".join(body.split(b"\n", lines)[:lines]) for body in load.stock]
+    started = time.perf_counter()
+    number = 0
+    while (elapsed := time.perf_counter() - started) < load.seconds:
+        if load.rate and number * lines > elapsed * load.rate:
+            await asyncio.sleep(0.001)
+            continue
+        body = stamped(stock[number % len(stock)])
+        if len(run.attacks) < elapsed * ATTACKS_PER_SECOND:
+            address = f"198.18.{len(run.attacks) >> 8 & 255}.{len(run.attacks) & 255}"
+            run.attacks[address] = time.perf_counter()
+            body = attack(address) + b"\n" + body
+        await queue.put(body)
+        number += 1
 
 
 async def measure(parts: Parts, load: Load) -> str:
@@ -114,10 +112,9 @@ async def measure(parts: Parts, load: Load) -> str:
     run = Run()
     watcher = await bus.watch(Topic.FINDINGS, run.take)
     cpu_before, started = parts.cpu_seconds(), time.perf_counter()
-    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=80), trust_env=False) as client:
-        await offer(client, parts, run, load)
-        taken_in = time.perf_counter() - started
-        stored = await _settled(connection, run)
+    await offer(parts, run, load)
+    taken_in = time.perf_counter() - started
+    stored = await _settled(connection, run)
     elapsed = time.perf_counter() - started
     cpu = {name: after - cpu_before[name] for name, after in parts.cpu_seconds().items()}
     await watcher.drain()
@@ -152,7 +149,7 @@ async def _settled(connection: "asyncpg.Connection", run: Run) -> int:
         await asyncio.sleep(0.1)
 
 
-async def measure_all(parts: Parts, rates: list[float], seconds: float) -> None:
+async def measure_all(parts: Parts, rates: list[float], seconds: float) -> int:
     """Print a table, one row a run; a first short run warms everything up and is not shown."""
     stock = bodies(200, seed=20260116)
     await measure(parts, Load(stock, 1000, 3))
@@ -160,6 +157,7 @@ async def measure_all(parts: Parts, rates: list[float], seconds: float) -> None:
     for rate in rates:
         print(await measure(parts, Load(stock, rate, seconds)), flush=True)
     print({name: f"{size / 1e6:.0f} MB" for name, size in parts.memory_bytes().items()})
+    return 0
 
 
 def main() -> None:
@@ -169,7 +167,7 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=20.0, help="length of each run")
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="sakimori-bench-") as folder, running_parts(Path(folder)) as parts:
-        asyncio.run(measure_all(parts, chosen.rates, chosen.seconds))
+        new_runner(measure_all(parts, chosen.rates, chosen.seconds))
 
 
 if __name__ == "__main__":

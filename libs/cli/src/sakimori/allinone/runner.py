@@ -107,7 +107,7 @@ def _announce(home: Home, settings: Mapping[str, ServiceSettings], screen: Scree
     urls = {
         "Chat": f"{gateway}/chat",
         "API": f"{gateway}/docs",
-        "Log intake": f"{gateway}/ingest",
+        "Log intake": f"{gateway}/ingest  (token: ingest_token in {shown(home.path / 'secrets.json')})",
         "Data": shown(home.path),
         "Log": shown(home.log),
     }
