@@ -126,6 +126,12 @@ def test_a_long_text_is_cut_to_what_an_event_may_carry() -> None:
     assert len(message.answers[0].data) == 4096
 
 
+def test_answers_of_one_message_are_bounded_together() -> None:
+    records = [DNSRR(rrname="x", type="TXT", rdata=[b"y" * 250] * 12)] * 20
+    message = decode_dns(bytes(DNS(qr=1, qd=[DNSQR(qname="x")], an=records)))
+    assert len(message.answers) == 5
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes_are_a_message_or_refused(data: bytes) -> None:

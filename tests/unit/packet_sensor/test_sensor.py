@@ -186,6 +186,14 @@ def test_a_port_scan_is_a_flow_a_port() -> None:
     assert states == {"rejected": 15, "attempted": 15}
 
 
+def test_very_many_flows_that_end_together_are_handed_out_in_batches() -> None:
+    frames = [segment("S", port) for port in range(1, 4_502)]
+    sensor = Sensor({})
+    sizes = [len(batch) for batch in sensor.events(read_capture(io.BytesIO(pcap_file(frames))))]
+    assert sum(sizes) == 4_501
+    assert max(sizes) == 2_000
+
+
 def test_what_was_seen_is_counted() -> None:
     frames = [segment("S"), datagram(b"no DNS"), b"\0" * 20, bytes(Ether(type=0x88CC)), b"short"]
     events, counts = sense(pcap_file(frames))

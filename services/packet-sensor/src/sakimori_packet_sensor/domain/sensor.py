@@ -20,7 +20,8 @@ from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 
 SLICE_FRAMES: Final = 2000
 """Frames between two looks at what came of them: some 20 ms of work."""
-_SLICE_FLOWS: Final = 1000
+_BATCH_EVENTS: Final = 2000
+"""Events handed out at once, should very many flows end together."""
 
 _TCP, _UDP = int(Protocol.TCP), int(Protocol.UDP)
 _DNS_NAMES: Final = {53: "dns", 5353: "mdns", 5355: "llmnr"}
@@ -60,13 +61,11 @@ class Sensor:
         """
         rest = iter(frames)
         while taken := list(islice(rest, SLICE_FRAMES)):
-            yield self.observe(taken)
-        flows = self._flows.finish()
-        while ended := list(islice(flows, _SLICE_FLOWS)):
-            yield self._report([flow_event(flow, self._origin) for flow in ended])
+            self._observe(taken)
+            yield from self._complete(self._flows.take_ended())
+        yield from self._complete(self._flows.finish())
 
-    def observe(self, frames: Iterable[Frame]) -> list[Event]:
-        """Read some frames and return the events that they completed."""
+    def _observe(self, frames: Iterable[Frame]) -> None:
         counts = self.counts
         for frame in frames:
             counts.packets += 1
@@ -81,10 +80,15 @@ class Sensor:
                 self._ip(packet)
             else:
                 self._arp(packet)
-        self._events += [flow_event(flow, self._origin) for flow in self._flows.ended]
-        self._flows.ended.clear()
+
+    def _complete(self, ended: Iterable[Flow]) -> Iterator[list[Event]]:
         events, self._events = self._events, []
-        return self._report(events)
+        for flow in ended:
+            events.append(flow_event(flow, self._origin))
+            if len(events) >= _BATCH_EVENTS:
+                yield self._report(events)
+                events = []
+        yield self._report(events)
 
     def _report(self, events: list[Event]) -> list[Event]:
         self.counts.flows, self.counts.evicted = self._flows.started, self._flows.evicted

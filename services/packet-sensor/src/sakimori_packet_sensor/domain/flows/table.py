@@ -1,7 +1,6 @@
 """The flows that are going on."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,7 +30,7 @@ class FlowLimits:
 
 
 class FlowTable:
-    """Find the flow of each packet, in the time of the capture; `ended` collects what is over.
+    """Find the flow of each packet, in the time of the capture.
 
     Flows are kept in the order of their last packet, so what is idle, and what must go when the table is full, is
     first. The time never runs backwards here, whatever a capture says.
@@ -46,7 +45,7 @@ class FlowTable:
         self._fragments = FragmentPorts()
         self._now = 0
         self._next_sweep = 0
-        self.ended: list[Flow] = []
+        self._ended: list[Flow] = []
         self.started = 0
         self.evicted = 0
 
@@ -73,31 +72,36 @@ class FlowTable:
             self._close(key, flow)
         return flow
 
-    def finish(self) -> Iterator[Flow]:
-        """Hand out every flow that is left, in the order of their first packets; nothing may be added afterwards."""
-        left = [*self.ended, *self._closing.values(), *self._flows.values()]
+    def take_ended(self) -> list[Flow]:
+        """Hand out the flows that ended since the last call."""
+        ended, self._ended = self._ended, []
+        return ended
+
+    def finish(self) -> list[Flow]:
+        """Hand out every flow that is left, in the order of their first packets, and end with nothing."""
+        left = [*self._ended, *self._closing.values(), *self._flows.values()]
         left.sort(key=lambda flow: flow.number)
-        yield from left
-        self.ended.clear()
+        self._ended.clear()
         self._closing.clear()
         self._flows.clear()
+        return left
 
     def _other(self, flow: Flow | None, key: Key, packet: IpPacket, ports: tuple[int, int]) -> Flow:
         """Find the flow of a packet that does not simply go on with an open one."""
         if flow is not None:
-            self.ended.append(self._flows.pop(key))
+            self._ended.append(self._flows.pop(key))
             if packet.time - flow.last <= self._idle:
                 return self._open(key, flow.continued(packet))
         closing = self._closing.get(key)
         if closing is not None:
             if packet.tcp_flags & (SYN | ACK) != SYN and packet.time - closing.last <= _LINGER:
                 return closing
-            self.ended.append(self._closing.pop(key))
+            self._ended.append(self._closing.pop(key))
         return self._open(key, Flow(packet, ports))
 
     def _open(self, key: Key, flow: Flow) -> Flow:
         if len(self._flows) >= self._limit:
-            self.ended.append(self._flows.popitem(last=False)[1])
+            self._ended.append(self._flows.popitem(last=False)[1])
             self.evicted += 1
         self._flows[key] = flow
         self.started += 1
@@ -107,7 +111,7 @@ class FlowTable:
         if self._flows.pop(key, None) is None:
             return
         if len(self._closing) >= self._limit:
-            self.ended.append(self._closing.popitem(last=False)[1])
+            self._ended.append(self._closing.popitem(last=False)[1])
         self._closing[key] = flow
 
     def _sweep(self) -> None:
@@ -120,7 +124,7 @@ class FlowTable:
             key = next(iter(flows))
             if flows[key].last >= limit:
                 return
-            self.ended.append(flows.pop(key))
+            self._ended.append(flows.pop(key))
 
 
 def _key(packet: IpPacket, source_port: int, destination_port: int) -> Key:

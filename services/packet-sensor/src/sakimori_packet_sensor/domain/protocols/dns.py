@@ -16,6 +16,8 @@ _WORDS = Struct("!HHH")
 MAX_QUESTIONS: Final = 32
 MAX_ANSWERS: Final = 256
 _MAX_TEXT: Final = 4096
+_MAX_ANSWER_TEXT: Final = 16_384
+"""Characters of all answers together: a batch of such events still fits into one message of the broker."""
 
 _TYPES: Final = {
     1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 10: "NULL", 12: "PTR", 13: "HINFO", 15: "MX", 16: "TXT", 17: "RP",
@@ -50,7 +52,7 @@ class Answer:
 
 @dataclass(slots=True)
 class DnsMessage:
-    """A message: header, questions and answers. The authority and additional sections are not read."""
+    """A message: header, questions and answers, as many as have room. Further sections are not read."""
 
     id: int
     is_answer: bool
@@ -95,6 +97,7 @@ def _read_questions(message: bytes, count: int, into: DnsMessage) -> int:
 
 
 def _read_answers(message: bytes, at: int, count: int, into: DnsMessage) -> None:
+    room = _MAX_ANSWER_TEXT
     for _ in range(min(count, MAX_ANSWERS)):
         name, at = read_name(message, at)
         if at + 10 > len(message):
@@ -103,7 +106,11 @@ def _read_answers(message: bytes, at: int, count: int, into: DnsMessage) -> None
         at += 10
         if at + length > len(message):
             raise Malformed("a record is cut")
-        into.answers.append(Answer(name, _type_name(kind), _data(message, kind, at, length)[:_MAX_TEXT]))
+        answer = Answer(name, _type_name(kind), _data(message, kind, at, length)[:_MAX_TEXT])
+        room -= len(answer.name) + len(answer.data)
+        if room < 0:
+            return
+        into.answers.append(answer)
         at += length
 
 
