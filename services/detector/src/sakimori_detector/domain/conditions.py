@@ -6,7 +6,8 @@ asked only for events that the index let through.
 """
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, Protocol
@@ -16,6 +17,8 @@ from sakimori_detector.domain.patterns import Expression
 
 Read = Callable[[str], FieldValue]
 """Reads a field of the event at hand by name, derived ones included."""
+Cost = Callable[["Indexed"], float]
+"""Estimates how many events a test lets through; only comparisons of it mean something."""
 Relation = Literal["lt", "lte", "gt", "gte", "neq"]
 
 
@@ -25,8 +28,8 @@ class Condition(Protocol):
     def holds(self, matched: set[int], read: Read) -> bool:
         """Say whether it holds for the event that `read` reads and of which the index matched `matched`."""
 
-    def triggers(self) -> "frozenset[Indexed] | None":
-        """Name tests of which at least one must hold for this to hold; None where no index can tell."""
+    def triggers(self, cost: "Cost") -> "frozenset[Indexed] | None":
+        """Name tests of which at least one must hold for this to hold, at the least cost; None where no index can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Indexed:
         """See Condition."""
         return self.number in matched
 
-    def triggers(self) -> "frozenset[Indexed] | None":
+    def triggers(self, cost: "Cost") -> "frozenset[Indexed] | None":
         """See Condition."""
         return frozenset({self})
 
@@ -70,7 +73,7 @@ class Unindexed:
 
     __slots__ = ()
 
-    def triggers(self) -> frozenset[Indexed] | None:
+    def triggers(self, cost: "Cost") -> frozenset[Indexed] | None:
         """See Condition."""
         return None
 
@@ -153,10 +156,10 @@ class All:
         """See Condition."""
         return all(part.holds(matched, read) for part in self.parts)
 
-    def triggers(self) -> frozenset[Indexed] | None:
+    def triggers(self, cost: "Cost") -> frozenset[Indexed] | None:
         """See Condition. One part's triggers are enough: those that let the fewest events through."""
-        known = [triggers for part in self.parts if (triggers := part.triggers()) is not None]
-        return min(known, key=_looseness, default=None)
+        known = [triggers for part in self.parts if (triggers := part.triggers(cost)) is not None]
+        return min(known, key=lambda triggers: sum(map(cost, triggers)), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +172,9 @@ class AnyOf:
         """See Condition."""
         return any(part.holds(matched, read) for part in self.parts)
 
-    def triggers(self) -> frozenset[Indexed] | None:
+    def triggers(self, cost: "Cost") -> frozenset[Indexed] | None:
         """See Condition."""
-        each = [part.triggers() for part in self.parts]
+        each = [part.triggers(cost) for part in self.parts]
         known = [triggers for triggers in each if triggers is not None]
         return frozenset().union(*known) if len(known) == len(each) else None
 
@@ -186,7 +189,7 @@ class Not:
         """See Condition."""
         return not self.part.holds(matched, read)
 
-    def triggers(self) -> frozenset[Indexed] | None:
+    def triggers(self, cost: "Cost") -> frozenset[Indexed] | None:
         """See Condition."""
         return None
 
@@ -260,9 +263,13 @@ def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _looseness(triggers: frozenset[Indexed]) -> float:
-    """Estimate how many events the triggers let through: few and long literals let through the fewest."""
-    return sum(1 / (1 + _length(trigger.test)) for trigger in triggers)
+def costs(conditions: Iterable[Condition]) -> "Cost":
+    """Estimate how many events each test lets through: long literals are rare, but what many rules ask for is not.
+
+    An action or an outcome may be long and is in most events of its dataset; that many rules ask for it shows this.
+    """
+    uses = Counter(test.number for condition in conditions for test in set(indexed_tests(condition, denied=True)))
+    return lambda indexed: uses[indexed.number] ** 2 * 0.5 ** min(_length(indexed.test), 64)
 
 
 def _length(test: Test) -> int:

@@ -5,7 +5,16 @@ from typing import Generic, NamedTuple, TypeVar
 
 from sakimori_common.contracts import Event, FieldValue
 from sakimori_detector.domain import patterns
-from sakimori_detector.domain.conditions import Condition, Matches, Read, elements, fields_of, indexed_tests, key_of
+from sakimori_detector.domain.conditions import (
+    Condition,
+    Matches,
+    Read,
+    costs,
+    elements,
+    fields_of,
+    indexed_tests,
+    key_of,
+)
 from sakimori_detector.domain.index import EventIndex
 from sakimori_detector.domain.normalise import DECODED_FIELD, decode_request
 from sakimori_detector.domain.sources import WEB_DATASETS
@@ -34,8 +43,9 @@ class Matcher(Generic[T]):
         self._conditions = list(conditions)
         self._by_trigger: dict[int, list[int]] = {}
         self._always: list[int] = []
+        cost = costs(condition for condition, _ in self._conditions)
         for place, (condition, _) in enumerate(self._conditions):
-            triggers = condition.triggers()
+            triggers = condition.triggers(cost)
             if triggers is None:
                 self._always.append(place)
             for trigger in triggers or ():
