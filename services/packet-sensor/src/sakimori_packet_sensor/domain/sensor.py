@@ -67,15 +67,15 @@ class Sensor:
 
     def _observe(self, frames: Iterable[Frame]) -> None:
         counts = self.counts
-        for frame in frames:
+        for time, link_type, wire_bytes, data in frames:
             counts.packets += 1
-            counts.bytes += frame.wire_bytes
+            counts.bytes += wire_bytes
             try:
-                packet = decode(frame.link_type, frame.data, frame.wire_bytes)
+                packet = decode(link_type, data, wire_bytes)
             except Undecodable as problem:
                 counts.undecoded[problem.reason.value] += 1
                 continue
-            packet.time, packet.number = frame.time, counts.packets
+            packet.time, packet.number = time, counts.packets
             if isinstance(packet, IpPacket):
                 self._ip(packet)
             else:
