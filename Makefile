@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help run test check format test-timescale e2e smoke env lock docs clean bench
 
-PYTHON ?= $(firstword $(shell command -v python3.13 python3.12 python3.11 python3 2>/dev/null))
+PYTHON ?=
 BIN := .venv/bin
 PACKAGES := libs/common $(wildcard services/*) libs/cli
 EDITABLE := $(foreach package,$(PACKAGES),-e $(package))
