@@ -62,7 +62,5 @@ tests/timescale/node_modules/.installed: tests/timescale/package.json
 	@deploy/make-venv "$(PYTHON)"
 
 .venv/%.installed: requirements/%.txt requirements/build.txt $(addsuffix /pyproject.toml,$(PACKAGES)) | .venv/bin/pip
-	@echo "Installing what $* needs into .venv (once; about a minute) ..." >&2
-	@$(BIN)/pip install --require-hashes -r requirements/build.txt -r requirements/$*.txt | deploy/show-progress
-	@$(BIN)/pip install --no-deps --no-build-isolation $(EDITABLE) | deploy/show-progress
+	@deploy/install $* $(EDITABLE)
 	@touch $@
