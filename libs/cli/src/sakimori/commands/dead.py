@@ -11,6 +11,7 @@ import typer
 from sakimori.connect import bus_url
 from sakimori_common.bus import QUEUES, Bus, BusUnavailable, DeadLetter, Queue, dead_letters_of, open_bus
 from sakimori_common.contracts import DECISIONS, EVENTS, FINDINGS, WireError
+from sakimori_common.log import configure_logging
 
 T = TypeVar("T")
 
@@ -86,6 +87,7 @@ def _on_bus(work: Callable[[Bus], Awaitable[T]]) -> T:
         finally:
             await bus.close()
 
+    configure_logging("CRITICAL")  # the protocol library would tell of a broken connection before we do
     try:
         return asyncio.run(_work())
     except BusUnavailable as error:
