@@ -118,7 +118,7 @@ def check(raw: bytes, format: str) -> None:
     assert EVENTS.decode(EVENTS.encode(events)) == events
     for event in events:
         row = row_of(event)
-        assert row[1] == uuid.UUID(event.id)
+        assert uuid.UUID(row[1]) == uuid.UUID(event.id)
         assert "\\u0000" not in row[-1].replace("\\\\", "")
 
 

@@ -23,11 +23,12 @@ _REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncp
 
 _STAGING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming_events (
-    time timestamptz, id uuid, dataset text, action text, outcome text, source_ip inet, user_name text, fields jsonb
+    time timestamptz, id uuid, dataset text, action text, outcome text, source_ip text, user_name text, fields jsonb
 ) ON COMMIT DELETE ROWS
 """
 _INSERT = f"""
-INSERT INTO collector.events ({", ".join(COLUMNS)}) SELECT {", ".join(COLUMNS)} FROM incoming_events
+INSERT INTO collector.events ({", ".join(COLUMNS)})
+SELECT time, id, dataset, action, outcome, source_ip::inet, user_name, fields FROM incoming_events
 ON CONFLICT DO NOTHING
 """
 _KEEP = """

@@ -7,13 +7,25 @@ from functools import lru_cache
 from sakimori_common.contracts import FieldValue
 
 _NAME = re.compile(r"[\w.-]{1,253}")
+_BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}")
+"""What `ipaddress` takes and writes unchanged, at a tenth of the cost."""
+_LONGEST = 45
+"""Characters of an address: IPv6 with IPv4 at its end. Anything longer must not fill the memory of those parsed."""
+
+
+def canonical_ip(text: str) -> str | None:
+    """Write an address the one way RFC 5952 has it, IPv4 in IPv6 as IPv4, without zone; None when it is none."""
+    if _IPV4.fullmatch(text):
+        return text
+    bare = text.partition("%")[0]
+    return _parsed(bare) if len(bare) <= _LONGEST else None
 
 
 @lru_cache(maxsize=65_536)
-def canonical_ip(text: str) -> str | None:
-    """Write an address the one way RFC 5952 has it, IPv4 in IPv6 as IPv4, without zone; None when it is none."""
+def _parsed(text: str) -> str | None:
     try:
-        address = ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:

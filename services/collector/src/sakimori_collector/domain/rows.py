@@ -1,7 +1,7 @@
 """Events as rows of `collector.events`."""
 
+import re
 from datetime import datetime
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from uuid import UUID
 
 import msgspec
@@ -11,11 +11,12 @@ from sakimori_collector.domain.text import storable, without_nul
 from sakimori_common.contracts import Event, FieldValue
 from sakimori_common.instants import to_datetime
 
-Row = tuple[datetime, UUID, str, str | None, str | None, IPv4Address | IPv6Address | None, str | None, str]
-"""time, id, dataset, action, outcome, source_ip, user_name, fields (JSON)."""
+Row = tuple[datetime, str, str, str | None, str | None, str | None, str | None, str]
+"""time, id (UUID), dataset, action, outcome, source_ip (address), user_name, fields (JSON)."""
 
 COLUMNS = ("time", "id", "dataset", "action", "outcome", "source_ip", "user_name", "fields")
 
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _encoder = msgspec.json.Encoder()
 
 
@@ -28,15 +29,14 @@ def row_of(event: Event) -> Row:
         fields = {without_nul(name): storable(value) for name, value in fields.items()}
         encoded = _encoder.encode(fields)
     address = _text(fields, "source.ip")
-    ip = canonical_ip(address) if address is not None else None
     try:
         return (
             to_datetime(event.time),
-            UUID(event.id),
+            event.id if _UUID.fullmatch(event.id) else str(UUID(event.id)),
             without_nul(event.dataset),
             _text(fields, "event.action"),
             _text(fields, "event.outcome"),
-            ip_address(ip) if ip is not None else None,
+            canonical_ip(address) if address is not None else None,
             _text(fields, "user.name"),
             encoded.decode(),
         )
