@@ -1,7 +1,6 @@
 """What agents post: NDJSON, each line an event, or a raw log line with the name of its format."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -41,21 +40,18 @@ def read_posted(raw: bytes, place: int, source: Source) -> list[Event]:
         raise LineRejected(f"a JSON object is expected, not {type(posted).__name__}")
     message = posted.get("message")
     if isinstance(message, str) and ("format" in posted or "@timestamp" not in posted):
-        return _read_message(without_nul(message.rstrip("\r\n")), posted, raw, place, _for_message(posted, source))
+        return _read_message(without_nul(message.rstrip("\r\n")), posted, raw, place, source)
     return [_read_event(posted, place, source)]
 
 
-def _for_message(posted: Mapping[str, Any], source: Source) -> Source:
+def _read_message(text: str, posted: Mapping[str, Any], raw: bytes, place: int, source: Source) -> list[Event]:
     claimed = posted.get("format") or _lookup(posted, "event.dataset") or source.format
     path = _lookup(posted, "log.file.path")
     try:
-        return replace(source, format=check_format(str(claimed)), path=path if isinstance(path, str) else "")
+        dataset = check_format(str(claimed))
     except UnknownFormat as error:
         raise LineRejected(str(error)) from None
-
-
-def _read_message(text: str, posted: Mapping[str, Any], raw: bytes, place: int, source: Source) -> list[Event]:
-    events = source.read_text(text, raw, place)
+    events = source.read_text(text, raw, place, dataset, path if isinstance(path, str) else "")
     for name in _CARRIED:
         value = _lookup(posted, name)
         if isinstance(value, str | int):
@@ -86,7 +82,10 @@ def _lookup(posted: Mapping[str, Any], name: str) -> Any:
     """Read a field that is written flat (`event.dataset`) or nested (`event: {dataset: ...}`)."""
     if name in posted:
         return posted[name]
-    value: Any = posted
-    for part in name.split("."):
+    first, _, others = name.partition(".")
+    value = posted.get(first)
+    if value is None:
+        return None
+    for part in others.split("."):
         value = value.get(part) if isinstance(value, dict) else None
     return value

@@ -46,15 +46,15 @@ class Source:
 
     def read(self, raw: bytes, place: int) -> list[Event]:
         """Read a line. Raises LineRejected. Values over 65,536 characters are cut."""
-        return self.read_text(decode(raw), raw, place)
+        return self.read_text(decode(raw), raw, place, self.format, self.path)
 
-    def read_text(self, text: str, raw: bytes, place: int) -> list[Event]:
-        """Read a line that is decoded already. Raises LineRejected.
+    def read_text(self, text: str, raw: bytes, place: int, format: str, path: str) -> list[Event]:
+        """Read a line that is decoded already, and has a format and a path of its own. Raises LineRejected.
 
         The raw line is part of the ids: a file that was emptied and written anew within a second has other lines at
         the same places.
         """
-        chosen = FORMATS[self.format] if self.format != AUTO else _recognise(text, self.path)
+        chosen = FORMATS[format] if format != AUTO else _recognise(text, path)
         events = []
         for number, (time, fields) in enumerate(chosen.parse(text, self.reference)):
             if len(text) > MAX_VALUE_CHARACTERS:

@@ -15,10 +15,13 @@ from sakimori_collector.domain.times import DAY, access_time
 from sakimori_common.contracts import FieldValue
 from sakimori_common.instants import format_instant
 
+_PLAIN = r'"([^"]*+)"'
 _QUOTED = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _TIME = r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\]"
 _REST = rf" {_QUOTED} (\d{{3}}) (\d{{1,18}}|-)(?: {_QUOTED} {_QUOTED})?(?: (.*+))?\Z"
-_LINE = re.compile(rf"()(\S+) \S+ (\S+) {_TIME}{_REST}")
+_LINE = re.compile(rf"()(\S++) \S++ (\S++) {_TIME}{_REST}")
+_LINE_UNESCAPED = re.compile(_LINE.pattern.replace(_QUOTED, _PLAIN))
+"""The same for lines without a backslash, nearly all, in half the time."""
 _LINE_WITH_HOST = re.compile(rf'([^\s"]+) (?!- )(\S+) \S+ (\S+) {_TIME}{_REST}')
 _SPACES = re.compile(rf'(?:([^\s"]+) (?!- ))?(?=\S*[.:])(\S+) \S+ ((?:[^"\\]|\\.){{0,4096}}) {_TIME}{_REST}')
 """The same for a user name with spaces in it, which only basic authentication gives."""
@@ -37,7 +40,7 @@ def is_combined(line: str) -> bool:
 
 def parse_combined(line: str, reference: Reference) -> list[Record]:
     """Read one line. Raises LineRejected."""
-    match = _LINE.match(line)
+    match = (_LINE if "\\" in line else _LINE_UNESCAPED).match(line)
     carrier = _CARRIER.match(line) if match is None else None
     if carrier is not None:
         line = line[carrier.end() :]
