@@ -78,7 +78,7 @@ class AmqpConsumer:
 
     async def _open(self, channel: AbstractChannel) -> None:
         """Consume on a fresh channel. What was held on the one before is not ours any more: it will come again."""
-        self._channel, self._held = channel, {}
+        self._channel, self._tag, self._held = channel, None, {}
         await channel.basic_qos(prefetch_count=max(self._subscription.prefetch, self._subscription.group))
         result = await channel.basic_consume(self._subscription.queue, self._take)
         self._tag = result.consumer_tag
