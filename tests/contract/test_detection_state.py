@@ -119,6 +119,14 @@ async def test_distinct_values_count_repeats_of_one_do_not(state: DetectionState
     assert outcome.event_ids[0] == "s29"
 
 
+async def test_a_value_that_comes_again_stays_in_the_evidence(state: DetectionState) -> None:
+    window = Window("rule", threshold=1, timespan=5 * S, hold=7 * S, counts_values=True)
+    values = [Sign(START + 15 * S, "e2", "1"), Sign(START + 22 * S, "e3", "1")]
+    await state.apply(batch("b1", window, [Sign(START, "e0", "0")]))
+    (outcome,) = await state.apply(batch("b2", window, values))
+    assert (outcome.count, outcome.event_ids) == (1, ["e3"])
+
+
 async def test_twenty_ports_over_more_than_a_minute_are_none(state: DetectionState) -> None:
     slow = [Sign(START + number * 4 * S, f"p{number}", str(number)) for number in range(40)]
     assert await state.apply(batch("b", PORTS, slow)) == []

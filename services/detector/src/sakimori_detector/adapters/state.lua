@@ -3,8 +3,8 @@
 --
 -- KEYS[1]          the batch
 -- KEYS[2 .. 1+n]   what the folds read (n of them)
--- ARGV[1]          MessagePack: batch_ttl, n, groups of (rule, key, name, threshold, timespan, hold, by_value, retained,
---                  ttl, signs of (time, event, value, note))
+-- ARGV[1]          MessagePack: batch_ttl, n, windows of (rule, threshold, timespan, hold, by_value, retained, ttl),
+--                  groups of (place of the window, key, name of the key, signs of (time, event, value, note))
 -- ARGV[2 .. 1+3n]  per key of the folds: the value that was read ("-" if absent, else "=" and the value), the value to
 --                  write, its seconds to live ("0": leave the key alone)
 -- detector:window:<rule>:<name>: MessagePack of {times, members, events, open}. times, members and events are lists of
@@ -13,12 +13,13 @@
 -- Answers          {1} when a fold's key has changed since it was read, else {0, outcomes as MessagePack}.
 
 local EVIDENCE = 20
+local READ_AT_ONCE = 1000  -- Lua takes no more than some 8,000 arguments
 local call = redis.call
 
 local seen = call('GET', KEYS[1])
 if seen then return {0, seen} end
 
-local batch_ttl, fold_keys, groups = unpack(cmsgpack.unpack(ARGV[1]))
+local batch_ttl, fold_keys, windows, groups = unpack(cmsgpack.unpack(ARGV[1]))
 
 for i = 1, fold_keys do
   local value = call('GET', KEYS[1 + i])
@@ -28,14 +29,29 @@ for i = 1, fold_keys do
   if ARGV[3 * i + 1] ~= '0' then call('SET', KEYS[1 + i], ARGV[3 * i], 'EX', ARGV[3 * i + 1]) end
 end
 
+local names, stored = {}, {}
+for i = 1, #groups do
+  names[i] = 'detector:window:' .. windows[groups[i][1]][1] .. ':' .. groups[i][3]
+end
+for from = 1, #names, READ_AT_ONCE do
+  local values = call('MGET', unpack(names, from, math.min(from + READ_AT_ONCE - 1, #names)))
+  for i = 1, #values do stored[from + i - 1] = values[i] end
+end
+
 local outcomes = {}
 
-local function observe(group)
-  local rule, key, name, threshold, timespan, hold, by_value, retained, ttl, signs = unpack(group)
-  name = 'detector:window:' .. rule .. ':' .. name
+local function save(name, ttl, times, members, events, open)
+  call('SET', name, cmsgpack.pack({times, members, events, open}), 'EX', ttl)
+end
+
+local function observe(window, key, signs, name, before)
+  local rule, threshold, timespan, hold, by_value, retained, ttl = unpack(window)
+  if not before and threshold > 1 and #signs == 1 then  -- most keys of most batches: seen for the first time
+    local time, event, value = unpack(signs[1])
+    return save(name, ttl, {time}, {by_value and value or event}, {by_value and event or nil}, false)
+  end
   local times, members, events, open = {}, {}, {}, false
-  local stored = call('GET', name)
-  if stored then times, members, events, open = unpack(cmsgpack.unpack(stored)) end
+  if before then times, members, events, open = unpack(cmsgpack.unpack(before)) end
   local head, tail = 1, #times  -- the entries in use; what lies before head is forgotten
   local known = {}              -- member to time
   for i = 1, tail do known[members[i]] = times[i] end
@@ -88,11 +104,9 @@ local function observe(group)
 
   local function flush()
     if touched then
-      local ids, from = {}, tail
-      while from >= head and times[from] > open[3] do from = from - 1 end
-      local to = from
-      while from > head and to - from + 1 < EVIDENCE and times[from - 1] >= open[2] do from = from - 1 end
-      for i = from, to do ids[#ids + 1] = by_value and events[i] or members[i] end
+      local ids, from = {}, tail + 1
+      while from > head and tail - from + 1 < EVIDENCE and times[from - 1] >= open[2] do from = from - 1 end
+      for i = from, tail do ids[#ids + 1] = by_value and events[i] or members[i] end
       outcomes[#outcomes + 1] = {rule, key, open[1], open[2], open[3], open[4], opened, ids, touched[2], touched[4]}
     end
     touched, opened = nil, false
@@ -124,11 +138,12 @@ local function observe(group)
     local at = i - head + 1
     kept_times[at], kept_members[at], kept_events[at] = times[i], members[i], events[i]
   end
-  call('SET', name, cmsgpack.pack({kept_times, kept_members, kept_events, open}), 'EX', ttl)
+  save(name, ttl, kept_times, kept_members, kept_events, open)
 end
 
 for i = 1, #groups do
-  observe(groups[i])
+  local group = groups[i]
+  observe(windows[group[1]], group[2], group[4], names[i], stored[i])
 end
 
 local packed = cmsgpack.pack(outcomes)

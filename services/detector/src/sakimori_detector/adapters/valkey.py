@@ -77,7 +77,7 @@ def _steps(batch: Batch, values: Sequence[bytes | None]) -> list[Step]:
 
 
 def _arguments(values: Sequence[bytes | None], steps: Sequence[Step], groups: Sequence[Group]) -> list[bytes | str]:
-    packed = msgspec.msgpack.encode((BATCH_TTL_SECONDS, len(values), [_packed(group) for group in groups]))
+    packed = msgspec.msgpack.encode((BATCH_TTL_SECONDS, len(values), *_packed(groups)))
     arguments: list[bytes | str] = [packed]
     writes = [write for step in steps for write in step.writes]
     for value, write in zip(values, writes, strict=True):
@@ -86,20 +86,30 @@ def _arguments(values: Sequence[bytes | None], steps: Sequence[Step], groups: Se
     return arguments
 
 
-def _packed(group: Group) -> tuple[Any, ...]:
-    window = group.window
-    signs = [(sign.time, sign.event_id, _member(sign.value), sign.note) for sign in group.signs]
+def _packed(groups: Sequence[Group]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Write the constants of each rule once; groups name them by their place, from 1."""
+    places: dict[str, int] = {}
+    windows, packed = [], []
+    for window, key, signs in groups:
+        place = places.get(window.rule_id)
+        if place is None:
+            windows.append(_constants(window))
+            place = places[window.rule_id] = len(windows)
+        if window.counts_values:
+            signs = [sign._replace(value=_member(sign.value)) for sign in signs]
+        packed.append((place, key, _member(key), signs))
+    return windows, packed
+
+
+def _constants(window: Window) -> tuple[Any, ...]:
     return (
         window.rule_id,
-        group.key,
-        _member(group.key),
         window.threshold,
         window.timespan,
         window.hold,
         window.counts_values,
         window.retained,
         _ttl_seconds(window),
-        signs,
     )
 
 

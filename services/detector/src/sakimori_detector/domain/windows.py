@@ -164,14 +164,15 @@ class KeyWindow:
             last=finding.last,
             count=finding.count,
             is_opened=is_opened,
-            event_ids=self._evidence(finding.first, finding.last),
+            event_ids=self._evidence(finding.first),
             event_id=latest.event_id,
             note=latest.note,
         )
 
-    def _evidence(self, first: int, last: int) -> list[str]:
-        members = [member for time, member in self._entries if first <= time <= last]
-        return [self._events[member] for member in members[-EVIDENCE_EVENTS:]]
+    def _evidence(self, first: int) -> list[str]:
+        """List the events since `first`; a value that came again may be later than the last that counted."""
+        members = [member for time, member in self._entries[-EVIDENCE_EVENTS:] if time >= first]
+        return [self._events[member] for member in members]
 
 
 def microseconds(seconds: float) -> int:
