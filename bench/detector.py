@@ -14,7 +14,6 @@ CPU time, user and system, which other processes disturb less than time on the w
 """
 
 import argparse
-import asyncio
 import statistics
 import tempfile
 import time
@@ -137,7 +136,9 @@ def _show(costs: dict[str, list[tuple[float, float]]], count: int) -> None:
         line = f"{name:<14} {client:>12.1f} {to_bare:>8.1f}"
         if server > 0.2:
             bases = costs["bare, server"]
-            line += f" {server:>12.1f} {statistics.median(o[1] / b[1] for o, b in zip(pairs, bases, strict=True)):>8.1f}"
+            line += (
+                f" {server:>12.1f} {statistics.median(o[1] / b[1] for o, b in zip(pairs, bases, strict=True)):>8.1f}"
+            )
         print(line)
 
 

@@ -7,13 +7,12 @@
 --                  groups of (place of the window, key, name of the key, signs of (time, event, value, note))
 -- ARGV[2 .. 1+3n]  per key of the folds: the value that was read ("-" if absent, else "=" and the value), the value to
 --                  write, its seconds to live ("0": leave the key alone)
--- detector:window:<rule>:<name>: MessagePack of {times, members, events, open}. times, members and events are lists of
---                  the entries by time; a member is an event id or, of windows that count values, a value, and events
---                  (then only) has the event that brought it. open: {anchor, first, last, count} or false.
+-- detector:window:<rule>:<name>: MessagePack of {open, time, member, time, member, ...}, the entries by time. open is
+--                  {anchor, first, last, count} or false. A member is an event id or, of windows that count values, a
+--                  value, which (then only) the event that brought it follows.
 -- Answers          {1} when a fold's key has changed since it was read, else {0, outcomes as MessagePack}.
 
 local EVIDENCE = 20
-local READ_AT_ONCE = 1000  -- Lua takes no more than some 8,000 arguments
 local call = redis.call
 
 local seen = call('GET', KEYS[1])
@@ -29,29 +28,32 @@ for i = 1, fold_keys do
   if ARGV[3 * i + 1] ~= '0' then call('SET', KEYS[1 + i], ARGV[3 * i], 'EX', ARGV[3 * i + 1]) end
 end
 
-local names, stored = {}, {}
-for i = 1, #groups do
-  names[i] = 'detector:window:' .. windows[groups[i][1]][1] .. ':' .. groups[i][3]
-end
-for from = 1, #names, READ_AT_ONCE do
-  local values = call('MGET', unpack(names, from, math.min(from + READ_AT_ONCE - 1, #names)))
-  for i = 1, #values do stored[from + i - 1] = values[i] end
-end
-
 local outcomes = {}
 
-local function save(name, ttl, times, members, events, open)
-  call('SET', name, cmsgpack.pack({times, members, events, open}), 'EX', ttl)
-end
-
-local function observe(window, key, signs, name, before)
+local function observe(window, key, name, signs)
   local rule, threshold, timespan, hold, by_value, retained, ttl = unpack(window)
-  if not before and threshold > 1 and #signs == 1 then  -- most keys of most batches: seen for the first time
-    local time, event, value = unpack(signs[1])
-    return save(name, ttl, {time}, {by_value and value or event}, {by_value and event or nil}, false)
+  name = 'detector:window:' .. rule .. ':' .. name
+
+  local stored
+  if threshold > 1 and #signs == 1 then  -- most keys of most batches are new: all is done in one call then
+    local sign = signs[1]
+    local fresh = by_value and {false, sign[1], sign[3], sign[2]} or {false, sign[1], sign[2]}
+    stored = call('SET', name, cmsgpack.pack(fresh), 'NX', 'GET', 'EX', ttl)
+    if not stored then return end
+  else
+    stored = call('GET', name)
   end
+
   local times, members, events, open = {}, {}, {}, false
-  if before then times, members, events, open = unpack(cmsgpack.unpack(before)) end
+  local width = by_value and 3 or 2
+  if stored then
+    stored = cmsgpack.unpack(stored)
+    open = stored[1]
+    for i = 2, #stored, width do
+      local at = #times + 1
+      times[at], members[at], events[at] = stored[i], stored[i + 1], by_value and stored[i + 2] or nil
+    end
+  end
   local head, tail = 1, #times  -- the entries in use; what lies before head is forgotten
   local known = {}              -- member to time
   for i = 1, tail do known[members[i]] = times[i] end
@@ -133,17 +135,17 @@ local function observe(window, key, signs, name, before)
   end
   flush()
 
-  local kept_times, kept_members, kept_events = {}, {}, {}
+  local kept = {open}
   for i = head, tail do
-    local at = i - head + 1
-    kept_times[at], kept_members[at], kept_events[at] = times[i], members[i], events[i]
+    local at = #kept + 1
+    kept[at], kept[at + 1], kept[at + 2] = times[i], members[i], events[i]
   end
-  save(name, ttl, kept_times, kept_members, kept_events, open)
+  call('SET', name, cmsgpack.pack(kept), 'EX', ttl)
 end
 
 for i = 1, #groups do
-  local group = groups[i]
-  observe(windows[group[1]], group[2], group[4], names[i], stored[i])
+  local place, key, name, signs = unpack(groups[i])
+  observe(windows[place], key, name, signs)
 end
 
 local packed = cmsgpack.pack(outcomes)

@@ -90,13 +90,12 @@ def _packed(groups: Sequence[Group]) -> tuple[list[tuple[Any, ...]], list[tuple[
     """Write the constants of each rule once; groups name them by their place, from 1."""
     places: dict[str, int] = {}
     windows, packed = [], []
-    for window, key, signs in groups:
+    for window, key, found in groups:
         place = places.get(window.rule_id)
         if place is None:
             windows.append(_constants(window))
             place = places[window.rule_id] = len(windows)
-        if window.counts_values:
-            signs = [sign._replace(value=_member(sign.value)) for sign in signs]
+        signs = [sign._replace(value=_member(sign.value)) for sign in found] if window.counts_values else found
         packed.append((place, key, _member(key), signs))
     return windows, packed
 

@@ -182,7 +182,10 @@ def microseconds(seconds: float) -> int:
 
 def merged(groups: Sequence[Group]) -> list[Group]:
     """Join the groups of one rule and key, so that each window is touched once a batch."""
-    joined: dict[tuple[str, str], Group] = {}
+    joined = {(group.window.rule_id, group.key): group for group in groups}
+    if len(joined) == len(groups):
+        return list(groups)
+    joined.clear()
     for group in groups:
         known = joined.get((group.window.rule_id, group.key))
         if known is None:
