@@ -23,7 +23,7 @@ def to_microseconds(moment: datetime) -> int:
 
 def to_datetime(microseconds: int) -> datetime:
     """Build the aware UTC datetime. Raises OverflowError beyond the year 9999."""
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return _EPOCH + timedelta(0, 0, microseconds)  # by position: by name it takes twice as long
 
 
 def format_instant(microseconds: int) -> str:

@@ -19,7 +19,7 @@ _WORDS: Final = {
     "@port": r"port (?P<port>\d{1,5})",
     "@on": r"(?: port (?P<port>\d{1,5}))?",
     "@ssh": r"(?: ssh\d)?",
-    "@method": r"(?P<method>[^\s/]+)(?:/\S+)?",
+    "@method": r"(?P<method>[^\s/]++)(?:/\S++)?+",
     "@known": r"(?P<user>.*?)",
     "@name": r"(?P<user>.*)",
     "@stranger": r"(?:invalid|illegal) user (?P<user>.*)",
