@@ -18,8 +18,8 @@ CREATE TABLE collector.events (
 COMMENT ON TABLE collector.events IS 'One row an event. `fields` holds all ECS fields but time, id and dataset.';
 COMMENT ON COLUMN collector.events.inserted_at IS 'When it became visible; minus time, how late the store is.';
 
--- No GIN index over fields: it costs a third of the write rate.
-CREATE INDEX events_dataset_time ON collector.events (dataset, time DESC);
+-- No GIN index over fields: it costs a third of the write rate. None over (dataset, time): a sixth of the server's work,
+-- and few datasets hold nearly all rows, so the primary key finds them by time as well.
 CREATE INDEX events_source_ip_time ON collector.events (source_ip, time DESC) WHERE source_ip IS NOT NULL;
 
 CREATE TABLE collector.rejected_lines (
