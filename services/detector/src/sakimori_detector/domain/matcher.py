@@ -50,6 +50,7 @@ class Matcher(Generic[T]):
                 self._always.append(place)
             for trigger in triggers or ():
                 self._by_trigger.setdefault(trigger.number, []).append(place)
+        self._triggers = frozenset(self._by_trigger)
         tests = {test for condition, _ in self._conditions for test in indexed_tests(condition, denied=True)}
         self._index = EventIndex(sorted(tests, key=lambda test: test.number))
         fields = {field for condition, _ in self._conditions for field in fields_of(condition)}
@@ -65,15 +66,15 @@ class Matcher(Generic[T]):
     def met(self, event: Event) -> Sequence[T]:
         """List the tags of the conditions that the event meets, in the order they were given."""
         fields, matched = self.look(event)
-        places = set(self._always)
-        for number in matched:
-            if number in self._by_trigger:
-                places.update(self._by_trigger[number])
+        places: Sequence[int] = self._always
+        if not matched.isdisjoint(self._triggers):
+            triggered = {place for number in matched for place in self._by_trigger.get(number, ())}
+            places = sorted(triggered.union(places))
         if not places:
             return ()
         read = reader(event, fields)
         conditions = self._conditions
-        return [conditions[place][1] for place in sorted(places) if conditions[place][0].holds(matched, read)]
+        return [conditions[place][1] for place in places if conditions[place][0].holds(matched, read)]
 
 
 class Look(NamedTuple):

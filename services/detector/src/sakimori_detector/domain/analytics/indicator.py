@@ -36,8 +36,7 @@ class Indicator:
         """See Analytic."""
         groups = []
         for event in events:
-            entry = self._entry(event)
-            if entry is not None:
+            if (entry := self._entry(event)) is not None:
                 sign = Sign(event.time, event.id, note=note({"indicator": entry, "list": self._list}))
                 groups.append(Group(self.window, str(event.get(self._entity) or entry), [sign]))
         return groups, []

@@ -48,7 +48,10 @@ class UnusualHour:
 
     def observe(self, events: Sequence[Event]) -> tuple[list[Group], list[Fold]]:
         """See Analytic."""
-        groups = []
+        groups: list[Group] = []
+        quarters = {event.time // _QUARTER for event in events}
+        if self._hours.isdisjoint(map(self._hour, quarters)):
+            return groups, []
         for event in events:
             hour = self._hour(event.time // _QUARTER)
             if hour not in self._hours:
