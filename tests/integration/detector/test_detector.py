@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 import detector_rules
+from sakimori.embedded import PostgresServer
 from sakimori_common.bus import Bus, Message, Queue, Topic, dead_letters_of
-from sakimori_common.context import Postgres, Valkey
+from sakimori_common.context import Postgres, ServiceContext, Valkey
 from sakimori_common.contracts import Event
 from sakimori_common.ids import random_event_id
 from sakimori_common.instants import MICROSECONDS, now, parse_instant
@@ -91,6 +92,23 @@ async def test_a_restart_keeps_the_window(bus: Bus, replica: Replica, heard: Hea
     assert heard.findings[0].count == 5
 
 
+async def test_postgresql_away_is_waited_for_and_nothing_is_lost_or_counted_twice(
+    bus: Bus, replica: Replica, heard: Heard, postgres: Postgres, postgres_server: PostgresServer
+) -> None:
+    async with replica() as context:
+        await bus.publish(Topic.EVENTS, message_of([failed_login() for _ in range(4)]))
+        await eventually(lambda: _is_empty(bus), 10)
+        await asyncio.to_thread(postgres_server.stop)
+        await bus.publish(Topic.EVENTS, message_of([failed_login()]))
+        await eventually(lambda: _waited(context), 10)
+        assert heard.findings == []
+        await asyncio.to_thread(postgres_server.start)
+        await eventually(lambda: heard.findings, 30)
+    assert heard.findings[0].count == 5
+    assert await postgres.fetchval("SELECT array_agg(count) FROM public.findings") == [5]
+    assert await bus.dead(Queue.DETECT, 10) == []
+
+
 async def test_two_replicas_share_a_window_and_lose_nothing(
     bus: Bus, replica: Replica, heard: Heard, postgres: Postgres
 ) -> None:
@@ -162,3 +180,7 @@ async def _is_empty(bus: Bus) -> bool:
 
 async def _dead(bus: Bus) -> bool:
     return await bus.depth(dead_letters_of(Queue.DETECT)) == 1
+
+
+def _waited(context: ServiceContext) -> float | None:
+    return context.registry.get_sample_value("sakimori_messages_waits_total", {"queue": Queue.DETECT})

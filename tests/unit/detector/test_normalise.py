@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sakimori_detector.domain.normalise import MAX_PART_CHARACTERS, decode_request, decode_value, locate
+from sakimori_detector.domain.normalise import MAX_PART_CHARACTERS, decode_request, decode_value
 
 SPELLINGS = [
     ("percent-encoded", "%2e%2e%2f", "../"),
@@ -133,19 +133,6 @@ def test_only_the_beginning_of_an_endless_value_is_read() -> None:
 
     assert len(decoded) < 2 * MAX_PART_CHARACTERS
     assert decoded.endswith("x")
-
-
-def test_a_match_is_traced_to_the_raw_field() -> None:
-    fields = {
-        "url.original": "/a?q=%3Cscript%3E",
-        "user_agent.original": "probe/1.0",
-        "http.request.body.content": "x=%2e%2e%2f",
-    }
-
-    assert locate(fields, "<script>") == {"url.original": "/a?q=%3Cscript%3E"}
-    assert locate(fields, "../") == {"http.request.body.content": "x=%2e%2e%2f"}
-    assert locate(fields, "probe") == {"user_agent.original": "probe/1.0"}
-    assert locate(fields, "absent") == {}
 
 
 @given(st.text(max_size=400))

@@ -78,18 +78,6 @@ def decode_request(fields: Mapping[str, FieldValue]) -> str:
     return "\n".join(parts)
 
 
-def locate(fields: Mapping[str, FieldValue], matched: str) -> dict[str, str]:
-    """Name the raw field that a matched part of the decoded request came from: `{field: raw value}`, or nothing."""
-    target = "url.original" if isinstance(fields.get("url.original"), str) else "url.path"
-    if matched in decode_value(_parted(_target(fields)[:MAX_PART_CHARACTERS], is_address=True)):
-        return {target: _target(fields)}
-    for name, shape in _OTHER_FIELDS:
-        value = fields.get(name)
-        if isinstance(value, str) and matched in decode_value(_shaped(value[:MAX_PART_CHARACTERS], shape)):
-            return {name: value}
-    return {}
-
-
 def decode_value(text: str) -> str:
     """Undo the encodings of one value, of which at most `MAX_PART_CHARACTERS` are read."""
     text = text[:MAX_PART_CHARACTERS]
