@@ -23,14 +23,20 @@ class Indicators:
 
     def __init__(self, entries: Iterable[str]) -> None:
         self._networks: dict[tuple[int, int], dict[int, str]] = {}
+        self._first_octets: set[str] = set()
         self._memory: dict[str, str | None] = {}
         for entry in entries:
             network = ipaddress.ip_network(entry, strict=False)
             prefixes = self._networks.setdefault((network.version, network.prefixlen), {})
             prefixes[int(network.network_address) >> (network.max_prefixlen - network.prefixlen)] = entry
+            if network.version == 4:
+                first, last = int(network.network_address) >> 24, int(network.broadcast_address) >> 24
+                self._first_octets.update(map(str, range(first, last + 1)))
 
     def find(self, address: str) -> str | None:
         """Give the entry that an address is on the list by; None where it is not, or is no address."""
+        if address.partition(".")[0] not in self._first_octets and ":" not in address:
+            return None
         if address in self._memory:
             return self._memory[address]
         if len(self._memory) >= _REMEMBERED_ADDRESSES:
