@@ -1,6 +1,6 @@
 # `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format test-timescale e2e smoke env lock docs clean bench
+.PHONY: help run test check format test-timescale test-rabbitmq4 e2e smoke env lock docs clean bench
 
 PYTHON ?=
 BIN := .venv/bin
@@ -35,6 +35,9 @@ test-timescale: .venv/dev.installed tests/timescale/node_modules/.installed ## M
 
 e2e: .venv/dev.installed ## The stack of docker-compose.yml, really started (needs Docker with Compose v2)
 	@$(BIN)/pytest tests/e2e
+
+test-rabbitmq4: .venv/dev.installed ## The bus's suites on the RabbitMQ of the compose file (needs Docker)
+	@RABBITMQ_FROM=docker $(BIN)/pytest tests/contract/test_bus.py tests/integration/bus
 
 smoke: .venv/run.installed ## Four checks against a running instance: chat, limit, finding, notice
 	@$(BIN)/sakimori demo --only chat
