@@ -1,8 +1,10 @@
 """`sakimori run`: the services, all in one process or one by itself."""
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -54,10 +56,10 @@ def _run_side_by_side(names: list[str]) -> int:
     if not os.environ.get("BUS_URL", "").startswith("amqp"):
         raise typer.BadParameter("services in processes of their own need BUS_URL=amqp://...; or run all in one")
     children = [subprocess.Popen([sys.executable, "-m", "sakimori", "run", name]) for name in names]  # noqa: S603
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the children would outlive us
     try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
-    except KeyboardInterrupt:
-        pass
+        with suppress(KeyboardInterrupt):
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
     finally:
         for child in children:
             child.terminate()

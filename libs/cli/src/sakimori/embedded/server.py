@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -177,7 +178,7 @@ def commands_of(program: Sequence[str | Path], account: Account, last_signal: in
     return [*wrapper, *map(str, numbers), "--", *map(str, program)]
 
 
-class EmbeddedServer:
+class EmbeddedServer(ABC):
     """A server in a child process. `start` and `stop` block and are for tests; the product uses `start_soon`."""
 
     _child: Child | None = None
@@ -186,26 +187,26 @@ class EmbeddedServer:
         self.folder = folder
 
     @property
+    @abstractmethod
     def url(self) -> str:
         """Where clients connect."""
-        raise NotImplementedError
 
     @property
     def is_running(self) -> bool:
         """Tell whether it was started and has not ended."""
         return self._child is not None and not self._child.has_ended()
 
+    @abstractmethod
     def prepare(self) -> None:
         """Make the folder ready; may take a second, so not for the event loop's thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     def launch(self) -> Child:
         """Fork the server."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_ready(self) -> bool:
         """Tell whether clients are served."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Start and wait until it serves. Raises EmbeddedServerError."""

@@ -1,5 +1,6 @@
 """When a delivery that failed is tried again."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -19,10 +20,8 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """Read a Retry-After header (RFC 9110, 10.2.3): seconds or an HTTP date; None when absent or neither."""
     if value is None:
         return None
-    try:
+    with suppress(ValueError):
         return max(0.0, float(value))
-    except ValueError:
-        pass
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
