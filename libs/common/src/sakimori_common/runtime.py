@@ -42,16 +42,29 @@ def new_runner(main: Coroutine[Any, Any, int]) -> int:
 
 async def _run(settings: S, running: Wiring[S]) -> int:
     stop = stop_on_signals()
+    giving_up = asyncio.create_task(_cancel_when(stop, asyncio.current_task()))
     try:
         async with connections(settings) as (bus, postgres, valkey):
+            giving_up.cancel()
             context = ServiceContext.of(settings.service, bus, postgres, valkey)
             async with side_port(context, settings.host, settings.side_port) as port, running(settings, context):
                 context.log.info("service_started", side_port=port)
                 calm_garbage_collector()
                 return await until_stopped(context, stop)
+    except asyncio.CancelledError:
+        if not stop.is_set():
+            raise
+        return 0
     except (BusUnavailable, MigrationError, *CONNECTION_ERRORS) as error:
         sys.stderr.write(f"{settings.service} cannot start: {error}\n")
         return 1
+
+
+async def _cancel_when(stop: asyncio.Event, starting: "asyncio.Task[Any] | None") -> None:
+    """End a start that waits for its servers when a signal comes."""
+    await stop.wait()
+    if starting is not None:
+        starting.cancel()
 
 
 async def until_stopped(context: ServiceContext, stop: asyncio.Event) -> int:
