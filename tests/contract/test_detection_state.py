@@ -13,8 +13,8 @@ from sakimori_common.valkey import open_valkey
 from sakimori_detector.adapters.memory import MemoryState
 from sakimori_detector.adapters.valkey import ValkeyState
 from sakimori_detector.domain.folds import Fold, Step, Write
-from sakimori_detector.domain.windows import Group, Outcome, Sign, Window
 from sakimori_detector.ports import Batch, DetectionState
+from sakimori_detector.sigma.windows import Group, Outcome, Sign, Window
 
 S = 1_000_000
 START = 1_768_528_800 * S

@@ -20,8 +20,8 @@ from sakimori_detector.domain.indicators import Indicators
 from sakimori_detector.domain.loading import load
 from sakimori_detector.domain.policy import decision_of, is_allowed
 from sakimori_detector.domain.rules import Case, Measure
-from sakimori_detector.domain.windows import Outcome
 from sakimori_detector.offline import Latest, OfflineDetector, load_folder, play
+from sakimori_detector.sigma.windows import Outcome
 
 S = 1_000_000
 START = parse_instant("2026-01-16T02:00:00Z")

@@ -6,8 +6,9 @@ import pytest
 
 from sakimori_common.contracts import Event
 from sakimori_detector.domain.loading import RuleSet, load
-from sakimori_detector.domain.matcher import Matcher
 from sakimori_detector.domain.rules import EventRule
+from sakimori_detector.domain.sources import derived_fields
+from sakimori_detector.sigma.matcher import Matcher
 
 HEAD = """
 title: T
@@ -29,7 +30,7 @@ def is_met(detection: str, fields: dict[str, Any]) -> bool:
     assert rules.problems == ()
     (rule,) = rules.rules
     assert isinstance(rule, EventRule)
-    matcher = Matcher("nginx.access", [(rule.detection.condition, rule.id)])
+    matcher = Matcher([(rule.detection.condition, rule.id)], derived_fields("nginx.access"))
     return list(matcher.met(Event("e", 1_768_528_800_000_000, "nginx.access", fields))) == ["t"]
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from sakimori_common.contracts import Event, Finding
 from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.findings import finding_of
-from sakimori_detector.domain.windows import Outcome
 from sakimori_detector.ports import Batch, DetectionState
+from sakimori_detector.sigma.windows import Outcome
 
 
 class Found(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sakimori_common.contracts import Decision, Finding
 from sakimori_detector.domain.folds import Fold
-from sakimori_detector.domain.windows import Group, Outcome
+from sakimori_detector.sigma.windows import Group, Outcome
 
 Clock = Callable[[], int]
 """Tells the time in microseconds since the epoch."""

@@ -10,8 +10,8 @@ from sakimori_detector.adapters.files import read_files, stamp
 from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.loading import RuleSet, load
 from sakimori_detector.domain.rules import Rule
-from sakimori_detector.domain.sigma import Numbering
 from sakimori_detector.metrics import DetectorMetrics
+from sakimori_detector.sigma.compiling import Numbering
 
 POLL_SECONDS = 2.0
 

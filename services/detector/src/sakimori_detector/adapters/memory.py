@@ -4,8 +4,8 @@ from collections import OrderedDict
 from typing import Final, TypeVar
 
 from sakimori_detector.domain.folds import Fold
-from sakimori_detector.domain.windows import Group, KeyWindow, Outcome, merged, microseconds
 from sakimori_detector.ports import Batch
+from sakimori_detector.sigma.windows import Group, KeyWindow, Outcome, merged, microseconds
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -19,8 +19,8 @@ from sakimori_common.ids import digest
 from sakimori_common.instants import MICROSECONDS
 from sakimori_common.valkey import CONNECTION_ERRORS, unavailable
 from sakimori_detector.domain.folds import Step
-from sakimori_detector.domain.windows import Group, Outcome, Window, merged
 from sakimori_detector.ports import Batch
+from sakimori_detector.sigma.windows import Group, Outcome, Window, merged
 
 BATCH_TTL_SECONDS: Final = 3600
 """A broker hands a batch out again as soon as whoever held it is gone; an hour covers a stuck replica."""

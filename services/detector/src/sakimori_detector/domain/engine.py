@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from sakimori_common.contracts import Event
 from sakimori_detector.domain.analytics import Analytic, World, build
-from sakimori_detector.domain.conditions import Condition, key_of
 from sakimori_detector.domain.folds import Fold
-from sakimori_detector.domain.matcher import Look, Matcher
 from sakimori_detector.domain.rules import AnalyticRule, CorrelationRule, EventRule, Rule
-from sakimori_detector.domain.windows import Group, Sign, Window, microseconds
+from sakimori_detector.domain.sources import derived_fields
+from sakimori_detector.sigma.conditions import Condition
+from sakimori_detector.sigma.events import key_of
+from sakimori_detector.sigma.matcher import Look, Matcher
+from sakimori_detector.sigma.windows import Group, Sign, Window, microseconds
 
 KEY_GLUE = "\x1f"
 """Between the values of a group-by: the unit separator, which no field holds in earnest."""
@@ -46,7 +48,7 @@ class Engine:
                 self._add_analytic(rule, build(rule, world))
             else:
                 self._add_counted(rule, conditions)
-        self._matchers = {dataset: Matcher(dataset, tagged) for dataset, tagged in conditions.items()}
+        self._matchers = {dataset: Matcher(tagged, derived_fields(dataset)) for dataset, tagged in conditions.items()}
 
     def _add_analytic(self, rule: AnalyticRule, analytic: Analytic) -> None:
         self.windows[rule.id] = analytic.window

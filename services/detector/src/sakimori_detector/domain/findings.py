@@ -9,12 +9,12 @@ from sakimori_common.contracts import Event, Evidence, FieldValue, Finding
 from sakimori_common.ids import stable_id
 from sakimori_common.instants import MICROSECONDS, format_instant
 from sakimori_detector.domain.analytics.contract import facts
-from sakimori_detector.domain.conditions import key_of
 from sakimori_detector.domain.engine import KEY_GLUE, Engine
-from sakimori_detector.domain.matcher import Look, Match, explain
 from sakimori_detector.domain.normalise import DECODED_FIELD
 from sakimori_detector.domain.rules import AnalyticRule, EventRule, Rule
-from sakimori_detector.domain.windows import Outcome, Window
+from sakimori_detector.sigma.events import key_of
+from sakimori_detector.sigma.matcher import Look, Match, explain
+from sakimori_detector.sigma.windows import Outcome, Window
 
 MAX_EVIDENCE_FIELDS: Final = 40
 MAX_EVIDENCE_CHARACTERS: Final = 500

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sakimori_detector.domain.windows import Group
+from sakimori_detector.sigma.windows import Group
 
 
 class Write(NamedTuple):

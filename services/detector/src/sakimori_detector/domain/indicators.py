@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from sakimori_detector.domain.conditions import address_of
+from sakimori_detector.sigma.events import address_of
 
 _REMEMBERED_ADDRESSES: Final = 65_536
 _BITS: Final = {4: 32, 6: 128}

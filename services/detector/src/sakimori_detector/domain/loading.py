@@ -13,13 +13,9 @@ from sigma.rule import SigmaRule
 from sigma.rule.base import SigmaRuleBase
 
 from sakimori_common.contracts import Severity
-from sakimori_detector.domain import documents
 from sakimori_detector.domain.analytics import AnalyticError, World, build
 from sakimori_detector.domain.blocks import Block, cases_of, read_block
-from sakimori_detector.domain.correlations import counting_of
-from sakimori_detector.domain.documents import Document, DocumentError, PathPart
 from sakimori_detector.domain.indicators import Indicators, parse
-from sakimori_detector.domain.patterns import POLICY, PatternError
 from sakimori_detector.domain.rules import (
     DEFAULT_WINDOW_SECONDS,
     AnalyticRule,
@@ -29,8 +25,12 @@ from sakimori_detector.domain.rules import (
     Problem,
     Rule,
 )
-from sakimori_detector.domain.sigma import Numbering, Unsupported, condition_of
 from sakimori_detector.domain.sources import LOG_SOURCES, LogSource, datasets_of
+from sakimori_detector.sigma import documents
+from sakimori_detector.sigma.compiling import Numbering, Unsupported, condition_of
+from sakimori_detector.sigma.correlations import counting_of
+from sakimori_detector.sigma.documents import Document, DocumentError, PathPart
+from sakimori_detector.sigma.patterns import POLICY, PatternError
 
 _SEVERITY: Final = {
     "INFORMATIONAL": Severity.INFO,

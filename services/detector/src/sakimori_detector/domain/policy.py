@@ -9,7 +9,7 @@ from sakimori_common.instants import format_instant
 from sakimori_detector.domain.analytics.contract import facts
 from sakimori_detector.domain.indicators import Indicators
 from sakimori_detector.domain.rules import Measure, Rule
-from sakimori_detector.domain.windows import Outcome, microseconds
+from sakimori_detector.sigma.windows import Outcome, microseconds
 
 ORIGIN = "detector"
 

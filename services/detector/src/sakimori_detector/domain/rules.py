@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sakimori_common.contracts import DecisionAction, Severity
-from sakimori_detector.domain.conditions import Condition
+from sakimori_detector.sigma.conditions import Condition
 
 DEFAULT_WINDOW_SECONDS = 300
 

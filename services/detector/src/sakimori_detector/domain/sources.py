@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
+from sakimori_detector.domain.normalise import DECODED_FIELD, decode_request
+from sakimori_detector.sigma.matcher import Derived
+
 
 @dataclass(frozen=True, slots=True)
 class LogSource:
@@ -43,3 +46,8 @@ def datasets_of(asked: LogSource) -> tuple[str, ...]:
         and asked.product in {None, has.product}
         and asked.service in {None, has.service}
     )
+
+
+def derived_fields(dataset: str) -> Derived:
+    """Name the fields that are made of others before rules see an event of this dataset."""
+    return {DECODED_FIELD: decode_request} if dataset in WEB_DATASETS else {}

@@ -11,7 +11,7 @@ from sakimori_detector.domain.analytics.contract import World, note, parameters,
 from sakimori_detector.domain.analytics.identity_changes import Change, Identities
 from sakimori_detector.domain.folds import Fold, Step, Write
 from sakimori_detector.domain.rules import AnalyticRule
-from sakimori_detector.domain.windows import Group, Sign, microseconds
+from sakimori_detector.sigma.windows import Group, Sign, microseconds
 
 
 class Parameters(identity_changes.Parameters, forbid_unknown_fields=True, frozen=True):

@@ -18,7 +18,7 @@ from sakimori_detector.domain.analytics.contract import AnalyticError, World, no
 from sakimori_detector.domain.analytics.identity_changes import Change, Identities
 from sakimori_detector.domain.folds import Fold, Step, Write
 from sakimori_detector.domain.rules import AnalyticRule
-from sakimori_detector.domain.windows import Group, Sign
+from sakimori_detector.sigma.windows import Group, Sign
 
 SCORE_KEY: Final = "risk:fp:"
 """Followed by the fingerprint; the value is the score as decimal digits."""

@@ -11,7 +11,7 @@ from sakimori_common.contracts import Event
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.indicators import Indicators
 from sakimori_detector.domain.rules import AnalyticRule
-from sakimori_detector.domain.windows import Group, Window, microseconds
+from sakimori_detector.sigma.windows import Group, Window, microseconds
 
 P = TypeVar("P", bound=msgspec.Struct)
 

@@ -15,7 +15,7 @@ from sakimori_common.contracts import Event
 from sakimori_detector.domain.analytics.contract import World, note, parameters, window_of
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.rules import AnalyticRule
-from sakimori_detector.domain.windows import Group, Sign
+from sakimori_detector.sigma.windows import Group, Sign
 
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

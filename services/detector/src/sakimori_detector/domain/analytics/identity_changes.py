@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from sakimori_common.contracts import Event
-from sakimori_detector.domain.windows import microseconds
+from sakimori_detector.sigma.windows import microseconds
 
 LIMITS: Final = frozenset({"security.rate_limit_hit", "security.user_blocked", "security.blocked_action_attempt"})
 """Actions that say: this identity was limited or tried while it was."""

@@ -6,10 +6,10 @@ import msgspec
 
 from sakimori_common.contracts import Event
 from sakimori_detector.domain.analytics.contract import AnalyticError, World, note, parameters, window_of
-from sakimori_detector.domain.conditions import elements
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.rules import AnalyticRule
-from sakimori_detector.domain.windows import Group, Sign
+from sakimori_detector.sigma.events import elements
+from sakimori_detector.sigma.windows import Group, Sign
 
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -8,10 +8,10 @@ import msgspec
 
 from sakimori_common.contracts import Event, FieldValue
 from sakimori_detector.domain.analytics.contract import AnalyticError, World, note, parameters
-from sakimori_detector.domain.conditions import elements, key_of
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.rules import AnalyticRule
-from sakimori_detector.domain.windows import Group, Sign, Window, microseconds
+from sakimori_detector.sigma.events import elements, key_of
+from sakimori_detector.sigma.windows import Group, Sign, Window, microseconds
 
 Hour = Annotated[int, msgspec.Meta(ge=0, le=23)]
 

@@ -1,25 +1,24 @@
 """Which conditions of a dataset an event meets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from sakimori_common.contracts import Event, FieldValue
-from sakimori_detector.domain import patterns
-from sakimori_detector.domain.conditions import (
+from sakimori_detector.sigma import patterns
+from sakimori_detector.sigma.conditions import (
     Condition,
     Matches,
     Read,
     costs,
-    elements,
     fields_of,
     indexed_tests,
-    key_of,
 )
-from sakimori_detector.domain.index import EventIndex
-from sakimori_detector.domain.normalise import DECODED_FIELD, decode_request
-from sakimori_detector.domain.sources import WEB_DATASETS
+from sakimori_detector.sigma.events import Event, FieldValue, elements, key_of
+from sakimori_detector.sigma.index import EventIndex
 
 T = TypeVar("T")
+
+Derived = Mapping[str, Callable[[Mapping[str, FieldValue]], FieldValue]]
+"""Fields that are made of an event's other fields, once an event, when a condition reads them."""
 
 _SHOWN_CHARACTERS = 200
 
@@ -39,7 +38,7 @@ class Matcher(Generic[T]):
     tell anything about (they only deny or compare) are asked every time.
     """
 
-    def __init__(self, dataset: str, conditions: Iterable[tuple[Condition, T]]) -> None:
+    def __init__(self, conditions: Iterable[tuple[Condition, T]], derived: Derived | None = None) -> None:
         self._conditions = list(conditions)
         self._by_trigger: dict[int, list[int]] = {}
         self._always: list[int] = []
@@ -54,13 +53,13 @@ class Matcher(Generic[T]):
         tests = {test for condition, _ in self._conditions for test in indexed_tests(condition, denied=True)}
         self._index = EventIndex(sorted(tests, key=lambda test: test.number))
         fields = {field for condition, _ in self._conditions for field in fields_of(condition)}
-        self._has_decoded = dataset in WEB_DATASETS and DECODED_FIELD in fields
+        self._derived = [(name, derive) for name, derive in (derived or {}).items() if name in fields]
 
     def look(self, event: Event) -> "Look":
         """Ask the index about an event."""
         fields = event.fields
-        if self._has_decoded:
-            fields = {**fields, DECODED_FIELD: decode_request(fields)}
+        if self._derived:
+            fields = {**fields, **{name: derive(fields) for name, derive in self._derived}}
         return Look(fields, self._index.matched(event, fields))
 
     def met(self, event: Event) -> Sequence[T]:

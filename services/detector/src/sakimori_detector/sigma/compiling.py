@@ -31,8 +31,8 @@ from sigma.types import (
     SigmaType,
 )
 
-from sakimori_detector.domain import patterns
-from sakimori_detector.domain.conditions import (
+from sakimori_detector.sigma import patterns
+from sakimori_detector.sigma.conditions import (
     All,
     AnyOf,
     Compares,
@@ -46,8 +46,8 @@ from sakimori_detector.domain.conditions import (
     Relation,
     SameAs,
     Test,
-    key_of,
 )
+from sakimori_detector.sigma.events import key_of
 
 _MAX_DEPTH: Final = 100
 

@@ -9,11 +9,10 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, Literal, Protocol
 
-from sakimori_common.contracts import FieldValue
-from sakimori_detector.domain.patterns import Expression
+from sakimori_detector.sigma.events import FieldValue, address_of, elements, key_of, number_of
+from sakimori_detector.sigma.patterns import Expression
 
 Read = Callable[[str], FieldValue]
 """Reads a field of the event at hand by name, derived ones included."""
@@ -221,46 +220,6 @@ def fields_of(condition: Condition) -> Iterator[str]:
             yield from (condition.field, condition.other)
         case Compares() | InNetwork() | Exists():
             yield condition.field
-
-
-def elements(value: FieldValue) -> list[FieldValue]:
-    """List the values of a field: a list has several, an absent field none."""
-    if isinstance(value, list):
-        return [item for item in value if item is not None]
-    return [] if value is None else [value]
-
-
-def key_of(value: FieldValue) -> str:
-    """Write a value as the text that exact tests and window keys compare: 401 and 401.0 are "401", True is "true"."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, list):
-        return ",".join(map(key_of, value))
-    return "" if value is None else str(value)
-
-
-def number_of(value: FieldValue) -> float | None:
-    """Read a number, or text that is one; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
-
-
-@lru_cache(maxsize=65_536)
-def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read an address, an IPv4 one inside IPv6 as the IPv4 it is; None where it is none."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def costs(conditions: Iterable[Condition]) -> "Cost":

@@ -10,7 +10,7 @@ from sigma.correlations import (
     SigmaCorrelationType,
 )
 
-from sakimori_detector.domain.sigma import Unsupported
+from sakimori_detector.sigma.compiling import Unsupported
 
 _KINDS: Final[dict[SigmaCorrelationType, Literal["event_count", "value_count"]]] = {
     SigmaCorrelationType.EVENT_COUNT: "event_count",

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import re2
 
-from sakimori_common.contracts import Event, FieldValue
-from sakimori_detector.domain import patterns
-from sakimori_detector.domain.conditions import Indexed, Matches, elements, key_of
+from sakimori_detector.sigma import patterns
+from sakimori_detector.sigma.conditions import Indexed, Matches
+from sakimori_detector.sigma.events import Event, FieldValue, elements, key_of
 
 _REMEMBERED_VALUES: Final = 4096
 _REMEMBERED_CHARACTERS: Final = 200
