@@ -182,6 +182,24 @@ async def test_a_service_waits_for_servers_that_start_after_it(
         assert (await tiny.ended())[0] == 0
 
 
+async def test_a_signal_ends_a_start_that_still_waits_for_its_servers(environment: dict[str, str]) -> None:
+    asked = asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    url = f"amqp://u:hush@127.0.0.1:{silent.sockets[0].getsockname()[1]}/"
+    async with service({**environment, "BUS_URL": url, "START_TIMEOUT_SECONDS": "600"}) as tiny:
+        await asyncio.wait_for(asked.wait(), 30)
+        tiny.process.send_signal(signal.SIGTERM)
+        status, log = await tiny.ended()
+    silent.close()
+    assert (status, log) == (0, "")
+
+
 async def test_bad_settings_end_with_status_2(environment: dict[str, str]) -> None:
     async with service({**environment, "TINY_HANDLER_SECOND": "1"}) as tiny:
         status, log = await tiny.ended()

@@ -55,10 +55,12 @@ def _run_side_by_side(names: list[str]) -> int:
     """Run one process a service; when one ends, or a signal comes, all end."""
     if not os.environ.get("BUS_URL", "").startswith("amqp"):
         raise typer.BadParameter("services in processes of their own need BUS_URL=amqp://...; or run all in one")
-    children = [subprocess.Popen([sys.executable, "-m", "sakimori", "run", name]) for name in names]  # noqa: S603
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # or the children would outlive us
+    children: list[subprocess.Popen[bytes]] = []
     try:
         with suppress(KeyboardInterrupt):
+            for name in names:
+                children.append(subprocess.Popen([sys.executable, "-m", "sakimori", "run", name]))  # noqa: S603
             os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
     finally:
         for child in children:
