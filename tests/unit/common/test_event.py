@@ -1,7 +1,10 @@
 """Events from flat and nested objects and back."""
 
+import json
+import math
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +53,18 @@ def test_the_envelope_can_be_asked_like_any_field() -> None:
     ]
 
 
+def test_json_is_read_like_objects_nested_or_not() -> None:
+    nested = '{"@timestamp": "2026-01-16T02:00:00Z", "event": {"id": "1", "dataset": "x"}, "url": {"path": "/"}}'
+    flat = '{"@timestamp": "2026-01-16T02:00:00Z", "event.id": "1", "event.dataset": "x", "url.path": "/"}'
+    assert Event.from_json(nested) == Event.from_json(flat) == Event("1", 1_768_528_800_000_000, "x", {"url.path": "/"})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", '"text"', b'{"a": "\xff"}', '{"a": ' * 10_000])
+def test_what_is_no_json_object_is_a_decode_error(text: str | bytes) -> None:
+    with pytest.raises((msgspec.DecodeError, RecursionError, UnicodeDecodeError)):
+        Event.from_json(text)
+
+
 def test_an_event_without_id_gets_one_of_its_time() -> None:
     event = Event.from_flat({"@timestamp": "2026-01-16T02:00:00Z", "event.dataset": "x"})
     assert int(event.id.replace("-", "")[:12], 16) == 1_768_528_800_000
@@ -78,6 +93,9 @@ def test_an_event_without_id_gets_one_of_its_time() -> None:
 def test_what_is_no_event_is_refused_with_the_key(change: dict[str, Any], reason: str) -> None:
     with pytest.raises(EventError, match=reason):
         Event.from_flat({**FLAT, **change})
+    if "when" not in change:  # an object has no JSON
+        with pytest.raises(EventError, match=reason):
+            Event.from_json(json.dumps({**FLAT, **change}))
 
 
 def test_deep_nesting_is_refused() -> None:
@@ -88,7 +106,10 @@ def test_deep_nesting_is_refused() -> None:
         Event.from_flat({**FLAT, "deep": nested})
 
 
-_VALUES = st.one_of(st.text(), st.integers(-(1 << 63), (1 << 64) - 1), st.floats(allow_nan=False), st.booleans())
+_FINITE = st.one_of(
+    st.text(), st.integers(-(1 << 63), (1 << 64) - 1), st.floats(allow_nan=False, allow_infinity=False), st.booleans()
+)
+_VALUES = st.one_of(_FINITE, st.sampled_from([math.inf, -math.inf]))
 _NAMES = st.from_regex(r"[a-z_]{1,8}(\.[a-z_]{1,8}){0,3}", fullmatch=True).filter(
     lambda name: name not in {"event.id", "event.dataset"}
 )
@@ -98,3 +119,9 @@ _NAMES = st.from_regex(r"[a-z_]{1,8}(\.[a-z_]{1,8}){0,3}", fullmatch=True).filte
 def test_every_flat_event_survives(time: int, fields: dict[str, Any]) -> None:
     flat = {"@timestamp": format_instant(time), "event.id": "id", "event.dataset": "set", **fields}
     assert Event.from_flat(flat).to_flat() == flat
+
+
+@given(st.dictionaries(_NAMES, st.one_of(_FINITE, st.lists(_FINITE)), max_size=20))
+def test_json_of_every_flat_event_is_read_the_same(fields: dict[str, Any]) -> None:
+    flat = {"@timestamp": "2026-01-16T02:00:00.000Z", "event.id": "id", "event.dataset": "set", **fields}
+    assert Event.from_json(json.dumps(flat)).to_flat() == flat

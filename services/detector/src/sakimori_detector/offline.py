@@ -62,12 +62,11 @@ class OfflineDetector:
 
 def read_events(lines: Iterable[bytes], bad: list[BadLine]) -> Iterator[Event]:
     """Read NDJSON; what is no event goes to `bad` with its line number, empty lines are passed over."""
-    decoder = msgspec.json.Decoder(dict[str, object])
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            yield Event.from_flat(decoder.decode(line))
+            yield Event.from_json(line)
         except (msgspec.DecodeError, EventError, UnicodeDecodeError, RecursionError) as error:
             bad.append(BadLine(number, str(error)))
 

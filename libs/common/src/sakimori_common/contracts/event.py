@@ -1,7 +1,7 @@
 """One thing that happened, in Elastic Common Schema names."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,6 +13,8 @@ FieldValue = str | int | float | bool | list[str | int | float | bool | None] | 
 
 MAX_FIELDS = 256
 MAX_VALUE_CHARACTERS = 65_536
+_SMALLEST = -(1 << 63)
+_BEYOND = 1 << 64
 
 
 class EventError(ValueError):
@@ -59,6 +61,24 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
         """
         fields: dict[str, FieldValue] = {}
         _flatten("", flat, fields, depth=0)
+        return cls._of_fields(fields)
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> "Event":
+        """Read a JSON object as `from_flat` does, four times as fast where it is flat.
+
+        Raises EventError, and msgspec.DecodeError for what is no JSON object.
+        """
+        try:
+            fields = _FLAT.decode(text)
+        except msgspec.ValidationError:  # nested, or wrong: the slow way tells which
+            return cls.from_flat(_ANY.decode(text))
+        if len(fields) > MAX_FIELDS:
+            raise EventError(f"over {MAX_FIELDS} fields")
+        return cls._of_fields(fields)
+
+    @classmethod
+    def _of_fields(cls, fields: dict[str, FieldValue]) -> "Event":
         time = _instant(fields.pop("@timestamp", None))
         dataset = fields.pop("event.dataset", None)
         if not isinstance(dataset, str) or not dataset:
@@ -67,6 +87,15 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
         if identity is not None and not (isinstance(identity, str) and identity):
             raise EventError("event.id must be a non-empty string")
         return cls(id=identity or random_event_id(time), time=time, dataset=dataset, fields=fields)
+
+
+_Text = Annotated[str, msgspec.Meta(max_length=MAX_VALUE_CHARACTERS)]
+_Integer = Annotated[int, msgspec.Meta(ge=_SMALLEST, le=(1 << 63) - 1)]
+_List = Annotated[list[_Text | _Integer | float | bool | None], msgspec.Meta(max_length=MAX_FIELDS)]
+_FLAT: msgspec.json.Decoder[dict[str, FieldValue]] = msgspec.json.Decoder(
+    dict[str, _Text | _Integer | float | bool | _List | None]
+)
+_ANY = msgspec.json.Decoder(dict[str, Any])
 
 
 def _instant(value: FieldValue) -> int:
@@ -86,10 +115,12 @@ def _flatten(prefix: str, value: Mapping[str, Any], into: dict[str, FieldValue],
         raise EventError(f"{prefix}: nested deeper than 16 objects")
     for key, item in value.items():
         name = f"{prefix}.{key}" if prefix else str(key)
-        if isinstance(item, Mapping):
+        if type(item) is str and len(item) <= MAX_VALUE_CHARACTERS:  # most are; the checks below cost ten times as much
+            into[name] = item
+        elif isinstance(item, Mapping):
             _flatten(name, item, into, depth + 1)
-            continue
-        into[name] = _checked(name, item)
+        else:
+            into[name] = _checked(name, item)
         if len(into) > MAX_FIELDS:
             raise EventError(f"over {MAX_FIELDS} fields")
 
@@ -105,8 +136,8 @@ def _scalar(name: str, value: Any) -> Scalar:
         if len(value) > MAX_VALUE_CHARACTERS:
             raise EventError(f"{name}: over {MAX_VALUE_CHARACTERS} characters")
         return value
-    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+    if isinstance(value, int) and not _SMALLEST <= value < _BEYOND:
         raise EventError(f"{name}: an integer of over 64 bits")
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, int | float):
         return value
     raise EventError(f"{name}: a {type(value).__name__} is no field value")
