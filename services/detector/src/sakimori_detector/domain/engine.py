@@ -11,7 +11,8 @@ from sakimori_detector.domain.rules import AnalyticRule, CorrelationRule, EventR
 from sakimori_detector.domain.sources import derived_fields
 from sakimori_detector.sigma.conditions import Condition
 from sakimori_detector.sigma.events import key_of
-from sakimori_detector.sigma.matcher import Look, Matcher
+from sakimori_detector.sigma.matcher import Matcher
+from sakimori_detector.sigma.view import View
 from sakimori_detector.sigma.windows import Group, Sign, Window, microseconds
 
 KEY_GLUE = "\x1f"
@@ -66,10 +67,10 @@ class Engine:
             for dataset in detection.datasets:
                 conditions.setdefault(dataset, []).append((detection.condition, counted))
 
-    def look(self, event: Event) -> Look:
-        """Ask the index of the event's dataset about it again, to explain a finding."""
+    def view(self, event: Event) -> View:
+        """Look at an event as the rules of its dataset do, to explain a finding."""
         matcher = self._matchers.get(event.dataset)
-        return Look(event.fields, set()) if matcher is None else matcher.look(event)
+        return View(event, event.fields) if matcher is None else matcher.view(event)
 
     def evaluate(self, events: Sequence[Event]) -> Signs:
         """Find the signs in a batch, in the order of its events. Some 5-15 us an event, little of it per rule."""

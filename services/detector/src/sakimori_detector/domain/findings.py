@@ -13,7 +13,8 @@ from sakimori_detector.domain.engine import KEY_GLUE, Engine
 from sakimori_detector.domain.normalise import DECODED_FIELD
 from sakimori_detector.domain.rules import AnalyticRule, EventRule, Rule
 from sakimori_detector.sigma.events import key_of
-from sakimori_detector.sigma.matcher import Look, Match, explain
+from sakimori_detector.sigma.matcher import Match, explain
+from sakimori_detector.sigma.view import View
 from sakimori_detector.sigma.windows import Outcome, Window
 
 MAX_EVIDENCE_FIELDS: Final = 40
@@ -49,7 +50,7 @@ def finding_of(engine: Engine, outcome: Outcome, event: Event, created_at: int) 
     Raises KeyError for a rule that the engine does not have (any more).
     """
     rule, window = engine.rules[outcome.rule_id], engine.windows[outcome.rule_id]
-    sighting = _sighting(rule, window, outcome, event, engine.look(event))
+    sighting = _sighting(rule, window, outcome, event, engine.view(event))
     is_counted = window.threshold > 1
     return Finding(
         id=stable_id("finding", rule.id, outcome.key, str(outcome.anchor)),
@@ -82,12 +83,12 @@ def finding_of(engine: Engine, outcome: Outcome, event: Event, created_at: int) 
     )
 
 
-def _sighting(rule: Rule, window: Window, outcome: Outcome, event: Event, look: Look) -> _Sighting:
-    matches = explain(rule.detection.condition, event, look) if isinstance(rule, EventRule) else []
+def _sighting(rule: Rule, window: Window, outcome: Outcome, event: Event, view: View) -> _Sighting:
+    matches = explain(rule.detection.condition, view) if isinstance(rule, EventRule) else []
     known: dict[str, Any] = {"observed": outcome.count, "rate": _rate(window, outcome)}
     if matches:
         known |= {"matched": matches[0].text, "pattern": matches[0].pattern}
-    return _Sighting(event, look.fields, {**known, **facts(outcome.note)}, matches)
+    return _Sighting(event, view.fields, {**known, **facts(outcome.note)}, matches)
 
 
 def _rate(window: Window, outcome: Outcome) -> int:

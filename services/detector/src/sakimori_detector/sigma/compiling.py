@@ -39,7 +39,6 @@ from sakimori_detector.sigma.conditions import (
     Condition,
     Exact,
     Exists,
-    Indexed,
     InNetwork,
     Matches,
     Not,
@@ -47,7 +46,7 @@ from sakimori_detector.sigma.conditions import (
     SameAs,
     Test,
 )
-from sakimori_detector.sigma.events import key_of
+from sakimori_detector.sigma.events import fold, key_of
 
 _MAX_DEPTH: Final = 100
 
@@ -57,17 +56,14 @@ class Unsupported(ValueError):
 
 
 class Numbering:
-    """Numbers for tests: equal tests get the same one."""
+    """The tests of all rules: equal ones are one object."""
 
     def __init__(self) -> None:
-        self._numbers: dict[Test, Indexed] = {}
+        self._tests: dict[Test, Test] = {}
 
-    def of(self, test: Test) -> Indexed:
-        """Look the test up or number it."""
-        known = self._numbers.get(test)
-        if known is None:
-            known = self._numbers[test] = Indexed(test, len(self._numbers))
-        return known
+    def of(self, test: Test) -> Test:
+        """Look the test up or enter it."""
+        return self._tests.setdefault(test, test)
 
 
 def condition_of(rule: SigmaRule, numbers: Numbering) -> Condition:
@@ -106,13 +102,13 @@ def _field_test(field: str, value: SigmaType, numbers: Numbering) -> Condition: 
         case SigmaBool():
             return numbers.of(Exact(field, key_of(value.boolean)))
         case SigmaNull():
-            return Exists(field, is_there=False)
+            return numbers.of(Exists(field, is_there=False))
         case SigmaExists():
-            return Exists(field, is_there=value.exists)
+            return numbers.of(Exists(field, is_there=value.exists))
         case SigmaCompareExpression():
-            return Compares(field, _RELATION[value.op], float(value.number.number))
+            return numbers.of(Compares(field, _RELATION[value.op], float(value.number.number)))
         case SigmaCIDRExpression():
-            return InNetwork(field, value.network)
+            return numbers.of(InNetwork(field, value.network))
         case SigmaFieldReference():
             return _reference(field, value)
     raise Unsupported(f"{field}: values of type {type(value).__name__}")
@@ -135,7 +131,8 @@ _RELATION: Final[dict[CompareOperators, Relation]] = {
 
 def _string(field: str, value: SigmaString, numbers: Numbering) -> Condition:
     if all(isinstance(part, str) for part in value.s):
-        return numbers.of(Exact(field, "".join(map(str, value.s)), isinstance(value, SigmaCasedString)))
+        text, is_cased = "".join(map(str, value.s)), isinstance(value, SigmaCasedString)
+        return numbers.of(Exact(field, text if is_cased else fold(text), is_cased))
     return numbers.of(Matches(field, patterns.of_string(value)))
 
 

@@ -1,8 +1,8 @@
 """Conditions over one event, as a tree of tests.
 
-Tests that an index can answer for all rules at once (an exact value, an expression) carry a number; the matcher hands
-in the numbers that hold for an event. The others (numbers compared, addresses in a network, absence) are cheap and
-asked only for events that the index let through.
+A condition is the whole truth about an event, asked test by test. What spares the engine from asking all conditions
+about all events are their `triggers`: tests of which at least one holds wherever the condition does. The index
+(sigma/index.py) finds for all rules at once which triggers may hold, and only those conditions are asked.
 """
 
 import ipaddress
@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
-from sakimori_detector.sigma.events import FieldValue, address_of, elements, key_of, number_of
+from sakimori_detector.sigma import patterns
+from sakimori_detector.sigma.events import address_of, number_of
 from sakimori_detector.sigma.patterns import Expression
+from sakimori_detector.sigma.view import View
 
-Read = Callable[[str], FieldValue]
-"""Reads a field of the event at hand by name, derived ones included."""
-Cost = Callable[["Indexed"], float]
+Cost = Callable[["Test"], float]
 """Estimates how many events a test lets through; only comparisons of it mean something."""
 Relation = Literal["lt", "lte", "gt", "gte", "neq"]
 
@@ -24,20 +24,31 @@ Relation = Literal["lt", "lte", "gt", "gte", "neq"]
 class Condition(Protocol):
     """A test, or a combination of conditions."""
 
-    def holds(self, matched: set[int], read: Read) -> bool:
-        """Say whether it holds for the event that `read` reads and of which the index matched `matched`."""
+    def holds(self, view: View) -> bool:
+        """Say whether it holds for an event."""
 
-    def triggers(self, cost: "Cost") -> "frozenset[Indexed] | None":
-        """Name tests of which at least one must hold for this to hold, at the least cost; None where no index can."""
+    def triggers(self, cost: Cost) -> "frozenset[Test] | None":
+        """Name tests of which at least one must hold for this to hold, at the least cost; None where none can be told.
+
+        Without any, the condition is asked about every event.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """A field has this value; strings are equal when their case folding is, unless `is_cased`."""
+    """A field has this value. The value is folded, and so is the event's, unless `is_cased`."""
 
     field: str
     value: str
     is_cased: bool = False
+
+    def holds(self, view: View) -> bool:
+        """See Condition."""
+        return self.value in (view.texts if self.is_cased else view.folded)(self.field)
+
+    def triggers(self, cost: Cost) -> "frozenset[Test] | None":
+        """See Condition."""
+        return frozenset({self})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,48 +58,32 @@ class Matches:
     field: str | None
     expression: Expression
 
-
-Test = Exact | Matches
-
-
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """A test that the index answers; equal tests of all rules of a dataset share one number."""
-
-    test: Test
-    number: int
-
-    def holds(self, matched: set[int], read: Read) -> bool:
+    def holds(self, view: View) -> bool:
         """See Condition."""
-        return self.number in matched
+        texts = [view.everything()] if self.field is None else view.texts(self.field)
+        return any(patterns.holds(self.expression, text) for text in texts)
 
-    def triggers(self, cost: "Cost") -> "frozenset[Indexed] | None":
+    def triggers(self, cost: Cost) -> "frozenset[Test] | None":
         """See Condition."""
         return frozenset({self})
 
 
-class Unindexed:
-    """A test that is asked of the event itself."""
-
-    __slots__ = ()
-
-    def triggers(self, cost: "Cost") -> frozenset[Indexed] | None:
-        """See Condition."""
-        return None
-
-
 @dataclass(frozen=True, slots=True)
-class Compares(Unindexed):
+class Compares:
     """A field's number stands in this relation to a number; text that reads as a number counts as one."""
 
     field: str
     relation: Relation
     number: float
 
-    def holds(self, matched: set[int], read: Read) -> bool:
+    def holds(self, view: View) -> bool:
         """See Condition."""
-        numbers = (number_of(item) for item in elements(read(self.field)))
+        numbers = (number_of(value) for value in view.values(self.field))
         return any(number is not None and _RELATIONS[self.relation](number, self.number) for number in numbers)
+
+    def triggers(self, cost: Cost) -> "frozenset[Test] | None":
+        """See Condition."""
+        return frozenset({self})
 
 
 _RELATIONS: Final[dict[Relation, Callable[[float, float], bool]]] = {
@@ -101,48 +96,62 @@ _RELATIONS: Final[dict[Relation, Callable[[float, float], bool]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class InNetwork(Unindexed):
+class InNetwork:
     """A field's address lies in a network."""
 
     field: str
     network: ipaddress.IPv4Network | ipaddress.IPv6Network
 
-    def holds(self, matched: set[int], read: Read) -> bool:
+    def holds(self, view: View) -> bool:
         """See Condition."""
-        addresses = (address_of(item) for item in elements(read(self.field)) if isinstance(item, str))
+        addresses = (address_of(value) for value in view.values(self.field) if isinstance(value, str))
         return any(address is not None and address in self.network for address in addresses)
+
+    def triggers(self, cost: Cost) -> "frozenset[Test] | None":
+        """See Condition."""
+        return frozenset({self})
 
 
 @dataclass(frozen=True, slots=True)
-class Exists(Unindexed):
+class Exists:
     """A field is there, or is not. A field without a value counts as absent."""
 
     field: str
     is_there: bool
 
-    def holds(self, matched: set[int], read: Read) -> bool:
+    def holds(self, view: View) -> bool:
         """See Condition."""
-        return (read(self.field) is not None) is self.is_there
+        return (view.value(self.field) is not None) is self.is_there
+
+    def triggers(self, cost: Cost) -> "frozenset[Test] | None":
+        """See Condition."""
+        return frozenset({self})
 
 
 @dataclass(frozen=True, slots=True)
-class SameAs(Unindexed):
+class SameAs:
     """A field's text equals another field's, or begins or ends with it; case does not matter."""
 
     field: str
     other: str
     place: Literal["whole", "start", "end"] = "whole"
 
-    def holds(self, matched: set[int], read: Read) -> bool:
+    def holds(self, view: View) -> bool:
         """See Condition."""
-        others = [key_of(item).casefold() for item in elements(read(self.other))]
-        texts = [key_of(item).casefold() for item in elements(read(self.field))]
-        return any(self._compare(text, other) for text in texts for other in others)
+        return any(self._compare(text, other) for text in view.folded(self.field) for other in view.folded(self.other))
 
     def _compare(self, text: str, other: str) -> bool:
         if self.place == "start":
             return text.startswith(other)
         return text.endswith(other) if self.place == "end" else text == other
+
+    def triggers(self, cost: Cost) -> "frozenset[Test] | None":
+        """See Condition."""
+        return frozenset({Exists(self.field, is_there=True)})
+
+
+Test = Exact | Matches | Compares | InNetwork | Exists | SameAs
+"""What conditions are made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +160,11 @@ class All:
 
     parts: tuple[Condition, ...]
 
-    def holds(self, matched: set[int], read: Read) -> bool:
+    def holds(self, view: View) -> bool:
         """See Condition."""
-        return all(part.holds(matched, read) for part in self.parts)
+        return all(part.holds(view) for part in self.parts)
 
-    def triggers(self, cost: "Cost") -> frozenset[Indexed] | None:
+    def triggers(self, cost: Cost) -> frozenset[Test] | None:
         """See Condition. One part's triggers are enough: those that let the fewest events through."""
         known = [triggers for part in self.parts if (triggers := part.triggers(cost)) is not None]
         return min(known, key=lambda triggers: sum(map(cost, triggers)), default=None)
@@ -167,11 +176,11 @@ class AnyOf:
 
     parts: tuple[Condition, ...]
 
-    def holds(self, matched: set[int], read: Read) -> bool:
+    def holds(self, view: View) -> bool:
         """See Condition."""
-        return any(part.holds(matched, read) for part in self.parts)
+        return any(part.holds(view) for part in self.parts)
 
-    def triggers(self, cost: "Cost") -> frozenset[Indexed] | None:
+    def triggers(self, cost: Cost) -> frozenset[Test] | None:
         """See Condition."""
         each = [part.triggers(cost) for part in self.parts]
         known = [triggers for triggers in each if triggers is not None]
@@ -184,52 +193,61 @@ class Not:
 
     part: Condition
 
-    def holds(self, matched: set[int], read: Read) -> bool:
+    def holds(self, view: View) -> bool:
         """See Condition."""
-        return not self.part.holds(matched, read)
+        return not self.part.holds(view)
 
-    def triggers(self, cost: "Cost") -> frozenset[Indexed] | None:
+    def triggers(self, cost: Cost) -> frozenset[Test] | None:
         """See Condition."""
+        match self.part:
+            case Exists(field, is_there):
+                return frozenset({Exists(field, not is_there)})
+            case Not(part):
+                return part.triggers(cost)
+            case AnyOf(parts):
+                return All(tuple(map(Not, parts))).triggers(cost)
+            case All(parts):
+                return AnyOf(tuple(map(Not, parts))).triggers(cost)
         return None
 
 
-def indexed_tests(condition: Condition, *, denied: bool) -> Iterator[Indexed]:
-    """Walk over the indexed tests of a condition; those under a `not` only if `denied`."""
+def tests_of(condition: Condition, *, denied: bool = True) -> Iterator[Test]:
+    """Walk over the tests of a condition; those under a `not` only if `denied`."""
     match condition:
-        case Indexed():
-            yield condition
         case All() | AnyOf():
             for part in condition.parts:
-                yield from indexed_tests(part, denied=denied)
-        case Not() if denied:
-            yield from indexed_tests(condition.part, denied=denied)
+                yield from tests_of(part, denied=denied)
+        case Not():
+            if denied:
+                yield from tests_of(condition.part, denied=denied)
+        case Exact() | Matches() | Compares() | InNetwork() | Exists() | SameAs():
+            yield condition
 
 
 def fields_of(condition: Condition) -> Iterator[str]:
     """Name every field that a condition reads, some more than once."""
-    match condition:
-        case Indexed():
-            if condition.test.field is not None:
-                yield condition.test.field
-        case All() | AnyOf():
-            for part in condition.parts:
-                yield from fields_of(part)
-        case Not():
-            yield from fields_of(condition.part)
-        case SameAs():
-            yield from (condition.field, condition.other)
-        case Compares() | InNetwork() | Exists():
-            yield condition.field
+    for test in tests_of(condition):
+        if test.field is not None:
+            yield test.field
+        if isinstance(test, SameAs):
+            yield test.other
 
 
-def costs(conditions: Iterable[Condition]) -> "Cost":
+def costs(conditions: Iterable[Condition]) -> Cost:
     """Estimate how many events each test lets through: long literals are rare, but what many rules ask for is not.
 
     An action or an outcome may be long and is in most events of its dataset; that many rules ask for it shows this.
     """
-    uses = Counter(test.number for condition in conditions for test in set(indexed_tests(condition, denied=True)))
-    return lambda indexed: uses[indexed.number] ** 2 * 0.5 ** min(_length(indexed.test), 64)
+    uses = Counter(test for condition in conditions for test in set(tests_of(condition)))
+    return lambda test: uses[test] ** 2 * _share(test)
 
 
-def _length(test: Test) -> int:
-    return len(test.value) if isinstance(test, Exact) else test.expression.weight
+def _share(test: Test) -> float:
+    match test:
+        case Exact():
+            return 0.5 ** min(len(test.value), 64)
+        case Matches():
+            return 0.5 ** min(test.expression.weight, 64)
+        case InNetwork():
+            return 0.5 ** min(test.network.prefixlen, 64)
+    return 1.0

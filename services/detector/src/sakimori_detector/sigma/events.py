@@ -50,6 +50,11 @@ def key_of(value: FieldValue) -> str:
     return "" if value is None else str(value)
 
 
+def fold(text: str) -> str:
+    """Fold the case of a text, so that two texts that differ by case only become equal."""
+    return text.casefold()
+
+
 def number_of(value: FieldValue) -> float | None:
     """Read a number, or text that is one; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):

@@ -1,106 +1,75 @@
-"""All tests of a dataset's rules in one place, so that an event costs the same for five rules as for five hundred.
+"""The triggers of a dataset's rules in one place: which conditions an event may meet, found without asking each."""
 
-Per field there is one dictionary of exact values and one RE2 set of expressions. What an event's value yields is
-remembered for short values: methods, status codes, actions and user agents repeat.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import re2
 
 from sakimori_detector.sigma import patterns
-from sakimori_detector.sigma.conditions import Indexed, Matches
-from sakimori_detector.sigma.events import Event, FieldValue, elements, key_of
+from sakimori_detector.sigma.conditions import Exact, Matches, Test
+from sakimori_detector.sigma.view import View
 
-_REMEMBERED_VALUES: Final = 4096
-_REMEMBERED_CHARACTERS: Final = 200
-"""Per field; full, the memory starts anew. 4096 values of 200 characters are under 4 MB with their keys."""
-
-_KEYWORD_GLUE: Final = "\n"
-_ENVELOPE: Final = frozenset({"@timestamp", "event.id", "event.dataset"})
+Places = set[int]
 
 
 class FieldIndex:
-    """Exact values and expressions on one field; gives the numbers of the tests that hold."""
+    """Exact values and expressions on one field, or on all of an event; gives the places of conditions."""
 
-    def __init__(self, tests: Iterable[Indexed]) -> None:
-        self._folded: dict[str, list[int]] = {}
-        self._cased: dict[str, list[int]] = {}
-        self._numbers: list[int] = []
+    def __init__(self) -> None:
+        self._exact: dict[str, Places] = {}
+        self._cased: dict[str, Places] = {}
+        self._expressions: list[Places] = []
         self._set: Any = None
-        self._memory: dict[FieldValue, tuple[int, ...]] = {}
-        for indexed in tests:
-            if isinstance(indexed.test, Matches):
-                self._set = self._set or re2.Set.SearchSet(patterns.options())
-                self._set.Add(indexed.test.expression.source)
-                self._numbers.append(indexed.number)
-            elif indexed.test.is_cased:
-                self._cased.setdefault(indexed.test.value, []).append(indexed.number)
-            else:
-                self._folded.setdefault(indexed.test.value.casefold(), []).append(indexed.number)
+
+    def add(self, test: Exact | Matches, place: int) -> None:
+        """Enter a trigger of the condition at `place`."""
+        if isinstance(test, Exact):
+            (self._cased if test.is_cased else self._exact).setdefault(test.value, set()).add(place)
+            return
+        self._set = self._set or re2.Set.SearchSet(patterns.options())
+        self._set.Add(test.expression.source)
+        self._expressions.append({place})
+
+    def compile(self) -> None:
+        """Make it ready; nothing can be added afterwards."""
         if self._set is not None:
             self._set.Compile()
 
-    def matched(self, value: FieldValue) -> tuple[int, ...]:
-        """List the numbers of the tests that hold for a value; of a list, for any of its elements."""
-        if isinstance(value, list):
-            return tuple({number for item in elements(value) for number in self.matched(item)})
-        kind_and_value = value if isinstance(value, str) else (type(value), value)
-        known = self._memory.get(kind_and_value)  # type: ignore[arg-type]  # 1 and True are equal, their texts are not
-        if known is not None:
-            return known
-        text = key_of(value)
-        found = self._search(text)
-        if len(text) <= _REMEMBERED_CHARACTERS:
-            if len(self._memory) >= _REMEMBERED_VALUES:
-                self._memory.clear()
-            self._memory[kind_and_value] = found  # type: ignore[index]
-        return found
-
-    def _search(self, text: str) -> tuple[int, ...]:
-        found: list[int] = []
-        if self._cased:
-            found += self._cased.get(text, ())
-        if self._folded:
-            found += self._folded.get(text.casefold(), ())
+    def places(self, texts: Sequence[str], folded: Sequence[str]) -> Iterable[int]:
+        """List the places of conditions of which a trigger holds for one of these texts."""
+        for text in texts:
+            yield from self._cased.get(text, ())
+        for text in folded:
+            yield from self._exact.get(text, ())
         if self._set is not None:
-            try:
-                hits = self._set.Match(text)
-            except UnicodeEncodeError:
-                hits = self._set.Match(patterns.clean(text))
-            if hits:
-                numbers = self._numbers
-                found += [numbers[hit] for hit in hits]
-        return tuple(found)
+            for text in texts:
+                for hit in self._set.Match(patterns.clean(text)) or ():
+                    yield from self._expressions[hit]
 
 
 class EventIndex:
-    """The field indexes of one dataset."""
+    """The field indexes of one dataset, made of the triggers of each of its conditions."""
 
-    def __init__(self, tests: Sequence[Indexed]) -> None:
-        by_field: dict[str | None, list[Indexed]] = {}
-        for indexed in tests:
-            by_field.setdefault(indexed.test.field, []).append(indexed)
-        keywords = by_field.pop(None, None)
-        self._keywords = FieldIndex(keywords) if keywords else None
-        self._fields = [
-            (name, FieldIndex(tests)) for name, tests in by_field.items() if name is not None and name not in _ENVELOPE
-        ]
-        self._envelope = [(name, FieldIndex(tests)) for name, tests in by_field.items() if name in _ENVELOPE and name]
+    def __init__(self, triggers: Sequence[frozenset[Test] | None]) -> None:
+        self._fields: dict[str | None, FieldIndex] = {}
+        self._always: Places = set()
+        for place, tests in enumerate(triggers):
+            for test in tests or ():
+                if isinstance(test, Exact | Matches):
+                    self._fields.setdefault(test.field, FieldIndex()).add(test, place)
+                else:
+                    self._always.add(place)
+            if tests is None:
+                self._always.add(place)
+        for index in self._fields.values():
+            index.compile()
 
-    def matched(self, event: Event, fields: Mapping[str, FieldValue]) -> set[int]:
-        """Collect the numbers of all tests that hold for an event whose fields, derived ones included, are these."""
-        found: set[int] = set()
-        for name, index in self._fields:
-            value = fields.get(name)
-            if value is not None:
-                hits = index.matched(value)
-                if hits:
-                    found.update(hits)
-        for name, index in self._envelope:
-            found.update(index.matched(event.get(name)))
-        if self._keywords is not None:
-            texts = (key_of(item) for value in fields.values() for item in elements(value))
-            found.update(self._keywords.matched(_KEYWORD_GLUE.join(texts)))
-        return found
+    def places(self, view: View) -> list[int]:
+        """List the conditions that an event may meet, in their order."""
+        found = set(self._always)
+        for name, index in self._fields.items():
+            if name is None:
+                found.update(index.places([view.everything()], ()))
+            else:
+                found.update(index.places(view.texts(name), view.folded(name)))
+        return sorted(found)

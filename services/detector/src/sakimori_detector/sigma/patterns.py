@@ -123,6 +123,11 @@ _PYTHON_FLAGS: Final = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s"}
 POLICY: Final = SigmaPolicy(regex_engine=QuietRe2())
 
 
+def holds(expression: Expression, text: str) -> bool:
+    """Say whether an expression matches somewhere in the text."""
+    return compiled(expression.source).search(clean(text)) is not None
+
+
 def find(expression: Expression, text: str) -> str | None:
     """Find the first part of the text that matches; None where nothing does."""
     match = compiled(expression.source).search(clean(text))
