@@ -27,10 +27,12 @@ def events_of(case: Case) -> list[Event]:
 
 
 def missing_cases(rule: Rule) -> list[Problem]:
-    """Say which kind of case a rule lacks: it must have one that fires and a near miss."""
+    """Say which kind of case a rule of ours lacks: it must have one that fires and a near miss."""
+    if rule.is_imported:
+        return []
     kinds = {True: "one that fires (fires: true)", False: "a near miss that does not (fires: false)"}
     return [
-        Problem(rule.path, 1, 1, f"cases: {text} is missing")
+        Problem(rule.path, rule.line, 1, f"cases: {text} is missing")
         for fires, text in kinds.items()
         if not any(case.fires is fires for case in rule.cases)
     ]

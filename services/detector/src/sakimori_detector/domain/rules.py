@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from sakimori_common.contracts import DecisionAction, Severity
+from sakimori_detector.domain.sources import LogSource
 from sakimori_detector.sigma.conditions import Condition
+from sakimori_detector.sigma.correlations import Correlation
 
 DEFAULT_WINDOW_SECONDS = 300
 
@@ -25,10 +27,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A decision that follows from a finding, and how long it holds."""
+    """A decision that follows from a finding, and how long it holds; of a ladder, for how long at each offence."""
 
     action: DecisionAction
     seconds: int
+    ladder: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,23 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What every rule that yields findings has. `id` is the file's name; `path` is relative to the rules' folder.
+    """What every rule that yields findings has. `path` is relative to the rules' folder, its document begins at `line`.
 
-    `details` maps a name to what `findings.render` understands. `window_seconds`: what counts within it of the opening
-    event updates the finding.
+    `id` is its `name`, or else the file's. `is_imported`: it has no `sakimori:` block, so entity, confidence, message
+    and response are chosen for it (domain/imported.py) and nobody asks it for cases. `details` maps a name to what
+    `findings.finding_of` understands. `window_seconds`: what counts within it of the opening event updates the finding.
     """
 
     id: str
     path: str
+    line: int = 1
+    is_imported: bool = False
     title: str
+    author: str = ""
     severity: Severity
     tactics: tuple[str, ...]
     techniques: tuple[str, ...]
+    falsepositives: tuple[str, ...] = ()
     datasets: tuple[str, ...]
     entity: str
     confidence: float
@@ -71,10 +79,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One Sigma detection: its datasets and the condition an event must meet."""
+    """One Sigma detection: where it looks and the condition an event must meet.
+
+    `datasets` are those known to have its log source. Events of a dataset that nobody knows are its, too, if
+    `sources.fits` says so.
+    """
 
     datasets: tuple[str, ...]
     condition: Condition
+    source: LogSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +97,58 @@ class EventRule(Rule):
     detection: Detection
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a correlation refers to, as it is written there, and the fields that its group-by and condition mean there.
+
+    `key_fields` stand in the order of the correlation's `group_by`, `value_fields` in that of its `fields`.
+    """
+
+    reference: str
+    rule: "Detection | CorrelationRule"
+    key_fields: tuple[str, ...] = ()
+    value_fields: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrelationRule(Rule):
-    """`threshold` events (or distinct values of `field`) of its detections in `timespan_seconds`, the ends included."""
+    """A correlation and its bases, in the order of its references.
 
-    kind: Literal["event_count", "value_count"]
-    detections: tuple[Detection, ...]
-    group_by: tuple[str, ...]
-    field: str | None
-    timespan_seconds: int
-    threshold: int
+    A base that is a correlation itself may yield findings of its own or not; the object is the same in both places.
+    """
+
+    correlation: Correlation
+    bases: tuple[Base, ...]
+
+    @property
+    def detections(self) -> tuple[Detection, ...]:
+        """The detections that it refers to itself."""
+        return tuple(base.rule for base in self.bases if isinstance(base.rule, Detection))
+
+    @property
+    def group_by(self) -> tuple[str, ...]:
+        """What it counts by."""
+        return self.correlation.group_by
+
+    @property
+    def kind(self) -> str:
+        """Its type."""
+        return self.correlation.kind
+
+    @property
+    def field(self) -> str | None:
+        """The field whose values it counts."""
+        return self.correlation.fields[0] if self.correlation.fields else None
+
+    @property
+    def timespan_seconds(self) -> int:
+        """The span that it counts over."""
+        return self.correlation.timespan_seconds
+
+    @property
+    def threshold(self) -> int:
+        """The count that it fires at."""
+        return int(self.correlation.threshold)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Which datasets a rule's log source means (docs/reference/fields.md)."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -30,6 +31,7 @@ LOG_SOURCES: Final[dict[str, LogSource]] = {
     "network.flow": LogSource("network_connection", "sakimori", "flow"),
     "network.dns": LogSource("dns", "sakimori", "dns"),
     "network.device": LogSource("device", "sakimori", "device"),
+    "sakimori.finding": LogSource("finding", "sakimori", "finding"),
 }
 """What each dataset is, so that `{product: linux, service: sshd}` finds the same events as `{category: ...}`."""
 
@@ -46,6 +48,37 @@ def datasets_of(asked: LogSource) -> tuple[str, ...]:
         and asked.product in {None, has.product}
         and asked.service in {None, has.service}
     )
+
+
+def fits(asked: LogSource, dataset: str, category: str | None) -> bool:
+    """Say whether events of a dataset that nobody knows are meant: each part that is asked for is named by them.
+
+    Parts are looked for among those of the dataset's name (`haproxy.log` has two) and in `event.category`.
+    """
+    names = {*re.split(r"[._-]", dataset.lower()), dataset.lower(), (category or "").lower()}
+    parts = [part.lower() for part in (asked.category, asked.product, asked.service) if part is not None]
+    return bool(parts) and all(part in names or _CATEGORIES.get(part) in names for part in parts)
+
+
+_CATEGORIES: Final = {
+    "webserver": "web",
+    "proxy": "web",
+    "network_connection": "network",
+    "firewall": "network",
+    "process_creation": "process",
+    "file_event": "file",
+    "registry_set": "registry",
+}
+"""What ECS calls in `event.category` what Sigma calls otherwise."""
+
+
+def canonical(source: LogSource, name: str) -> str:
+    """Give the ECS name of a field of the Sigma taxonomy; a name that is none of those stays as it is."""
+    return name
+
+
+ALIASES: Final[dict[str, tuple[str, ...]]] = {}
+"""ECS names to the names that events of a source that was not mapped may have instead."""
 
 
 def derived_fields(dataset: str) -> Derived:

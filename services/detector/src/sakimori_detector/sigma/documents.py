@@ -28,6 +28,11 @@ class Document:
         self._node = node
         self.data = data
 
+    @property
+    def line(self) -> int:
+        """Where it begins, from 1."""
+        return int(self._node.start_mark.line) + 1
+
     def place(self, *path: PathPart, mentioned: str = "") -> tuple[int, int]:
         """Give line and column of the part at `path`, or of as much of it as there is.
 
