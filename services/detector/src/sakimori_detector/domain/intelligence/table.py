@@ -1,0 +1,106 @@
+"""All sources together, and asking them about a value."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from sakimori_detector.domain.intelligence.keys import Keys
+from sakimori_detector.domain.intelligence.networks import Networks
+from sakimori_detector.domain.intelligence.stock import Origin, Stock
+from sakimori_detector.domain.intelligence.values import Kind, domain_of, email_of, hash_of, host_of, url_of
+from sakimori_detector.sigma.events import address_of
+
+MAX_DOMAIN: Final = 253
+Known = tuple[str, Origin]
+"""An indicator and who says so."""
+
+
+class Hit(NamedTuple):
+    """A value is known to be bad: by which indicator, and who says so, the surest source first."""
+
+    kind: Kind
+    indicator: str
+    origins: tuple[Origin, ...]
+
+
+class Table:
+    """The indicators of some sources. Never changes: whoever wants another builds another.
+
+    A look-up of what is not there costs 0.2-0.4 us, of a domain that for each of its labels.
+    """
+
+    def __init__(self, stocks: Iterable[Stock] = ()) -> None:
+        stocks = list(stocks)
+        self._keys = {kind: Keys(stock.texts[kind] for stock in stocks if kind in stock.texts) for kind in Kind}
+        self._networks = Networks(item for stock in stocks for item in stock.networks)
+        self._hosts = Keys(stock.hosts for stock in stocks)
+        self._search: dict[Kind, Callable[[str], Sequence[Known]]] = {
+            Kind.IP: self._address,
+            Kind.DOMAIN: self._domain,
+            Kind.URL: self._url,
+            Kind.HASH: lambda text: self._exact(Kind.HASH, hash_of(text)),
+            Kind.EMAIL: lambda text: self._exact(Kind.EMAIL, email_of(text)),
+        }
+
+    def __len__(self) -> int:
+        return sum(map(len, self._keys.values())) + len(self._networks)
+
+    def search(self, kind: Kind, text: str) -> Sequence[Known]:
+        """List what is known of a value, the narrowest indicator first, expired or not."""
+        return self._search[kind](text)
+
+    def find(self, kind: Kind, text: str, at: int) -> Hit | None:
+        """Say what is known of a value at an instant."""
+        return hit_of(kind, self._search[kind](text), at)
+
+    def has_urls_of(self, host: str) -> bool:
+        """Say whether a URL of a host is among the indicators."""
+        return bool(self._hosts.find(host))
+
+    def _address(self, text: str) -> Sequence[Known]:
+        if ":" in text:
+            address = address_of(text)
+            if address is None:
+                return ()
+            text = str(address)
+        exact, networks = self._keys[Kind.IP].find(text), self._networks.find(text)
+        return [*((text, origin) for origin in exact), *networks] if exact or networks else ()
+
+    def _domain(self, text: str) -> Sequence[Known]:
+        if not (text.islower() and text.isascii()) or text[-1] == ".":
+            text = domain_of(text) or ""
+        if len(text) > MAX_DOMAIN:
+            return ()
+        keys, found = self._keys[Kind.DOMAIN], list[Known]()
+        while text:
+            if origins := keys.find(text):
+                found += [(text, origin) for origin in origins]
+            text = text.partition(".")[2]
+        return found
+
+    def _url(self, text: str) -> Sequence[Known]:
+        host = host_of(text) if self._keys[Kind.URL] else None
+        return self._exact(Kind.URL, url_of(text)) if host is not None and self._hosts.find(host) else ()
+
+    def _exact(self, kind: Kind, text: str | None) -> Sequence[Known]:
+        return [] if text is None else [(text, origin) for origin in self._keys[kind].find(text)]
+
+
+def hit_of(kind: Kind, known: Sequence[Known], at: int) -> Hit | None:
+    """Choose the surest of what holds at an instant; of two equally sure ones the narrower, which stands first."""
+    live = [each for each in known if each[1].expires_at >= at]
+    if not live:
+        return None
+    live.sort(key=lambda each: _sureness(each[1]), reverse=True)
+    return Hit(kind, live[0][0], tuple(_one_per_source(origin for _, origin in live)))
+
+
+def _sureness(origin: Origin) -> float:
+    return 1.0 if origin.confidence is None else origin.confidence
+
+
+def _one_per_source(origins: Iterable[Origin]) -> Iterator[Origin]:
+    sources: set[str] = set()
+    for origin in origins:
+        if origin.source not in sources:
+            sources.add(origin.source)
+            yield origin
