@@ -28,6 +28,8 @@ LOG_SOURCES: Final[dict[str, LogSource]] = {
     "gateway.auth": LogSource("authentication", "sakimori", "sakimori"),
     "chat.message": LogSource("chat", "sakimori", "chat"),
     "chat.security": LogSource("chat", "sakimori", "chat"),
+    "bot.message": LogSource("bot", "sakimori", "bot"),
+    "bot.security": LogSource("bot", "sakimori", "bot"),
     "network.flow": LogSource("network_connection", "sakimori", "flow"),
     "network.dns": LogSource("dns", "sakimori", "dns"),
     "network.device": LogSource("device", "sakimori", "device"),
