@@ -14,7 +14,7 @@ from sakimori_detector.adapters.memory import MemoryState
 from sakimori_detector.adapters.valkey import ValkeyState
 from sakimori_detector.domain.folds import Fold, Step, Write
 from sakimori_detector.ports import Batch, DetectionState
-from sakimori_detector.sigma.windows import Group, Outcome, Sign, Window
+from sakimori_detector.sigma.windows import Group, Sign, Window
 
 S = 1_000_000
 START = 1_768_528_800 * S
@@ -124,7 +124,7 @@ async def test_a_value_that_comes_again_stays_in_the_evidence(state: DetectionSt
     values = [Sign(START + 15 * S, "e2", "1"), Sign(START + 22 * S, "e3", "1")]
     await state.apply(batch("b1", window, [Sign(START, "e0", "0")]))
     (outcome,) = await state.apply(batch("b2", window, values))
-    assert (outcome.count, outcome.event_ids) == (1, ["e3"])
+    assert (outcome.count, outcome.last, outcome.event_ids) == (1, START + 22 * S, ["e2"])
 
 
 async def test_twenty_ports_over_more_than_a_minute_are_none(state: DetectionState) -> None:
@@ -204,22 +204,32 @@ async def test_a_fold_may_leave_a_key_alone(state: DetectionState) -> None:
     assert outcome.event_id == "f2"
 
 
-window_times = st.lists(st.integers(0, 40), min_size=1, max_size=60)
+EVERY_KIND = (
+    SINGLE,
+    Window("count", 3, 5 * S, 7 * S),
+    Window("distinct", 3, 5 * S, 7 * S, counts_values=True),
+    Window("sum", 7, 5 * S, 7 * S, sums_values=True),
+    Window("exceeds", 7, 5 * S, 7 * S, sums_values=True, is_strict=True),
+    Window("together", 2, 6 * S, 7 * S, ways=(("00", "01"), ("02", "03", "04"))),
+    Window("in_order", 3, 9 * S, 9 * S, ways=(("00", "01", "02"), ("03", "04")), is_ordered=True),
+)
+arrivals = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), min_size=1, max_size=150)
 
 
-@given(seconds=window_times, by_value=st.booleans(), threshold=st.integers(1, 4), cut=st.integers(1, 10))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(window=st.sampled_from(EVERY_KIND), found=arrivals, cut=st.integers(1, 40), lateness=st.sampled_from([0, 4, 60]))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_both_states_come_to_the_same(
-    valkey: Valkey, seconds: list[int], by_value: bool, threshold: int, cut: int
+    valkey: Valkey, window: Window, found: list[tuple[int, int]], cut: int, lateness: int
 ) -> None:
     await valkey.flushall()
-    window = Window("rule", threshold, 5 * S, 7 * S, by_value)
-    found = [Sign(START + second * S, f"e{number}", str(second % 7), "n") for number, second in enumerate(seconds)]
-    memory, shared = MemoryState(), ValkeyState(valkey)
-    for number in range(0, len(found), cut):
-        part = batch(f"b{number}", window, found[number : number + cut])
-        expected: list[Outcome] = await memory.apply(part)
-        assert await shared.apply(part) == expected
+    counted = [
+        Sign(START + second * S, f"e{number}", str(value) if window.sums_values else f"{value:02}", "n")
+        for number, (second, value) in enumerate(found)
+    ]
+    memory, shared = MemoryState(lateness=lateness * S), ValkeyState(valkey, lateness * S)
+    for number in range(0, len(counted), cut):
+        part = batch(f"b{number}", window, counted[number : number + cut])
+        assert await shared.apply(part) == await memory.apply(part)
 
 
 async def test_memory_forgets_windows_that_are_over_and_never_exceeds_its_bound() -> None:

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.ports import Batch
-from sakimori_detector.sigma.windows import Group, KeyWindow, Outcome, merged, microseconds
+from sakimori_detector.sigma.windows import LATENESS, Group, KeyWindow, Outcome, merged, microseconds
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -19,8 +19,9 @@ GRACE: Final = microseconds(3600)
 class MemoryState:
     """Implements `ports.DetectionState` with dictionaries. Forgets by event time and beyond a bound."""
 
-    def __init__(self, max_keys: int = MAX_KEYS) -> None:
+    def __init__(self, max_keys: int = MAX_KEYS, lateness: int = LATENESS) -> None:
         self._max_keys = max_keys
+        self._lateness = lateness
         self._windows: OrderedDict[tuple[str, str], tuple[KeyWindow, int]] = OrderedDict()
         self._values: OrderedDict[str, tuple[bytes, int]] = OrderedDict()
         self._batches: OrderedDict[str, list[Outcome]] = OrderedDict()
@@ -46,7 +47,7 @@ class MemoryState:
     def _observe(self, group: Group) -> list[Outcome]:
         key = (group.window.rule_id, group.key)
         window = self._windows.pop(key)[0] if key in self._windows else KeyWindow()
-        outcomes = window.observe(group)
+        outcomes = window.observe(group, self._lateness)
         self._windows[key] = (window, window.newest + group.window.timespan + group.window.hold + GRACE)
         self._forget(window.newest)
         self._trim(self._windows)

@@ -1,24 +1,26 @@
--- Counts one batch for the windows of adapters/valkey.py; the twin of domain/windows.py, held together by
+-- Counts one batch for the windows of adapters/valkey.py; the twin of sigma/windows.py, held together by
 -- tests/contract/test_detection_state.py. All or nothing, and once: the outcomes are remembered under the batch's id.
 --
 -- KEYS[1]          the batch
 -- KEYS[2 .. 1+n]   what the folds read (n of them)
--- ARGV[1]          MessagePack: batch_ttl, n, windows of (rule, threshold, timespan, hold, by_value, retained, ttl),
---                  groups of (place of the window, key, name of the key, signs of (time, event, value, note))
+-- ARGV[1]          MessagePack: batch_ttl, n, windows (see `observe`), groups of (place of the window, key, name of the
+--                  key, signs of (time, event, value, note)), and of judged windows (see `await`) the same
 -- ARGV[2 .. 1+3n]  per key of the folds: the value that was read ("-" if absent, else "=" and the value), the value to
 --                  write, its seconds to live ("0": leave the key alone)
--- detector:window:<rule>:<name>: MessagePack of {open, time, member, time, member, ...}, the entries by time. open is
---                  {anchor, first, last, count} or false. A member is an event id or, of windows that count values, a
---                  value, which (then only) the event that brought it follows.
+-- detector:window:<rule>:<name>[:late]: MessagePack of {settled, settled_count, emitted, base, time, value, event,
+--                  time, value, event, ...}, the entries in order; base is the open finding as it is before the first
+--                  entry that is not settled, {anchor, first, last, count, total, recent, seen}, or false.
 -- Answers          {1} when a fold's key has changed since it was read, else {0, outcomes as MessagePack}.
 
-local EVIDENCE = 20
+local EVIDENCE, MAX_UNSETTLED = 20, 100
+local COUNT, VALUES, SUM, WAYS, ORDERED = 0, 1, 2, 3, 4
+local ANCHOR, FIRST, LAST, TALLY, TOTAL, RECENT, SEEN = 1, 2, 3, 4, 5, 6, 7
 local call = redis.call
 
-local seen = call('GET', KEYS[1])
-if seen then return {0, seen} end
+local seen_batch = call('GET', KEYS[1])
+if seen_batch then return {0, seen_batch} end
 
-local batch_ttl, fold_keys, windows, groups = unpack(cmsgpack.unpack(ARGV[1]))
+local batch_ttl, fold_keys, windows, groups, waiting, arrived = unpack(cmsgpack.unpack(ARGV[1]))
 
 for i = 1, fold_keys do
   local value = call('GET', KEYS[1 + i])
@@ -30,124 +32,275 @@ end
 
 local outcomes = {}
 
-local function observe(window, key, name, signs)
-  local rule, threshold, timespan, hold, by_value, retained, ttl = unpack(window)
-  name = 'detector:window:' .. rule .. ':' .. name
+-- Counts an entry for a finding.
+local function take(kind, remembered, finding, time, value, event)
+  if time < finding[FIRST] then finding[FIRST] = time end
+  if time > finding[LAST] then finding[LAST] = time end
+  if kind ~= COUNT and kind ~= SUM then
+    local seen = finding[SEEN]
+    local known = seen[value]
+    if known then
+      known[1], known[2] = known[1] + 1, event
+      if kind == VALUES then return end
+    elseif finding.distinct < remembered then
+      seen[value] = {1, event}
+      finding.distinct = finding.distinct + 1
+    end
+  end
+  finding[TALLY] = finding[TALLY] + 1
+  if kind == SUM then finding[TOTAL] = finding[TOTAL] + tonumber(value) end
+  local recent = finding[RECENT]
+  recent[#recent + 1] = event
+  if #recent > EVIDENCE then table.remove(recent, 1) end
+end
+
+local function copy(finding)
+  local recent, seen = {}, {}
+  for i = 1, #finding[RECENT] do recent[i] = finding[RECENT][i] end
+  for value, known in pairs(finding[SEEN]) do seen[value] = {known[1], known[2]} end
+  return {finding[1], finding[2], finding[3], finding[4], finding[5], recent, seen, distinct = finding.distinct}
+end
+
+-- Lists what was seen as {value, count, event} by value.
+local function listed(seen)
+  local list = {}
+  for value, known in pairs(seen) do list[#list + 1] = {value, known[1], known[2]} end
+  table.sort(list, function(one, other) return one[1] < other[1] end)
+  return list
+end
+
+local function packed(finding)
+  if not finding then return false end
+  local flat = {}
+  for value, known in pairs(finding[SEEN]) do
+    local at = #flat
+    flat[at + 1], flat[at + 2], flat[at + 3] = value, known[1], known[2]
+  end
+  return {finding[1], finding[2], finding[3], finding[4], finding[5], finding[6], flat}
+end
+
+local function unpacked(stored)
+  if not stored then return false end
+  local seen, flat, distinct = {}, stored[SEEN], 0
+  for i = 1, #flat, 3 do
+    seen[flat[i]] = {flat[i + 1], flat[i + 2]}
+    distinct = distinct + 1
+  end
+  stored[SEEN], stored.distinct = seen, distinct
+  return stored
+end
+
+-- The places, newest first, of the newest entries that complete a window at `place`; nil when it is not complete.
+local complete = {
+  [COUNT] = function(times, values, place, earliest, window)
+    local start = place - window[3] + 1
+    if start < 1 or times[start] < earliest then return nil end
+    local run = {}
+    for at = place, start, -1 do run[#run + 1] = at end
+    return run
+  end,
+  [VALUES] = function(times, values, place, earliest, window)
+    local run, found = {}, {}
+    for at = place, 1, -1 do
+      if times[at] < earliest then return nil end
+      if not found[values[at]] then
+        found[values[at]], run[#run + 1] = true, at
+        if #run >= window[3] then return run end
+      end
+    end
+  end,
+  [SUM] = function(times, values, place, earliest, window)
+    local run, total = {}, 0
+    for at = place, 1, -1 do
+      if times[at] < earliest then return nil end
+      run[#run + 1], total = at, total + tonumber(values[at])
+      if total > window[3] or (total == window[3] and not window[9]) then return run end
+    end
+  end,
+  [WAYS] = function(times, values, place, earliest, window)
+    local found = {}
+    for at = place, 1, -1 do
+      if times[at] < earliest then return nil end
+      if not found[values[at]] then
+        found[values[at]] = at
+        for _, way in ipairs(window[10]) do
+          local run = {}
+          for _, value in ipairs(way) do run[#run + 1] = found[value] end
+          if #run == #way then
+            table.sort(run, function(one, other) return one > other end)
+            return run
+          end
+        end
+      end
+    end
+  end,
+  [ORDERED] = function(times, values, place, earliest, window)
+    local ways, runs = {}, {}
+    for _, way in ipairs(window[10]) do
+      if way[#way] == values[place] then ways[#ways + 1], runs[#runs + 1] = way, {} end
+    end
+    if #ways == 0 then return nil end
+    for at = place, 1, -1 do
+      if times[at] < earliest then return nil end
+      for i, way in ipairs(ways) do
+        local run = runs[i]
+        if way[#way - #run] == values[at] then
+          run[#run + 1] = at
+          if #run == #way then return run end
+        end
+      end
+    end
+  end,
+}
+
+-- Which of the settled entries 1..count are kept: true by place.
+local function kept_of(kind, retained, times, values, count, since)
+  local keep, kept, seen = {}, 0, {}
+  for at = count, 1, -1 do
+    if times[at] < since or kept == retained then break end
+    local value = values[at]
+    if kind == ORDERED then
+      keep[at] = at == count or values[at + 1] ~= value
+    elseif kind == WAYS or kind == VALUES then
+      keep[at] = not seen[value]
+      seen[value] = true
+    else
+      keep[at] = true
+    end
+    if keep[at] then kept = kept + 1 end
+  end
+  return keep
+end
+
+local function observe(window, key, name, signs, is_late)
+  local rule, kind, _, timespan, hold, reach, retained, remembered, _, _, ttl = unpack(window)
+  local settled, settled_count, emitted, base = -1, 0, -1, false
+  local times, values, events, n = {}, {}, {}, 0
 
   local stored
-  if threshold > 1 and #signs == 1 then  -- most keys of most batches are new: all is done in one call then
-    local sign = signs[1]
-    local fresh = by_value and {false, sign[1], sign[3], sign[2]} or {false, sign[1], sign[2]}
-    stored = call('SET', name, cmsgpack.pack(fresh), 'NX', 'GET', 'EX', ttl)
-    if not stored then return end
-  else
-    stored = call('GET', name)
+  if #signs == 1 and window[3] > 1 and kind <= SUM and not is_late then
+    local sign = signs[1]  -- most keys of most batches are new: all is done in one call then
+    if kind ~= SUM then
+      local fresh = cmsgpack.pack({sign[1] - reach, 0, -1, false, sign[1], sign[3], sign[2]})
+      stored = call('SET', name, fresh, 'NX', 'GET', 'EX', ttl)
+      if not stored then return end
+    end
   end
-
-  local times, members, events, open = {}, {}, {}, false
-  local width = by_value and 3 or 2
+  stored = stored or call('GET', name)
   if stored then
     stored = cmsgpack.unpack(stored)
-    open = stored[1]
-    for i = 2, #stored, width do
-      local at = #times + 1
-      times[at], members[at], events[at] = stored[i], stored[i + 1], by_value and stored[i + 2] or nil
+    if is_late then
+      for i = 1, #signs do
+        if signs[i][1] < stored[1] then stored = nil break end
+      end
     end
   end
-  local head, tail = 1, #times  -- the entries in use; what lies before head is forgotten
-  local known = {}              -- member to time
-  for i = 1, tail do known[members[i]] = times[i] end
-  local touched, opened = nil, false
-
-  -- Makes an entry after all that are not later.
-  local function insert(time, member, event)
-    local at = tail + 1
-    while at > head and times[at - 1] > time do
-      times[at], members[at], events[at] = times[at - 1], members[at - 1], events[at - 1]
-      at = at - 1
-    end
-    times[at], members[at], events[at] = time, member, by_value and event or nil
-    tail, known[member] = tail + 1, time
-    if tail - head + 1 > retained then
-      known[members[head]] = nil
-      head = head + 1
+  if stored then
+    settled, settled_count, emitted, base = stored[1], stored[2], stored[3], unpacked(stored[4])
+    for i = 5, #stored, 3 do
+      n = n + 1
+      times[n], values[n], events[n] = stored[i], stored[i + 1], stored[i + 2]
     end
   end
 
-  local function remove(member)
-    local at = head
-    while members[at] ~= member do at = at + 1 end
-    for i = at, tail do times[i], members[i], events[i] = times[i + 1], members[i + 1], events[i + 1] end
-    tail = tail - 1
-  end
-
-  -- Enters a sign; says whether its member was not there.
-  local function add(sign)
-    local time, event, value = sign[1], sign[2], sign[3]
-    local member = by_value and value or event
-    local before = known[member]
-    if before then
-      if not by_value or before >= time then return false end
-      remove(member)
-    end
-    insert(time, member, event)
-    return before == nil
-  end
-
-  local function fire(sign)
-    if tail - head + 1 < threshold then return end
-    local newest = times[tail]
-    if newest - times[tail - threshold + 1] > timespan then return end
-    local first = tail
-    while first > head and times[first - 1] >= newest - timespan do first = first - 1 end
-    open = {newest, times[first], newest, tail - first + 1}
-    touched, opened = sign, true
-  end
-
-  local function flush()
-    if touched then
-      local ids, from = {}, tail + 1
-      while from > head and tail - from + 1 < EVIDENCE and times[from - 1] >= open[2] do from = from - 1 end
-      for i = from, tail do ids[#ids + 1] = by_value and events[i] or members[i] end
-      outcomes[#outcomes + 1] = {rule, key, open[1], open[2], open[3], open[4], opened, ids, touched[2], touched[4]}
-    end
-    touched, opened = nil, false
-  end
-
+  -- Enters the signs.
+  local by_value = kind == WAYS or kind == ORDERED
+  local known, fresh, fresh_count, touched, late = {}, {}, 0, nil, nil
+  for i = 1, n do known[by_value and events[i] .. '\0' .. values[i] or events[i]] = true end
   for i = 1, #signs do
     local sign = signs[i]
-    local time = sign[1]
-    local is_before_all = tail >= head and time < times[tail] - timespan - hold
-    if open and (time > open[1] + hold or is_before_all) then
-      flush()
-      open = false
-    end
-    if is_before_all then
-      times, members, events, known, head, tail = {}, {}, {}, {}, 1, 0
-    end
-    local is_new = add(sign)
-    if not open then
-      fire(sign)
-    elseif is_new then
-      open[2], open[3], open[4] = math.min(open[2], time), math.max(open[3], time), open[4] + 1
+    local time, event, value = sign[1], sign[2], sign[3]
+    local member = by_value and event .. '\0' .. value or event
+    if known[member] then
+      -- counted already
+    elseif time >= settled then
+      local at = n + 1
+      while at > settled_count + 1 and (times[at - 1] > time or (times[at - 1] == time
+          and (values[at - 1] > value or (values[at - 1] == value and events[at - 1] > event)))) do
+        times[at], values[at], events[at] = times[at - 1], values[at - 1], events[at - 1]
+        at = at - 1
+      end
+      times[at], values[at], events[at] = time, value, event
+      n, known[member], fresh[member], fresh_count = n + 1, true, sign, fresh_count + 1
+    elseif base and base[FIRST] <= time and time <= base[ANCHOR] + hold then
+      take(kind, remembered, base, time, value, event)
       touched = sign
+    else
+      late = late or {}
+      late[#late + 1] = sign
     end
   end
-  flush()
 
-  local kept = {open}
-  for i = head, tail do
-    local at = #kept + 1
-    kept[at], kept[at + 1], kept[at + 2] = times[i], members[i], events[i]
+  if fresh_count > 0 or touched then
+    -- Replays what is not settled.
+    if n > 0 then
+      settled = math.max(settled, times[n] - reach)
+      if n - settled_count > MAX_UNSETTLED then settled = math.max(settled, times[n - MAX_UNSETTLED + 1]) end
+    end
+    local current, is_known, latest, new_base, new_count = base, true, touched, base, nil
+    local function flush()
+      if touched then
+        local anchor = current[ANCHOR]
+        local is_moved = anchor <= emitted and emitted <= anchor + hold
+        local seen = by_value and listed(current[SEEN]) or {}
+        outcomes[#outcomes + 1] = {rule, key, anchor, current[FIRST], current[LAST], current[TALLY],
+          not is_known and not is_moved, current[RECENT], touched[2], touched[4] or '',
+          kind == SUM and current[TOTAL] or by_value and current.distinct or current[TALLY],
+          is_moved and emitted ~= anchor and emitted or -1, seen}
+        emitted = is_moved and anchor or math.max(emitted, anchor)
+      end
+      touched = nil
+    end
+    for at = settled_count + 1, n do
+      local time, value, event = times[at], values[at], events[at]
+      if not new_count and at > n - MAX_UNSETTLED and time >= settled then
+        new_base, new_count = current and copy(current), at - 1
+      end
+      if current and time > current[ANCHOR] + hold then
+        flush()
+        current = false
+      end
+      local sign = fresh[by_value and event .. '\0' .. value or event]
+      latest = sign or latest
+      if current then
+        take(kind, remembered, current, time, value, event)
+        touched = sign or touched
+      else
+        local run = complete[kind](times, values, at, time - timespan, window)
+        if run then
+          current = {time, times[run[#run]], time, 0, 0, {}, {}, distinct = 0}
+          for i = #run, 1, -1 do
+            take(kind, remembered, current, times[run[i]], values[run[i]], events[run[i]])
+          end
+          is_known = false
+          touched = latest and latest[1] >= current[FIRST] and latest or nil
+        end
+      end
+    end
+    if not new_count then new_base, new_count = current and copy(current), n end
+    if current then flush() end
+
+    local saved = {settled, 0, emitted, packed(new_base)}
+    local keep = kept_of(kind, retained, times, values, new_count, settled - timespan)
+    local kept, at = 0, 4
+    for i = 1, n do
+      if i > new_count or keep[i] then
+        if i <= new_count then kept = kept + 1 end
+        saved[at + 1], saved[at + 2], saved[at + 3] = times[i], values[i], events[i]
+        at = at + 3
+      end
+    end
+    saved[2] = kept
+    call('SET', name, cmsgpack.pack(saved), 'EX', ttl)
   end
-  call('SET', name, cmsgpack.pack(kept), 'EX', ttl)
+  if late then observe(window, key, name .. ':late', late, true) end
 end
 
 for i = 1, #groups do
   local place, key, name, signs = unpack(groups[i])
-  observe(windows[place], key, name, signs)
+  observe(windows[place], key, 'detector:window:' .. windows[place][1] .. ':' .. name, signs, false)
 end
 
-local packed = cmsgpack.pack(outcomes)
-call('SET', KEYS[1], packed, 'EX', batch_ttl)
-return {0, packed}
+local answer = cmsgpack.pack(outcomes)
+call('SET', KEYS[1], answer, 'EX', batch_ttl)
+return {0, answer}

@@ -1,9 +1,10 @@
 """The state that all replicas share: one script call a batch.
 
-Memory in Valkey: a window is one string of the newest `Window.retained` entries of a key (47 bytes each), for as long
-as they can matter plus `GRACE_SECONDS`; a batch keeps its outcomes, mostly none, for `BATCH_TTL_SECONDS`. Packed
-strings rather than sorted sets: one read and one write a key and batch, however many signs. The script makes the names
-of windows itself: hundreds of declared keys a batch cost the client as much as all the rest (so: no cluster).
+Memory in Valkey: a window is one string of at most `MAX_UNSETTLED` and `Window.retained` entries of a key (48 bytes
+each), twice if there are latecomers, for as long as they can matter plus `GRACE_SECONDS`; a batch keeps its outcomes,
+mostly none, for `BATCH_TTL_SECONDS`. Packed strings rather than sorted sets: one read and one write a key and batch,
+however many signs. The script makes the names of windows itself: hundreds of declared keys a batch cost the client as
+much as all the rest (so: no cluster).
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ from sakimori_common.instants import MICROSECONDS
 from sakimori_common.valkey import CONNECTION_ERRORS, unavailable
 from sakimori_detector.domain.folds import Step
 from sakimori_detector.ports import Batch
-from sakimori_detector.sigma.windows import Group, Outcome, Window, merged
+from sakimori_detector.sigma.windows import LATENESS, Group, Outcome, Window, merged
 
 BATCH_TTL_SECONDS: Final = 3600
 """A broker hands a batch out again as soon as whoever held it is gone; an hour covers a stuck replica."""
@@ -38,8 +39,9 @@ _OUTCOMES: Final = msgspec.msgpack.Decoder(list[Outcome])
 class ValkeyState:
     """Implements `ports.DetectionState` in Valkey."""
 
-    def __init__(self, valkey: Valkey) -> None:
+    def __init__(self, valkey: Valkey, lateness: int = LATENESS) -> None:
         self._valkey = valkey
+        self._lateness = lateness
         self._script = valkey.register_script(_SCRIPT)
 
     async def apply(self, batch: Batch) -> list[Outcome]:
@@ -64,7 +66,7 @@ class ValkeyState:
         steps = _steps(batch, values)
         groups = merged([*batch.groups, *(group for step in steps for group in step.groups)])
         keys = [f"detector:batch:{batch.id}", *fold_keys]
-        status, *packed = await self._script(keys=keys, args=_arguments(values, steps, groups))
+        status, *packed = await self._script(keys=keys, args=_arguments(values, steps, _packed(groups, self._lateness)))
         return packed[0] if status == 0 else None
 
 
@@ -76,8 +78,10 @@ def _steps(batch: Batch, values: Sequence[bytes | None]) -> list[Step]:
     return steps
 
 
-def _arguments(values: Sequence[bytes | None], steps: Sequence[Step], groups: Sequence[Group]) -> list[bytes | str]:
-    packed = msgspec.msgpack.encode((BATCH_TTL_SECONDS, len(values), *_packed(groups)))
+def _arguments(
+    values: Sequence[bytes | None], steps: Sequence[Step], groups: tuple[list[Any], list[Any]]
+) -> list[bytes | str]:
+    packed = msgspec.msgpack.encode((BATCH_TTL_SECONDS, len(values), *groups))
     arguments: list[bytes | str] = [packed]
     writes = [write for step in steps for write in step.writes]
     for value, write in zip(values, writes, strict=True):
@@ -86,30 +90,43 @@ def _arguments(values: Sequence[bytes | None], steps: Sequence[Step], groups: Se
     return arguments
 
 
-def _packed(groups: Sequence[Group]) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+def _packed(groups: Sequence[Group], lateness: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Write the constants of each rule once; groups name them by their place, from 1."""
     places: dict[str, int] = {}
     windows, packed = [], []
     for window, key, found in groups:
         place = places.get(window.rule_id)
         if place is None:
-            windows.append(_constants(window))
+            windows.append(_constants(window, lateness))
             place = places[window.rule_id] = len(windows)
-        signs = [sign._replace(value=_member(sign.value)) for sign in found] if window.counts_values else found
+        signs = [sign[:4] for sign in found]
+        if window.counts_values:
+            signs = [(time, event, _member(value), note) for time, event, value, note in signs]
         packed.append((place, key, _member(key), signs))
     return windows, packed
 
 
-def _constants(window: Window) -> tuple[Any, ...]:
+def _constants(window: Window, lateness: int) -> tuple[Any, ...]:
     return (
         window.rule_id,
+        _kind(window),
         window.threshold,
         window.timespan,
         window.hold,
-        window.counts_values,
+        window.reach(lateness),
         window.retained,
+        window.remembered,
+        window.is_strict,
+        window.ways,
         _ttl_seconds(window),
     )
+
+
+def _kind(window: Window) -> int:
+    """Number the way of counting as state.lua does."""
+    if window.ways:
+        return 4 if window.is_ordered else 3
+    return 2 if window.sums_values else 1 if window.counts_values else 0
 
 
 def _member(value: str) -> str:

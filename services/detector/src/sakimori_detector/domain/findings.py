@@ -53,7 +53,7 @@ def finding_of(engine: Engine, outcome: Outcome, event: Event, created_at: int) 
     sighting = _sighting(rule, window, outcome, event, engine.view(event))
     is_counted = window.threshold > 1
     return Finding(
-        id=stable_id("finding", rule.id, outcome.key, str(outcome.anchor)),
+        id=finding_id(window, outcome.key, outcome.anchor),
         rule_id=rule.id,
         title=rule.title,
         message=_PLACEHOLDER.sub(lambda match: sighting.text(match[1]), rule.message),
@@ -81,6 +81,22 @@ def finding_of(engine: Engine, outcome: Outcome, event: Event, created_at: int) 
         details={name: _detail(sighting, source) for name, source in rule.details.items()},
         trace_id=_text_or_none(event.fields.get("trace.id")),
     )
+
+
+def finding_id(window: Window, key: str, anchor: int) -> str:
+    """Name a finding: by rule, key and the stretch of time of its anchor.
+
+    Anchors of a key lie more than the hold apart, so stretches of that length tell them apart; and one that moves back
+    a little, since an earlier event came late, mostly stays in its stretch.
+    """
+    return stable_id("finding", window.rule_id, key, str(anchor // window.hold))
+
+
+def replaced_id(window: Window, outcome: Outcome) -> str | None:
+    """Name the finding that an outcome takes the place of; None where there is none."""
+    if outcome.replaced < 0 or outcome.replaced // window.hold == outcome.anchor // window.hold:
+        return None
+    return finding_id(window, outcome.key, outcome.replaced)
 
 
 def _sighting(rule: Rule, window: Window, outcome: Outcome, event: Event, view: View) -> _Sighting:
