@@ -77,7 +77,7 @@ sakimori:
   confidence: 0.7
   message: "{client.fingerprint} came back {@changes} times"
   details: {event: =security.evasion_suspected, prev_anon: "@previous_user", new_anon: "@new_user",
-            changes_10min: "@changes", trigger_event: "@trigger"}
+            changes_10min: "@changes", trigger_event: "@trigger", evidence: "@evidence"}
   why: A limit is evaded.
   response: Watch.
   window_seconds: 120

@@ -10,8 +10,7 @@ from sakimori_common.ids import stable_id
 from sakimori_common.instants import MICROSECONDS
 from sakimori_detector.detection import Found, detect
 from sakimori_detector.domain.indicators import Indicators
-from sakimori_detector.domain.policy import decision_of, is_allowed, measure_for
-from sakimori_detector.domain.rules import Rule
+from sakimori_detector.domain.policy import decision_of, is_allowed
 from sakimori_detector.metrics import DetectorMetrics
 from sakimori_detector.ports import Clock, DetectionState, FindingStore
 from sakimori_detector.rulebook import Rulebook
@@ -81,16 +80,11 @@ class EventsHandler:
         found = await detect(engine, self._state, batch.message.id, batch.events, lambda _: now)
         self._metrics.events_evaluated_total.inc(len(batch.events))
         self._count(found, now)
-        decisions = [
-            decision
-            for each in found
-            if (decision := self._decide(each, engine.rules[each.finding.rule_id], now)) is not None
-        ]
+        decisions = [decision for each in found if (decision := self._decide(each, now)) is not None]
         return _Result(batch.message, [each.finding for each in found], decisions)
 
-    def _decide(self, found: Found, rule: Rule, now: int) -> Decision | None:
-        finding, outcome, _ = found
-        measure = measure_for(rule, outcome)
+    def _decide(self, found: Found, now: int) -> Decision | None:
+        finding, outcome, _, measure = found
         if measure is None:
             return None
         if is_allowed(finding, self._allowed):
@@ -102,7 +96,7 @@ class EventsHandler:
         return decision
 
     def _count(self, found: Sequence[Found], now: int) -> None:
-        for finding, outcome, event in found:
+        for finding, outcome, event, _ in found:
             if outcome.is_opened:
                 self._metrics.findings_total.labels(finding.rule_id, finding.severity).inc()
                 self._metrics.event_to_finding_seconds.observe(max(0, now - event.time) / MICROSECONDS)

@@ -79,7 +79,7 @@ class Latest:
 
     def add(self, found: Iterable[Found]) -> None:
         """Take findings and their updates; the first `created_at` stays."""
-        for finding, _, _ in found:
+        for finding, *_ in found:
             earlier = self._findings.get(finding.id)
             created_at = finding.created_at if earlier is None else earlier.created_at
             self._findings[finding.id] = msgspec.structs.replace(finding, created_at=created_at)

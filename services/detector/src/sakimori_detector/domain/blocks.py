@@ -7,6 +7,7 @@ import msgspec
 
 from sakimori_common.contracts import DecisionAction
 from sakimori_common.instants import format_instant, to_microseconds
+from sakimori_detector.domain.ladder import STEPS_SECONDS
 from sakimori_detector.domain.rules import Case, Measure
 
 Ratio = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -15,10 +16,21 @@ Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 
 
 class DecisionBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What follows from a finding."""
+    """What follows from a finding: for `seconds`, or `ladder: true`: longer with each offence of the entity (X-16)."""
 
     action: DecisionAction
-    seconds: Seconds
+    seconds: Seconds | None = None
+    ladder: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.seconds is None) is not self.ladder:
+            raise ValueError("either `seconds` or `ladder: true`")
+
+    def measure(self) -> Measure:
+        """Give the measure; a ladder's first step stands for it."""
+        if self.seconds is None:
+            return Measure(self.action, STEPS_SECONDS[0], STEPS_SECONDS)
+        return Measure(self.action, self.seconds)
 
 
 class CaseBlock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,7 +58,7 @@ class Block(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
     def measure(self) -> Measure | None:
         """Give the decision that follows, if any does."""
-        return None if self.decision is None else Measure(self.decision.action, self.decision.seconds)
+        return None if self.decision is None else self.decision.measure()
 
 
 def read_block(data: Any) -> Block:

@@ -6,9 +6,18 @@ nobody else wrote in between; otherwise it calls the step again. So replicas sha
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from sakimori_common.ids import digest
 from sakimori_detector.sigma.windows import Group
+
+MAX_NAME_CHARACTERS: Final = 128
+
+
+def key_of_memory(area: str, *names: str) -> str:
+    """Name a key `detector:<area>:<name>:...`; a name of over 128 characters, which no entity has, by its digest."""
+    short = [name if len(name) <= MAX_NAME_CHARACTERS else digest(name).hex() for name in names]
+    return ":".join(["detector", area, *short])
 
 
 class Write(NamedTuple):

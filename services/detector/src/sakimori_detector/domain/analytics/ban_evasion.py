@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -13,8 +14,10 @@ from sakimori_detector.domain.folds import Fold, Step, Write
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.windows import Group, Sign, microseconds
 
+MAX_CHANGES: Final = 16
 
-class Parameters(identity_changes.Parameters, forbid_unknown_fields=True, frozen=True):
+
+class Parameters(identity_changes.Parameters, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """So many counted changes within so many seconds."""
 
     changes: int = 2
@@ -46,7 +49,9 @@ class BanEvasion:
         memory = msgspec.msgpack.decode(raw, type=_Memory) if raw else _Memory(Identities(), [])
         signs = []
         for event in events:
-            change = memory.identities.observe(event, self._chosen)
+            change, withdrawn = memory.identities.observe(event, self._chosen)
+            gone = {each.new for each in withdrawn}
+            memory.changes = [earlier for earlier in memory.changes if earlier.new not in gone]
             if change is not None:
                 memory.changes = self._recent(memory.changes, change)
                 if len(memory.changes) >= self._chosen.changes:
@@ -56,7 +61,7 @@ class BanEvasion:
 
     def _recent(self, changes: list[Change], change: Change) -> list[Change]:
         since = change.time - microseconds(self._chosen.within_seconds)
-        return [*(earlier for earlier in changes if earlier.time >= since), change][-identity_changes.MAX_CHANGES :]
+        return [*(earlier for earlier in changes if earlier.time >= since), change][-MAX_CHANGES:]
 
     def _sign(self, changes: list[Change]) -> Sign:
         latest = changes[-1]
@@ -65,5 +70,6 @@ class BanEvasion:
             "new_user": latest.new,
             "changes": len(changes),
             "trigger": latest.trigger,
+            "evidence": latest.told(self._chosen.weights),
         }
         return Sign(latest.time, latest.event_id, note=note(facts))
