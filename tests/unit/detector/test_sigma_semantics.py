@@ -31,7 +31,7 @@ def is_met(detection: str, fields: dict[str, Any]) -> bool:
     (rule,) = rules.rules
     assert isinstance(rule, EventRule)
     matcher = Matcher([(rule.detection.condition, rule.id)], derived_fields("nginx.access"))
-    return list(matcher.met(Event("e", 1_768_528_800_000_000, "nginx.access", fields))) == ["t"]
+    return matcher.met([Event("e", 1_768_528_800_000_000, "nginx.access", fields)]) == [(0, "t")]
 
 
 def item(text: str) -> str:

@@ -75,11 +75,11 @@ class Engine:
     def evaluate(self, events: Sequence[Event]) -> Signs:
         """Find the signs in a batch, in the order of its events. Some 5-15 us an event, little of it per rule."""
         groups: dict[tuple[str, str], Group] = {}
-        for event in events:
-            matcher = self._matchers.get(event.dataset)
+        for dataset, some in _by_dataset(events).items():
+            matcher = self._matchers.get(dataset)
             if matcher is not None:
-                for counted in matcher.met(event):
-                    _count(groups, counted, event)
+                for place, counted in matcher.met(some):
+                    _count(groups, counted, some[place])
         signs = Signs(list(groups.values()))
         present = {event.dataset for event in events}
         for datasets, analytic in self._analytics:
@@ -90,6 +90,13 @@ class Engine:
                 signs.groups += found
                 signs.folds += folds
         return signs
+
+
+def _by_dataset(events: Sequence[Event]) -> dict[str, list[Event]]:
+    parted: dict[str, list[Event]] = {}
+    for event in events:
+        parted.setdefault(event.dataset, []).append(event)
+    return parted
 
 
 def window_of(rule: Rule) -> Window:

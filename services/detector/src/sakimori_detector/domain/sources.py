@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sakimori_detector.domain.normalise import DECODED_FIELD, decode_request
-from sakimori_detector.sigma.matcher import Derived
+from sakimori_detector.sigma.batch import Derived
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,75 +1,157 @@
-"""The triggers of a dataset's rules in one place: which conditions an event may meet, found without asking each."""
+"""The triggers of all conditions of a dataset in one place: which conditions an event may meet, without asking each.
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+Per field there are a dictionary of values, an automaton of literals, sets of expressions and sorted thresholds; a batch
+of events is searched field by field. What comes out are candidates: conditions that an event may meet. The index may
+let too many through and must let none slip; tests/unit/detector/test_index.py holds it to that.
+"""
 
-import re2
+import re
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
-from sakimori_detector.sigma import patterns
-from sakimori_detector.sigma.conditions import Exact, Matches, Test
-from sakimori_detector.sigma.view import View
+from sakimori_detector.sigma.batch import Batch, texts_of
+from sakimori_detector.sigma.conditions import Compares, Exact, Exists, InNetwork, Matches, Test
+from sakimori_detector.sigma.events import FieldValue, elements, fold, number_of
+from sakimori_detector.sigma.literals import required
+from sakimori_detector.sigma.networks import beginnings
+from sakimori_detector.sigma.searches import Column, Expressions, Hit, Places, Substrings, Values
 
-Places = set[int]
+_POOR_SHARE: Final = 1 / 16
+"""Literals that are likely in more of the values than this are no better than searching for the expression."""
+
+_NOT_JOINABLE: Final = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")
+"""What makes an expression mean something else in texts that are joined by line breaks."""
+
+
+class Triggers:
+    """What conditions look for in one field, by the way it is searched for."""
+
+    def __init__(self) -> None:
+        self.values: defaultdict[str, set[int]] = defaultdict(set)
+        self.literals: defaultdict[str, set[int]] = defaultdict(set)
+        self.expressions: defaultdict[str, set[int]] = defaultdict(set)
+        self.above: defaultdict[float, set[int]] = defaultdict(set)
+        self.below: defaultdict[float, set[int]] = defaultdict(set)
+        self.present: set[int] = set()
+        self.absent: set[int] = set()
+
+    def add(self, test: Test, place: int) -> None:
+        """Enter a trigger of the condition at `place`; what has no better way is one wherever the field is."""
+        match test:
+            case Exact():
+                self.values[fold(test.value)].add(place)
+            case Matches():
+                self._add_expression(test, place)
+            case InNetwork():
+                self._add_literals(beginnings(test.network), place)
+            case Compares(relation="gt" | "gte"):
+                self.above[test.number].add(place)
+            case Compares(relation="lt" | "lte"):
+                self.below[test.number].add(place)
+            case Exists(is_there=False):
+                self.absent.add(place)
+            case _:
+                self.present.add(place)
+
+    def _add_expression(self, test: Matches, place: int) -> None:
+        source = test.expression.source
+        literals = required(source)
+        if literals is not None and (literals.share <= _POOR_SHARE or _NOT_JOINABLE.search(source)):
+            self._add_literals(literals.texts, place)
+        elif _NOT_JOINABLE.search(source):
+            self.present.add(place)
+        else:
+            self.expressions[source].add(place)
+
+    def _add_literals(self, literals: Iterable[str], place: int) -> None:
+        for literal in literals:
+            self.literals[literal].add(place)
 
 
 class FieldIndex:
-    """Exact values and expressions on one field, or on all of an event; gives the places of conditions."""
+    """The triggers of one field, ready to search."""
 
-    def __init__(self) -> None:
-        self._exact: dict[str, Places] = {}
-        self._cased: dict[str, Places] = {}
-        self._expressions: list[Places] = []
-        self._set: Any = None
+    def __init__(self, triggers: Triggers) -> None:
+        searches = (
+            (Values, triggers.values),
+            (Substrings, triggers.literals),
+            (Expressions, triggers.expressions),
+        )
+        self._searches = [search(wanted) for search, wanted in searches if wanted]
+        self._numbers = Numbers(triggers.above, triggers.below) if triggers.above or triggers.below else None
+        self._present, self._absent = frozenset(triggers.present), frozenset(triggers.absent)
 
-    def add(self, test: Exact | Matches, place: int) -> None:
-        """Enter a trigger of the condition at `place`."""
-        if isinstance(test, Exact):
-            (self._cased if test.is_cased else self._exact).setdefault(test.value, set()).add(place)
+    def hits(self, batch: Batch, field: str) -> Iterator[Hit]:
+        """Search a field of a batch; gives rows."""
+        if self._searches:
+            yield from self.text_hits(batch.column(field, ""))
+        if self._numbers is not None:
+            yield from self._numbers.hits(batch.column(field) or ())
+        if self._present or self._absent:
+            for row, value in enumerate(batch.column(field) or [None] * len(batch)):
+                yield row, self._absent if value is None else self._present
+
+    def text_hits(self, values: Sequence[FieldValue] | None) -> Iterator[Hit]:
+        """Search the values of a column; gives rows."""
+        if not values:
             return
-        self._set = self._set or re2.Set.SearchSet(patterns.options())
-        self._set.Add(test.expression.source)
-        self._expressions.append({place})
+        texts, rows = texts_of(values)
+        column = Column(texts)
+        for search in self._searches:
+            for number, places in search.hits(column):
+                yield rows[number], places
 
-    def compile(self) -> None:
-        """Make it ready; nothing can be added afterwards."""
-        if self._set is not None:
-            self._set.Compile()
 
-    def places(self, texts: Sequence[str], folded: Sequence[str]) -> Iterable[int]:
-        """List the places of conditions of which a trigger holds for one of these texts."""
-        for text in texts:
-            yield from self._cased.get(text, ())
-        for text in folded:
-            yield from self._exact.get(text, ())
-        if self._set is not None:
-            for text in texts:
-                for hit in self._set.Match(patterns.clean(text)) or ():
-                    yield from self._expressions[hit]
+class Numbers:
+    """Finds numbers beyond thresholds, either way; at a threshold itself, too."""
+
+    def __init__(self, above: dict[float, set[int]], below: dict[float, set[int]]) -> None:
+        self._above, self._below = sorted(above), sorted(below)
+        self._above_places = [frozenset(above[number]) for number in self._above]
+        self._below_places = [frozenset(below[number]) for number in self._below]
+
+    def hits(self, column: Sequence[FieldValue]) -> Iterator[Hit]:
+        """Compare each value that is a number, or text that reads as one."""
+        for row, value in enumerate(column):
+            for item in elements(value):
+                number = number_of(item)
+                if number is not None:
+                    for places in self._above_places[: bisect_right(self._above, number)]:
+                        yield row, places
+                    for places in self._below_places[bisect_left(self._below, number) :]:
+                        yield row, places
 
 
 class EventIndex:
-    """The field indexes of one dataset, made of the triggers of each of its conditions."""
+    """The index of one dataset, made of the triggers of each of its conditions (None: no trigger can be told)."""
 
     def __init__(self, triggers: Sequence[frozenset[Test] | None]) -> None:
-        self._fields: dict[str | None, FieldIndex] = {}
-        self._always: Places = set()
+        fields: defaultdict[str | None, Triggers] = defaultdict(Triggers)
         for place, tests in enumerate(triggers):
             for test in tests or ():
-                if isinstance(test, Exact | Matches):
-                    self._fields.setdefault(test.field, FieldIndex()).add(test, place)
-                else:
-                    self._always.add(place)
-            if tests is None:
-                self._always.add(place)
-        for index in self._fields.values():
-            index.compile()
+                fields[test.field].add(test, place)
+        keywords = fields.pop(None, None)
+        self._keywords = FieldIndex(keywords) if keywords else None
+        self._fields = [(name, FieldIndex(found)) for name, found in fields.items() if name is not None]
+        self._always: Places = frozenset(place for place, tests in enumerate(triggers) if tests is None)
 
-    def places(self, view: View) -> list[int]:
-        """List the conditions that an event may meet, in their order."""
-        found = set(self._always)
-        for name, index in self._fields.items():
-            if name is None:
-                found.update(index.places([view.everything()], ()))
+    def candidates(self, batch: Batch) -> list[tuple[int, list[int]]]:
+        """List the rows that may meet any condition, and the places of these conditions; both in their order."""
+        found: dict[int, set[int]] = {}
+        if self._always:
+            found = {row: set(self._always) for row in range(len(batch))}
+        for row, places in self._hits(batch):
+            known = found.get(row)
+            if known is None:
+                found[row] = set(places)
             else:
-                found.update(index.places(view.texts(name), view.folded(name)))
-        return sorted(found)
+                known.update(places)
+        return [(row, sorted(found[row])) for row in sorted(found)]
+
+    def _hits(self, batch: Batch) -> Iterator[Hit]:
+        for name, index in self._fields:
+            yield from index.hits(batch, name)
+        if self._keywords is not None:
+            yield from self._keywords.text_hits(batch.everything())

@@ -1,18 +1,16 @@
-"""Which conditions of a dataset an event meets."""
+"""Which conditions of a dataset events meet."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from sakimori_detector.sigma import patterns
+from sakimori_detector.sigma.batch import Batch, Derived
 from sakimori_detector.sigma.conditions import Condition, Matches, costs, fields_of, tests_of
-from sakimori_detector.sigma.events import Event, FieldValue
+from sakimori_detector.sigma.events import Event
 from sakimori_detector.sigma.index import EventIndex
-from sakimori_detector.sigma.view import View
+from sakimori_detector.sigma.view import Aliases, View
 
 T = TypeVar("T")
-
-Derived = Mapping[str, Callable[[Mapping[str, FieldValue]], FieldValue]]
-"""Fields that are made of an event's other fields, once an event, when a condition reads them."""
 
 _SHOWN_CHARACTERS: Final = 200
 
@@ -28,29 +26,32 @@ class Match(NamedTuple):
 class Matcher(Generic[T]):
     """All conditions of one dataset; each yields its tag when an event meets it.
 
-    An event's cost is the index plus the conditions of which it let a trigger through; conditions that no index can
-    tell anything about (they only deny) are asked every time.
+    The index searches a batch for candidates, then each candidate's condition is asked. Conditions that no index can
+    tell anything about (they only deny) are asked about every event.
     """
 
-    def __init__(self, conditions: Iterable[tuple[Condition, T]], derived: Derived | None = None) -> None:
+    def __init__(
+        self, conditions: Iterable[tuple[Condition, T]], derived: Derived | None = None, aliases: Aliases | None = None
+    ) -> None:
         self._conditions = list(conditions)
         cost = costs(condition for condition, _ in self._conditions)
         self._index = EventIndex([condition.triggers(cost) for condition, _ in self._conditions])
         fields = {field for condition, _ in self._conditions for field in fields_of(condition)}
-        self._derived = [(name, derive) for name, derive in (derived or {}).items() if name in fields]
+        self._derived = {name: derive for name, derive in (derived or {}).items() if name in fields}
+        self._aliases = {name: others for name, others in (aliases or {}).items() if name in fields}
 
     def view(self, event: Event) -> View:
         """Make what conditions read of an event."""
-        fields = event.fields
-        if self._derived:
-            fields = {**fields, **{name: derive(fields) for name, derive in self._derived}}
-        return View(event, fields)
+        return Batch([event], self._derived, self._aliases).view(0)
 
-    def met(self, event: Event) -> Sequence[T]:
-        """List the tags of the conditions that the event meets, in the order they were given."""
-        view = self.view(event)
-        conditions = self._conditions
-        return [conditions[place][1] for place in self._index.places(view) if conditions[place][0].holds(view)]
+    def met(self, events: Sequence[Event]) -> list[tuple[int, T]]:
+        """List the events, by their place, with the tag of each condition that they meet; both in their order."""
+        batch, conditions = Batch(events, self._derived, self._aliases), self._conditions
+        met = []
+        for row, places in self._index.candidates(batch):
+            view = batch.view(row)
+            met += [(row, conditions[place][1]) for place in places if conditions[place][0].holds(view)]
+        return met
 
 
 def explain(condition: Condition, view: View) -> list[Match]:

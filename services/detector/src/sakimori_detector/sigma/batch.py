@@ -1,0 +1,62 @@
+"""Events of one dataset side by side: a column per field, so that one search reads the values of all of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from typing import Final
+
+from sakimori_detector.sigma.events import Event, FieldValue, elements, key_of
+from sakimori_detector.sigma.view import Aliases, View
+
+Derived = Mapping[str, Callable[[Mapping[str, FieldValue]], FieldValue]]
+"""Fields that are made of an event's other fields, once an event."""
+
+_ENVELOPE: Final = frozenset({"@timestamp", "event.id", "event.dataset"})
+"""Fields that every event has without having them among its `fields`."""
+
+
+class Batch:
+    """Events in their order; a row is an event's place in it."""
+
+    def __init__(self, events: Sequence[Event], derived: Derived, aliases: Aliases) -> None:
+        self._events = events
+        self._aliases = aliases
+        self._fields: list[Mapping[str, FieldValue]] = [event.fields for event in events]
+        if derived:
+            self._fields = [
+                {**fields, **{name: derive(fields) for name, derive in derived.items()}} for fields in self._fields
+            ]
+        self._present = set(chain.from_iterable(self._fields))
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def view(self, row: int) -> View:
+        """Show one event to the tests of a condition."""
+        return View(self._events[row], self._fields[row], self._aliases)
+
+    def column(self, field: str, absent: FieldValue = None) -> list[FieldValue] | None:
+        """List a field's value in each row, `absent` where it has none; None where no event has the field."""
+        if field in _ENVELOPE or any(name in self._present for name in self._aliases.get(field, ())):
+            values = [self.view(row).value(field) for row in range(len(self))]
+            return [absent if value is None else value for value in values]
+        return [fields.get(field, absent) for fields in self._fields] if field in self._present else None
+
+    def everything(self) -> list[FieldValue]:
+        """List the texts of all fields of each row, joined: what keywords are looked for in."""
+        return [self.view(row).everything() for row in range(len(self))]
+
+
+def texts_of(column: Sequence[FieldValue]) -> tuple[list[str], Sequence[int]]:
+    """Write the values of a column as texts, and of which row each is: a list has several, an absent value none.
+
+    Columns of strings, which most are, and of strings and integers stay as long as they are.
+    """
+    kinds = set(map(type, column))
+    if kinds <= _PLAIN:
+        return list(map(str, column)), range(len(column))
+    pairs = [(key_of(item), row) for row, value in enumerate(column) for item in elements(value)]
+    return [text for text, _ in pairs], [row for _, row in pairs]
+
+
+_PLAIN: Final = frozenset[type]({str, int})
+"""Types whose `str` is what `key_of` writes."""
