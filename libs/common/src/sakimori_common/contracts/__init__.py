@@ -1,15 +1,18 @@
 """What crosses a process boundary: events, findings, decisions, and how they are written down."""
 
+from sakimori_common.contracts.actions import ACTIONS, ActionKind
 from sakimori_common.contracts.decision import Decision, DecisionAction
 from sakimori_common.contracts.event import Event, EventError, FieldValue
 from sakimori_common.contracts.finding import Evidence, Finding, FindingStatus, Severity
 from sakimori_common.contracts.wire import DECISIONS, EVENTS, FINDINGS, SCHEMA_VERSION, Codec, WireError
 
 __all__ = [
+    "ACTIONS",
     "DECISIONS",
     "EVENTS",
     "FINDINGS",
     "SCHEMA_VERSION",
+    "ActionKind",
     "Codec",
     "Decision",
     "DecisionAction",

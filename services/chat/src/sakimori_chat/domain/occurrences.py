@@ -1,4 +1,4 @@
-"""What the chat reports: the registry of its events (S0-69)."""
+"""What the chat reports; its actions stand in the registry of all (S0-56, S0-69)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from sakimori_chat.domain.identity import Client
-from sakimori_common.contracts import FieldValue, Severity
+from sakimori_common.contracts import ACTIONS, FieldValue, Severity
 
 
 class Action(StrEnum):
@@ -22,16 +22,8 @@ class Action(StrEnum):
     REDIS_UNAVAILABLE = "system.redis_unavailable"
 
 
-SEVERITIES: Final[Mapping[Action, Severity]] = {
-    Action.MESSAGE_POSTED: Severity.INFO,
-    Action.CSRF_FAILED: Severity.MEDIUM,
-    Action.RATE_LIMIT_HIT: Severity.MEDIUM,
-    Action.USER_BLOCKED: Severity.MEDIUM,
-    Action.BLOCKED_ACTION_ATTEMPT: Severity.MEDIUM,
-    Action.HIGH_RISK_BLOCK: Severity.HIGH,
-    Action.MESSAGE_TOO_LONG: Severity.LOW,
-    Action.REDIS_UNAVAILABLE: Severity.HIGH,
-}
+SEVERITIES: Final[Mapping[Action, Severity]] = {action: ACTIONS[action].severity for action in Action}
+"""How much each deserves attention, from the registry of all actions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +53,7 @@ class Occurrence:
 def occurred(action: Action, origin: Origin, details: Mapping[str, FieldValue] | None = None) -> Occurrence:
     """Describe an occurrence without its text and without the address."""
     fields: dict[str, FieldValue] = {
-        "event.category": "chat",
+        "event.category": ACTIONS[action].category,
         "event.action": action.value,
         "event.outcome": "success" if action is Action.MESSAGE_POSTED else "failure",
         "event.severity_name": SEVERITIES[action].value,

@@ -1,0 +1,82 @@
+"""The registry of what can happen: every `event.action` of Sakimori's own datasets, with category, severity, technique.
+
+A test compares it with what the services can emit and with what the rules ask for, so an action that is not here fails.
+The severity says how much an event deserves attention by itself, before any rule has looked at what is around it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from sakimori_common.contracts.finding import Severity
+
+INFO, LOW, MEDIUM, HIGH = Severity.INFO, Severity.LOW, Severity.MEDIUM, Severity.HIGH
+
+
+@dataclass(frozen=True, slots=True)
+class ActionKind:
+    """What an action is: its `event.category`, its severity and the ATT&CK technique that it may be a sign of."""
+
+    category: str
+    severity: Severity
+    technique: str | None = None
+
+
+def _kinds(category: str, kinds: Mapping[str, tuple[Severity, str | None]]) -> dict[str, ActionKind]:
+    return {action: ActionKind(category, severity, technique) for action, (severity, technique) in kinds.items()}
+
+
+_CHAT = _kinds(
+    "chat",
+    {
+        "chat.message_posted": (INFO, None),
+        "security.csrf_failed": (MEDIUM, "T1189"),
+        "security.rate_limit_hit": (MEDIUM, "T1499"),
+        "security.user_blocked": (MEDIUM, "T1499"),
+        "security.blocked_action_attempt": (MEDIUM, "T1499"),
+        "security.high_risk_block": (HIGH, "T1499"),
+        "security.message_too_long": (LOW, "T1499"),
+        "system.redis_unavailable": (HIGH, None),
+    },
+)
+_BOT = _kinds(
+    "bot",
+    {
+        "bot.message_received": (INFO, None),
+        "bot.connected": (INFO, None),
+        "bot.data_read": (INFO, "T1213"),
+        "bot.handshake_refused": (LOW, "T1499"),
+        "bot.hmac_failed": (MEDIUM, "T1110"),
+        "bot.replay_refused": (MEDIUM, "T1550"),
+        "bot.unauthorized": (MEDIUM, "T1078"),
+        "bot.rate_limit_hit": (LOW, "T1499"),
+    },
+)
+_LOGIN = _kinds(
+    "authentication",
+    {
+        "console_login": (INFO, "T1078"),
+        "ssh_login": (INFO, "T1078"),
+        "ssh_invalid_user": (LOW, "T1110"),
+        "ssh_pam_failure": (LOW, "T1110"),
+        "ssh_user_denied": (LOW, "T1110"),
+        "ssh_max_attempts": (LOW, "T1110"),
+        "ssh_method_refused": (INFO, None),
+        "ssh_partial_login": (INFO, None),
+        "ssh_postponed": (INFO, None),
+        "ssh_connection": (INFO, None),
+        "ssh_connection_refused": (LOW, "T1110"),
+        "ssh_disconnect": (INFO, None),
+        "ssh_negotiation_failed": (LOW, "T1595"),
+        "ssh_probe": (LOW, "T1595"),
+        "ssh_timeout": (LOW, "T1499"),
+        "ssh_protocol_error": (LOW, "T1595"),
+        "ssh_session_opened": (INFO, None),
+        "ssh_session_closed": (INFO, None),
+        "ssh_other": (INFO, None),
+    },
+)
+_DEVICE = _kinds("network", {"device.sighted": (INFO, None)})
+
+ACTIONS: Final[Mapping[str, ActionKind]] = {**_CHAT, **_BOT, **_LOGIN, **_DEVICE}
+"""By `event.action`. Other sources' actions, which the collector takes in as they are, are not ours to list."""
