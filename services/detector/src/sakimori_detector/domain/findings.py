@@ -59,8 +59,8 @@ def finding_of(engine: Engine, outcome: Outcome, event: Event, created_at: int) 
         message=_PLACEHOLDER.sub(lambda match: sighting.text(match[1]), rule.message),
         severity=rule.severity,
         confidence=rule.confidence,
-        entity_type=rule.entity,
-        entity=_entity(rule, outcome, event),
+        entity_type=str(sighting.facts.get("entity_type", rule.entity)),
+        entity=_entity(rule, outcome, event, sighting.facts),
         dataset=event.dataset,
         first_seen_at=format_instant(outcome.first),
         last_seen_at=format_instant(outcome.last),
@@ -113,8 +113,9 @@ def _rate(window: Window, outcome: Outcome) -> int:
     return round(outcome.count * min(1.0, window.timespan / lasted)) if window.timespan else outcome.count
 
 
-def _entity(rule: Rule, outcome: Outcome, event: Event) -> str:
-    value = event.get(rule.entity)
+def _entity(rule: Rule, outcome: Outcome, event: Event, noted: Mapping[str, Any]) -> str:
+    """Name what the finding is about: what an analytic says, else the rule's entity in the event."""
+    value = noted["entity"] if "entity" in noted else event.get(rule.entity)
     if value is not None:
         return clean(key_of(value))
     return outcome.key.replace(KEY_GLUE, " ") if isinstance(rule, AnalyticRule) and outcome.key else "unknown"
