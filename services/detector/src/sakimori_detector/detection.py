@@ -38,26 +38,37 @@ async def detect(
         return []
     outcomes = await state.apply(Batch(batch_id, signs.groups, signs.folds))
     found = _all_found(engine, outcomes, events, created_at)
-    return await _escalated(engine, state, batch_id, found, created_at) if found else []
+    if any(each.outcome.is_opened for each in found):
+        found += await _follow_up(engine, state, batch_id, found, created_at)
+        found = await _climb(state, batch_id, found)
+    return found
 
 
-async def _escalated(
-    engine: Engine, state: DetectionState, batch_id: str, found: list[Found], created_at: CreatedAt
+async def _follow_up(
+    engine: Engine, state: DetectionState, batch_id: str, found: Sequence[Found], created_at: CreatedAt
 ) -> list[Found]:
-    """Let the findings that opened count as events and climb ladders. One level: what comes of that does neither."""
-    opened = sorted((each for each in found if each.outcome.is_opened), key=_order)
-    events = [_event_of(engine, each) for each in opened]
+    """Let the findings that opened count as events. One level: what is found about findings does not."""
+    opened = [each for each in found if each.outcome.is_opened and each.finding.dataset != escalation.DATASET]
+    events = [_event_of(engine, each) for each in sorted(opened, key=_order)]
     signs = engine.evaluate(events)
+    if not signs.groups and not signs.folds:
+        return []
+    outcomes = await state.apply(Batch(f"{batch_id}:findings", signs.groups, signs.folds))
+    return _all_found(engine, outcomes, events, created_at)
+
+
+async def _climb(state: DetectionState, batch_id: str, found: list[Found]) -> list[Found]:
+    """Put entities one step up where the rule has a ladder, and the length of that step into the measure."""
     offences = [
-        escalation.offence(each.finding, each.measure, each.outcome.anchor)
-        for each in opened
-        if each.measure is not None and each.measure.ladder
+        escalation.Offence(each.outcome.anchor, each.finding, each.measure.ladder)
+        for each in sorted(found, key=_order)
+        if each.outcome.is_opened and each.measure is not None and each.measure.ladder
     ]
-    if not signs.groups and not signs.folds and not offences:
+    if not offences:
         return found
-    outcomes = await state.apply(Batch(f"{batch_id}:findings", signs.groups, [*signs.folds, *offences]))
+    outcomes = await state.apply(Batch(f"{batch_id}:ladder", [], escalation.climb(offences)))
     seconds = escalation.climbed_seconds(outcomes)
-    return [*(_climbed(each, seconds) for each in found), *_all_found(engine, outcomes, events, created_at)]
+    return [_climbed(each, seconds) for each in found]
 
 
 def _order(found: Found) -> tuple[int, str]:

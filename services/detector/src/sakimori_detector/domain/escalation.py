@@ -1,18 +1,19 @@
-"""What findings add up to: each that opens is an event of its own, and an offence that climbs the entity's ladder.
+"""What findings add up to: each that opens is an event of its own, and perhaps an offence that climbs a ladder.
 
-Both go to the state in a second batch, once per batch and one level deep: a finding about findings is no such event.
+Both go to the state after the events did, in batches of their own. One level deep: what is found about findings is no
+event.
 """
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from sakimori_common.contracts import Event, FieldValue, Finding
 from sakimori_detector.domain.analytics.contract import facts, note
 from sakimori_detector.domain.folds import Fold, Step, Write, key_of_memory
-from sakimori_detector.domain.rules import Measure, Rule
+from sakimori_detector.domain.rules import Rule
 from sakimori_detector.sigma.windows import Group, Outcome, Sign, Window, microseconds
 
 DATASET: Final = "sakimori.finding"
@@ -22,6 +23,14 @@ LADDER_RULE: Final = "policy/ladder"
 FORGET_SECONDS: Final = 7 * 86_400
 """An entity that kept quiet for so long after its last measure begins at the bottom again."""
 _STEP: Final = Window(LADDER_RULE, 1, 0, 0)
+
+
+class Offence(NamedTuple):
+    """A finding that opened at `time` (microseconds), and the ladder of its rule: seconds by step."""
+
+    time: int
+    finding: Finding
+    ladder: Sequence[int]
 
 
 class _Level(msgspec.Struct, array_like=True):
@@ -54,25 +63,37 @@ def event_of(finding: Finding, rule: Rule, opened_at: int) -> Event:
     return Event(finding.id, opened_at, DATASET, fields)
 
 
-def offence(finding: Finding, measure: Measure, opened_at: int) -> Fold:
-    """Make the fold that climbs the ladder of the finding's entity by one step."""
-    key = key_of_memory("ladder", finding.entity_type, finding.entity)
-    return Fold((key,), opened_at, partial(_climb, finding.id, measure.ladder, opened_at))
+def climb(offences: Sequence[Offence]) -> list[Fold]:
+    """Make the folds that put each entity one step up its ladder, one fold an entity. Offences by time."""
+    by_key: dict[str, list[Offence]] = {}
+    for offence in offences:
+        key = key_of_memory("ladder", offence.finding.entity_type, offence.finding.entity)
+        by_key.setdefault(key, []).append(offence)
+    return [Fold((key,), mine[-1].time, partial(_climb, mine)) for key, mine in by_key.items()]
 
 
-def _climb(finding_id: str, ladder: Sequence[int], time: int, values: Sequence[bytes | None]) -> Step:
-    """Go one step up, unless the measure of the last one still holds: several rules may see one and the same attack."""
+def _climb(offences: Sequence[Offence], values: Sequence[bytes | None]) -> Step:
     raw = values[0]
     level = msgspec.msgpack.decode(raw, type=_Level) if raw else _Level(-1, 0)
-    if time > level.until + microseconds(FORGET_SECONDS):
+    groups = []
+    for offence in offences:
+        level, seconds = _next(level, offence)
+        sign = Sign(offence.time, offence.finding.id, note=note({"seconds": seconds}))
+        groups.append(Group(_STEP, offence.finding.id, [sign]))
+    write = Write(msgspec.msgpack.encode(level), max(offences[-1].ladder) + FORGET_SECONDS)
+    return Step([write], groups)
+
+
+def _next(level: _Level, offence: Offence) -> tuple[_Level, int]:
+    """Go one step up, unless the measure of the last one still holds: several rules may see one and the same attack."""
+    if offence.time > level.until + microseconds(FORGET_SECONDS):
         level = _Level(-1, 0)
-    step = min(level.step if time <= level.until else level.step + 1, len(ladder) - 1)
-    until = max(level.until, time + microseconds(ladder[step]))
-    write = Write(msgspec.msgpack.encode(_Level(step, until)), ladder[step] + FORGET_SECONDS)
-    sign = Sign(time, finding_id, note=note({"seconds": ladder[step]}))
-    return Step([write], [Group(_STEP, finding_id, [sign])])
+    is_held = level.step >= 0 and offence.time <= level.until
+    step = min(level.step if is_held else level.step + 1, len(offence.ladder) - 1)
+    seconds = offence.ladder[step]
+    return _Level(step, max(level.until, offence.time + microseconds(seconds))), seconds
 
 
 def climbed_seconds(outcomes: Iterable[Outcome]) -> dict[str, int]:
-    """Read how long the measure of each finding holds, by its id, from the outcomes of `offence`."""
+    """Read how long the measure of each finding holds, by its id, from the outcomes of `climb`."""
     return {each.key: int(facts(each.note)["seconds"]) for each in outcomes if each.rule_id == LADDER_RULE}
