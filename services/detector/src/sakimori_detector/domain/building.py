@@ -24,6 +24,7 @@ from sakimori_detector.sigma.compiling import Numbering, Unsupported, condition_
 from sakimori_detector.sigma.correlations import Correlation, correlation_of
 from sakimori_detector.sigma.documents import PathPart
 from sakimori_detector.sigma.patterns import PatternError
+from sakimori_detector.sigma.wildcards import PlaceholderLeft
 
 MAX_CHAIN: Final = 10
 """Correlations over correlations over ..."""
@@ -131,7 +132,7 @@ class Builder:
             return Detection(datasets_of(source), condition_of(entry.rule, self._numbers), source)
         except SigmaError as error:
             raise refusal(entry.document, error) from None
-        except (Unsupported, PatternError) as error:
+        except (Unsupported, PatternError, PlaceholderLeft) as error:
             raise Refused(entry.document, str(error), "detection") from None
 
     def _block(self, entry: Entry, source: LogSource, key: str | None = None) -> Block:

@@ -4,7 +4,10 @@ pySigma parses, applies the modifiers and validates; here its tree of values bec
 does not mean is refused (`Unsupported`), and equal tests of different rules become one.
 """
 
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import field as field_
+from typing import Final, TypeVar
 
 from sigma.conditions import (
     ConditionAND,
@@ -16,6 +19,7 @@ from sigma.conditions import (
 from sigma.rule import SigmaRule
 from sigma.types import (
     CompareOperators,
+    Placeholder,
     SigmaBool,
     SigmaCasedString,
     SigmaCIDRExpression,
@@ -31,7 +35,7 @@ from sigma.types import (
     SigmaType,
 )
 
-from sakimori_detector.sigma import patterns
+from sakimori_detector.sigma import patterns, wildcards
 from sakimori_detector.sigma.conditions import (
     All,
     AnyOf,
@@ -39,20 +43,46 @@ from sakimori_detector.sigma.conditions import (
     Condition,
     Exact,
     Exists,
+    Fits,
+    Guarded,
     InNetwork,
     Matches,
     Not,
     Relation,
     SameAs,
     Test,
+    TimePart,
+    tests_of,
 )
 from sakimori_detector.sigma.events import fold, key_of
+from sakimori_detector.sigma.times import TIME_PARTS, TimePartName
 
 _MAX_DEPTH: Final = 100
+MAX_PLACEHOLDER_VALUES: Final = 200
+"""Of one value of a rule, all its placeholders together (pySigma's bound)."""
 
 
 class Unsupported(ValueError):
     """The rule asks for something this engine does not do; the message says what."""
+
+
+T = TypeVar("T", SigmaString, SigmaRegularExpression)
+
+
+def _as_it_is(name: str) -> str:
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What words of a rule mean here: `field` gives the name that events have for it, `placeholders` their values."""
+
+    field: Callable[[str], str] = _as_it_is
+    placeholders: Mapping[str, Sequence[str]] = field_(default_factory=dict)
+
+
+PLAIN: Final = Vocabulary()
+"""Fields as they are, no placeholders."""
 
 
 class Numbering:
@@ -66,58 +96,124 @@ class Numbering:
         return self._tests.setdefault(test, test)
 
 
-def condition_of(rule: SigmaRule, numbers: Numbering) -> Condition:
-    """Compile a rule's condition (of several, any). Raises Unsupported, PatternError, and pySigma's SigmaError."""
-    compiled = [_compile(parsed.parsed, numbers, 0) for parsed in rule.detection.parsed_condition]
-    return compiled[0] if len(compiled) == 1 else AnyOf(tuple(compiled))
+def condition_of(rule: SigmaRule, numbers: Numbering, vocabulary: Vocabulary = PLAIN) -> Condition:
+    """Compile a rule's condition (of several, any).
+
+    Raises Unsupported, PatternError, PlaceholderLeft, and pySigma's SigmaError.
+    """
+    compiler = _Compiler(numbers, vocabulary)
+    compiled = [compiler.compiled(parsed.parsed) for parsed in rule.detection.parsed_condition]
+    condition = compiled[0] if len(compiled) == 1 else AnyOf(tuple(compiled))
+    is_slow = any(isinstance(test, Matches) and test.expression.is_slow for test in tests_of(condition))
+    return Guarded(condition) if is_slow else condition
 
 
-def _compile(node: object, numbers: Numbering, depth: int) -> Condition:
-    if depth > _MAX_DEPTH:
-        raise Unsupported(f"the condition is nested deeper than {_MAX_DEPTH}")
-    if isinstance(node, ConditionAND | ConditionOR):
-        parts = tuple(_compile(part, numbers, depth + 1) for part in node.args)
-        return All(parts) if isinstance(node, ConditionAND) else AnyOf(parts)
-    if isinstance(node, ConditionNOT):
-        return Not(_compile(node.args[0], numbers, depth + 1))
-    if isinstance(node, ConditionFieldEqualsValueExpression):
-        return _field_test(node.field, node.value, numbers)
-    if isinstance(node, ConditionValueExpression):
-        return _keyword(node.value, numbers)
-    raise Unsupported("the condition is empty")
+class _Compiler:
+    def __init__(self, numbers: Numbering, vocabulary: Vocabulary) -> None:
+        self._of = numbers.of
+        self._vocabulary = vocabulary
+
+    def compiled(self, node: object, depth: int = 0) -> Condition:
+        if depth > _MAX_DEPTH:
+            raise Unsupported(f"the condition is nested deeper than {_MAX_DEPTH}")
+        if isinstance(node, ConditionAND | ConditionOR):
+            parts = tuple(self.compiled(part, depth + 1) for part in node.args)
+            return All(parts) if isinstance(node, ConditionAND) else AnyOf(parts)
+        if isinstance(node, ConditionNOT):
+            return Not(self.compiled(node.args[0], depth + 1))
+        if isinstance(node, ConditionFieldEqualsValueExpression):
+            return self._field_test(self._vocabulary.field(node.field), node.value)
+        if isinstance(node, ConditionValueExpression):
+            return self._keyword(node.value)
+        raise Unsupported("the condition is empty")
+
+    def _field_test(self, name: str, value: SigmaType) -> Condition:  # noqa: C901, PLR0911  # one line a type
+        match value:
+            case SigmaExpansion():
+                return AnyOf(tuple(self._field_test(name, item) for item in value.values))
+            case SigmaString():
+                return self._any(self._string(name, item) for item in self._filled(value))
+            case SigmaRegularExpression():
+                return self._any(Matches(name, patterns.of_expression(item)) for item in self._filled(value))
+            case SigmaTimestampPart():
+                return self._of(TimePart(name, _part(value), "eq", float(value.number)))
+            case SigmaNumber():
+                return self._of(Exact(name, key_of(value.number)))
+            case SigmaBool():
+                return self._of(Exact(name, key_of(value.boolean)))
+            case SigmaNull():
+                return self._of(Exists(name, is_there=False))
+            case SigmaExists():
+                return self._of(Exists(name, is_there=value.exists))
+            case SigmaCompareExpression():
+                return self._of(_comparison(name, value))
+            case SigmaCIDRExpression():
+                return self._of(InNetwork(name, value.network))
+            case SigmaFieldReference():
+                return self._of(_reference(name, self._vocabulary.field(value.field), value))
+        raise Unsupported(f"{name}: values of type {type(value).__name__}")
+
+    def _keyword(self, value: SigmaType) -> Condition:
+        if isinstance(value, SigmaExpansion):
+            return AnyOf(tuple(self._keyword(item) for item in value.values))
+        if isinstance(value, SigmaRegularExpression):
+            return self._any(Matches(None, patterns.of_expression(item)) for item in self._filled(value))
+        if isinstance(value, SigmaNumber):
+            value = SigmaString(str(value.number))
+        if not isinstance(value, SigmaString):
+            raise Unsupported("keywords are texts or numbers, not null, true or false")
+        return self._any(Fits(None, wildcards.of_string(item, anywhere=True)) for item in self._filled(value))
+
+    def _any(self, tests: Iterator[Test]) -> Condition:
+        known = [self._of(test) for test in tests]
+        return known[0] if len(known) == 1 else AnyOf(tuple(known))
+
+    def _filled(self, value: T) -> Sequence[T]:
+        """Fill the placeholders of a value in, in all ways; one without a value stays, and is refused later."""
+
+        def values(placeholder: Placeholder) -> Iterator[SigmaString | Placeholder]:
+            known = self._vocabulary.placeholders.get(placeholder.name)
+            if known is None:
+                yield placeholder
+            else:
+                yield from map(SigmaString, known)
+
+        if not value.contains_placeholder():
+            return [value]
+        filled = value.replace_placeholders(values)
+        if not filled:
+            raise Unsupported("a placeholder has an empty list of values")
+        return [_same_kind(item, value) for item in filled]
+
+    def _string(self, name: str, value: SigmaString) -> Test:
+        if all(isinstance(part, str) for part in value.s):
+            text, is_cased = "".join(map(str, value.s)), isinstance(value, SigmaCasedString)
+            return Exact(name, text if is_cased else fold(text), is_cased)
+        return Fits(name, wildcards.of_string(value))
 
 
-def _field_test(field: str, value: SigmaType, numbers: Numbering) -> Condition:  # noqa: C901, PLR0911  # one line a type
-    match value:
-        case SigmaExpansion():
-            return AnyOf(tuple(_field_test(field, item, numbers) for item in value.values))
-        case SigmaString():
-            return _string(field, value, numbers)
-        case SigmaRegularExpression():
-            return numbers.of(Matches(field, patterns.of_expression(value)))
-        case SigmaTimestampPart():
-            raise Unsupported(f"{field}: parts of timestamps cannot be compared")
-        case SigmaNumber():
-            return numbers.of(Exact(field, key_of(value.number)))
-        case SigmaBool():
-            return numbers.of(Exact(field, key_of(value.boolean)))
-        case SigmaNull():
-            return numbers.of(Exists(field, is_there=False))
-        case SigmaExists():
-            return numbers.of(Exists(field, is_there=value.exists))
-        case SigmaCompareExpression():
-            return numbers.of(Compares(field, _RELATION[value.op], float(value.number.number)))
-        case SigmaCIDRExpression():
-            return numbers.of(InNetwork(field, value.network))
-        case SigmaFieldReference():
-            return _reference(field, value)
-    raise Unsupported(f"{field}: values of type {type(value).__name__}")
+def _same_kind(filled: T, value: T) -> T:
+    """Keep what pySigma forgets when it fills placeholders in: that case matters."""
+    if isinstance(value, SigmaCasedString) and isinstance(filled, SigmaString):
+        return SigmaCasedString.from_sigma_string(filled)
+    return filled
 
 
-def _reference(field: str, value: SigmaFieldReference) -> SameAs:
+def _reference(name: str, other: str, value: SigmaFieldReference) -> SameAs:
     if value.starts_with and value.ends_with:
-        raise Unsupported(f"{field}: fieldref with contains")
-    return SameAs(field, value.field, "start" if value.starts_with else "end" if value.ends_with else "whole")
+        return SameAs(name, other, "inside")
+    return SameAs(name, other, "start" if value.starts_with else "end" if value.ends_with else "whole")
+
+
+def _comparison(name: str, value: SigmaCompareExpression) -> Compares | TimePart:
+    number, relation = float(value.number.number), _RELATION[value.op]
+    if isinstance(value.number, SigmaTimestampPart):
+        return TimePart(name, _part(value.number), relation, number)
+    return Compares(name, relation, number)
+
+
+def _part(value: SigmaTimestampPart) -> TimePartName:
+    return TIME_PARTS[TIME_PARTS.index(value.timestamp_part.name.lower())]
 
 
 _RELATION: Final[dict[CompareOperators, Relation]] = {
@@ -127,22 +223,3 @@ _RELATION: Final[dict[CompareOperators, Relation]] = {
     CompareOperators.GTE: "gte",
     CompareOperators.NEQ: "neq",
 }
-
-
-def _string(field: str, value: SigmaString, numbers: Numbering) -> Condition:
-    if all(isinstance(part, str) for part in value.s):
-        text, is_cased = "".join(map(str, value.s)), isinstance(value, SigmaCasedString)
-        return numbers.of(Exact(field, text if is_cased else fold(text), is_cased))
-    return numbers.of(Matches(field, patterns.of_string(value)))
-
-
-def _keyword(value: SigmaType, numbers: Numbering) -> Condition:
-    if isinstance(value, SigmaExpansion):
-        return AnyOf(tuple(_keyword(item, numbers) for item in value.values))
-    if isinstance(value, SigmaRegularExpression):
-        return numbers.of(Matches(None, patterns.of_expression(value)))
-    if isinstance(value, SigmaNumber):
-        value = SigmaString(str(value.number))
-    if isinstance(value, SigmaString):
-        return numbers.of(Matches(None, patterns.of_string(value, anywhere=True)))
-    raise Unsupported(f"keywords of type {type(value).__name__}")

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from sakimori_detector.sigma import patterns
-from sakimori_detector.sigma.events import address_of, number_of
+from sakimori_detector.sigma.backtracking import GivenUp
+from sakimori_detector.sigma.events import address_of, fold, number_of
 from sakimori_detector.sigma.patterns import Expression
+from sakimori_detector.sigma.times import TimePartName, part_of
 from sakimori_detector.sigma.view import View
+from sakimori_detector.sigma.wildcards import Wildcards
 
 Cost = Callable[["Test"], float]
 """Estimates how many events a test lets through; only comparisons of it mean something."""
-Relation = Literal["lt", "lte", "gt", "gte", "neq"]
+Relation = Literal["eq", "lt", "lte", "gt", "gte", "neq"]
 
 
 class Condition(Protocol):
@@ -52,16 +55,63 @@ class Exact:
 
 
 @dataclass(frozen=True, slots=True)
+class Fits:
+    """A field's value fits a string with wildcards; without a field, any value of the event does (a Sigma keyword)."""
+
+    field: str | None
+    wildcards: Wildcards
+
+    def holds(self, view: View) -> bool:
+        """See Condition."""
+        if self.field is None:
+            texts = view.every_text() if self.wildcards.is_cased else view.every_folded()
+        else:
+            texts = view.texts(self.field) if self.wildcards.is_cased else view.folded(self.field)
+        return any(self.wildcards.find(text) is not None for text in texts)
+
+    @property
+    def shown(self) -> str:
+        """The value as the rule has it."""
+        return self.wildcards.shown
+
+    def found(self, view: View) -> str | None:
+        """Give the part of the field that fits, as it stands there; None where nothing does."""
+        for text in () if self.field is None else view.texts(self.field):
+            folded = text if self.wildcards.is_cased else fold(text)
+            span = self.wildcards.find(folded)
+            if span is not None:
+                return (text if len(text) == len(folded) else folded)[slice(*span)]
+        return None
+
+    def triggers(self, cost: Cost) -> "frozenset[Test] | None":
+        """See Condition."""
+        return frozenset({self})
+
+
+@dataclass(frozen=True, slots=True)
 class Matches:
-    """A field matches an expression; without a field, any string of the event does (a Sigma keyword)."""
+    """A field matches an expression; without a field, any value of the event does (a Sigma keyword)."""
 
     field: str | None
     expression: Expression
 
     def holds(self, view: View) -> bool:
-        """See Condition."""
-        texts = [view.everything()] if self.field is None else view.texts(self.field)
+        """See Condition. Raises GivenUp."""
+        texts = view.every_text() if self.field is None else view.texts(self.field)
         return any(patterns.holds(self.expression, text) for text in texts)
+
+    @property
+    def shown(self) -> str:
+        """The expression as the rule has it."""
+        return self.expression.shown
+
+    def found(self, view: View) -> str | None:
+        """Give the part of the field that matches; None where nothing does, or the expression gave up."""
+        try:
+            found = (patterns.find(self.expression, text) for text in view.texts(self.field or ""))
+            return next((text for text in found if text is not None), None)
+        except GivenUp:
+            return None
 
     def triggers(self, cost: Cost) -> "frozenset[Test] | None":
         """See Condition."""
@@ -87,12 +137,32 @@ class Compares:
 
 
 _RELATIONS: Final[dict[Relation, Callable[[float, float], bool]]] = {
+    "eq": lambda left, right: left == right,
     "lt": lambda left, right: left < right,
     "lte": lambda left, right: left <= right,
     "gt": lambda left, right: left > right,
     "gte": lambda left, right: left >= right,
     "neq": lambda left, right: left != right,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class TimePart:
+    """A part of the time that a field holds stands in this relation to a number."""
+
+    field: str
+    part: TimePartName
+    relation: Relation
+    number: float
+
+    def holds(self, view: View) -> bool:
+        """See Condition."""
+        numbers = (part_of(value, self.part) for value in view.values(self.field))
+        return any(number is not None and _RELATIONS[self.relation](number, self.number) for number in numbers)
+
+    def triggers(self, cost: Cost) -> "frozenset[Test] | None":
+        """See Condition."""
+        return frozenset({Exists(self.field, is_there=True)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,27 +200,32 @@ class Exists:
 
 @dataclass(frozen=True, slots=True)
 class SameAs:
-    """A field's text equals another field's, or begins or ends with it; case does not matter."""
+    """A field's text equals another field's, begins or ends with it, or has it inside; case does not matter."""
 
     field: str
     other: str
-    place: Literal["whole", "start", "end"] = "whole"
+    place: Literal["whole", "start", "end", "inside"] = "whole"
 
     def holds(self, view: View) -> bool:
         """See Condition."""
         return any(self._compare(text, other) for text in view.folded(self.field) for other in view.folded(self.other))
 
     def _compare(self, text: str, other: str) -> bool:
-        if self.place == "start":
-            return text.startswith(other)
-        return text.endswith(other) if self.place == "end" else text == other
+        match self.place:
+            case "start":
+                return text.startswith(other)
+            case "end":
+                return text.endswith(other)
+            case "inside":
+                return other in text
+        return text == other
 
     def triggers(self, cost: Cost) -> "frozenset[Test] | None":
         """See Condition."""
         return frozenset({Exists(self.field, is_there=True)})
 
 
-Test = Exact | Matches | Compares | InNetwork | Exists | SameAs
+Test = Exact | Fits | Matches | Compares | TimePart | InNetwork | Exists | SameAs
 """What conditions are made of."""
 
 
@@ -211,16 +286,36 @@ class Not:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """The part holds, and no expression in it gave up: what has no answer neither holds nor does its denial."""
+
+    part: Condition
+
+    def holds(self, view: View) -> bool:
+        """See Condition."""
+        try:
+            return self.part.holds(view)
+        except GivenUp:
+            return False
+
+    def triggers(self, cost: Cost) -> "frozenset[Test] | None":
+        """See Condition."""
+        return self.part.triggers(cost)
+
+
 def tests_of(condition: Condition, *, denied: bool = True) -> Iterator[Test]:
     """Walk over the tests of a condition; those under a `not` only if `denied`."""
     match condition:
         case All() | AnyOf():
             for part in condition.parts:
                 yield from tests_of(part, denied=denied)
+        case Guarded():
+            yield from tests_of(condition.part, denied=denied)
         case Not():
             if denied:
                 yield from tests_of(condition.part, denied=denied)
-        case Exact() | Matches() | Compares() | InNetwork() | Exists() | SameAs():
+        case Exact() | Fits() | Matches() | Compares() | TimePart() | InNetwork() | Exists() | SameAs():
             yield condition
 
 
@@ -246,6 +341,8 @@ def _share(test: Test) -> float:
     match test:
         case Exact():
             return 0.5 ** min(len(test.value), 64)
+        case Fits():
+            return 0.5 ** min(test.wildcards.weight, 64)
         case Matches():
             return 0.5 ** min(test.expression.weight, 64)
         case InNetwork():

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from sakimori_detector.sigma.batch import Batch, texts_of
-from sakimori_detector.sigma.conditions import Compares, Exact, Exists, InNetwork, Matches, Test
+from sakimori_detector.sigma.conditions import Compares, Exact, Exists, Fits, InNetwork, Matches, Test
 from sakimori_detector.sigma.events import FieldValue, elements, fold, number_of
-from sakimori_detector.sigma.literals import required
+from sakimori_detector.sigma.literals import BREAK, required
 from sakimori_detector.sigma.networks import beginnings
 from sakimori_detector.sigma.searches import Column, Expressions, Hit, Places, Substrings, Values
 
@@ -42,6 +42,8 @@ class Triggers:
         match test:
             case Exact():
                 self.values[fold(test.value)].add(place)
+            case Fits():
+                self._add_string(test, place)
             case Matches():
                 self._add_expression(test, place)
             case InNetwork():
@@ -55,12 +57,20 @@ class Triggers:
             case _:
                 self.present.add(place)
 
+    def _add_string(self, test: Fits, place: int) -> None:
+        literals = test.wildcards.places()
+        if literals:
+            rarest = max(literals, key=lambda literal: (len(literal.text), literal.begins + literal.ends))
+            self.literals[f"{BREAK * rarest.begins}{rarest.text}{BREAK * rarest.ends}"].add(place)
+        else:
+            self.present.add(place)
+
     def _add_expression(self, test: Matches, place: int) -> None:
         source = test.expression.source
-        literals = required(source)
-        if literals is not None and (literals.share <= _POOR_SHARE or _NOT_JOINABLE.search(source)):
+        literals, is_alone = required(source), test.expression.is_slow or bool(_NOT_JOINABLE.search(source))
+        if literals is not None and (literals.share <= _POOR_SHARE or is_alone):
             self._add_literals(literals.texts, place)
-        elif _NOT_JOINABLE.search(source):
+        elif is_alone:
             self.present.add(place)
         else:
             self.expressions[source].add(place)
@@ -135,7 +145,8 @@ class EventIndex:
         keywords = fields.pop(None, None)
         self._keywords = FieldIndex(keywords) if keywords else None
         self._fields = [(name, FieldIndex(found)) for name, found in fields.items() if name is not None]
-        self._always: Places = frozenset(place for place, tests in enumerate(triggers) if tests is None)
+        always = {place for place, tests in enumerate(triggers) if tests is None}
+        self._always: Places = frozenset(always | keywords.present if keywords else always)
 
     def candidates(self, batch: Batch) -> list[tuple[int, list[int]]]:
         """List the rows that may meet any condition, and the places of these conditions; both in their order."""

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from sakimori_detector.sigma import patterns
 from sakimori_detector.sigma.batch import Batch, Derived
-from sakimori_detector.sigma.conditions import Condition, Matches, costs, fields_of, tests_of
+from sakimori_detector.sigma.conditions import Condition, Fits, Matches, costs, fields_of, tests_of
 from sakimori_detector.sigma.events import Event
 from sakimori_detector.sigma.index import EventIndex
 from sakimori_detector.sigma.view import Aliases, View
@@ -58,9 +57,8 @@ def explain(condition: Condition, view: View) -> list[Match]:
     """Show which expressions of a condition that holds matched what. For findings only, not for every event."""
     shown = []
     for test in tests_of(condition, denied=False):
-        if isinstance(test, Matches) and test.field is not None:
-            found = (patterns.find(test.expression, text) for text in view.texts(test.field))
-            text = next((text for text in found if text is not None), None)
-            if text is not None:
-                shown.append(Match(test.field, text[:_SHOWN_CHARACTERS], test.expression.shown))
+        if isinstance(test, Matches | Fits) and test.field is not None:
+            found = test.found(view)
+            if found is not None:
+                shown.append(Match(test.field, found[:_SHOWN_CHARACTERS], test.shown))
     return shown

@@ -1,7 +1,7 @@
-"""From Sigma's strings and expressions to RE2.
+"""From Sigma's expressions to something that runs in bounded time.
 
-RE2 runs in time linear in the text whatever the expression, so no rule can stall the stream; what it cannot do
-(look-around, back-references) is refused when the rule is loaded.
+RE2 runs in time linear in the text whatever the expression. What it cannot do (look-around, back-references) is left to
+`backtracking`, with a time limit.
 """
 
 import re
@@ -10,15 +10,13 @@ from functools import lru_cache
 from typing import Any, Final
 
 import re2
+import regex
 from sigma.policy import SigmaPolicy
 from sigma.policy.regex_engine import RegexEngine, RegexPattern
-from sigma.types import (
-    SigmaCasedString,
-    SigmaRegularExpression,
-    SigmaRegularExpressionFlag,
-    SigmaString,
-    SpecialChars,
-)
+from sigma.types import Placeholder, SigmaRegularExpression, SigmaRegularExpressionFlag
+
+from sakimori_detector.sigma.backtracking import TooSlow, backtracker
+from sakimori_detector.sigma.wildcards import PlaceholderLeft
 
 MEMORY_BYTES: Final = 64 << 20
 """Bound of one automaton; when its cache is full, RE2 starts it anew."""
@@ -31,19 +29,21 @@ _FLAGS: Final = {
 
 
 class PatternError(ValueError):
-    """RE2 cannot run an expression; the message says why."""
+    """An expression cannot be run; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """An RE2 expression that finds anywhere in the text unless it says otherwise.
+    """An expression that finds anywhere in the text unless it says otherwise.
 
-    `weight` is how many literal characters it needs, roughly; `shown` is how the rule wrote it.
+    `weight` is how many literal characters it needs, roughly; `shown` is how the rule wrote it. RE2 cannot run what
+    `is_slow`.
     """
 
     source: str
     weight: int
     shown: str
+    is_slow: bool = False
 
 
 def options() -> Any:
@@ -54,40 +54,39 @@ def options() -> Any:
     return chosen
 
 
-def of_string(value: SigmaString, *, anywhere: bool = False) -> Expression:
-    """Translate a Sigma string: `*` and `?` are wildcards, case does not matter unless `|cased`.
-
-    It must fit the whole value, unless `anywhere` (keywords do). Raises PatternError for a placeholder left over.
-    """
-    parts = list(value.s)
-    begins = not anywhere and not (parts and parts[0] is SpecialChars.WILDCARD_MULTI)
-    ends = not anywhere and not (parts and parts[-1] is SpecialChars.WILDCARD_MULTI)
-    while parts and parts[0] is SpecialChars.WILDCARD_MULTI:
-        parts.pop(0)
-    while parts and parts[-1] is SpecialChars.WILDCARD_MULTI:
-        parts.pop()
-    flags = "(?s)" if isinstance(value, SigmaCasedString) else "(?is)"
-    body = "".join(map(_part, parts))
-    weight = sum(len(part) for part in parts if isinstance(part, str))
-    return Expression(f"{flags}{'^' if begins else ''}{body}{'$' if ends else ''}", weight, str(value))
-
-
-def _part(part: Any) -> str:
-    if part is SpecialChars.WILDCARD_MULTI:
-        return ".*"
-    if part is SpecialChars.WILDCARD_SINGLE:
-        return "."
-    if isinstance(part, str):
-        return str(re2.escape(part))
-    raise PatternError(f"placeholder '%{part.name}%' has no value")
-
-
 def of_expression(value: SigmaRegularExpression) -> Expression:
-    """Take a Sigma expression over with its flags. Raises PatternError for what RE2 cannot run."""
+    """Take a Sigma expression over with its flags. Raises PatternError, and PlaceholderLeft."""
+    for part in value.regexp.s:
+        if isinstance(part, Placeholder):
+            raise PlaceholderLeft(part.name)
     shown = str(value.regexp)
     source = _with_flags(shown, "".join(sorted(_FLAGS[flag] for flag in value.flags)))
-    compiled(source)
-    return Expression(source, sum(map(str.isalnum, shown)) // 2, shown)
+    return Expression(source, sum(map(str.isalnum, shown)) // 2, shown, _is_slow(source))
+
+
+def _is_slow(source: str) -> bool:
+    """Say whether RE2 cannot run an expression but `regex` can. Raises PatternError."""
+    try:
+        compiled(source)
+    except PatternError as error:
+        _try_backtracking(source, error)
+        return True
+    return False
+
+
+def _try_backtracking(source: str, refused: PatternError) -> None:
+    if not _BACKTRACKING.search(source):
+        raise refused
+    try:
+        backtracker(source)
+    except TooSlow as error:
+        raise PatternError(f"the expression {error}") from None
+    except (regex.error, RecursionError, OverflowError) as error:
+        raise PatternError(f"no expression: {error}") from None
+
+
+_BACKTRACKING: Final = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|[*+?}]\+")
+"""What RE2 does not know and `regex` does: look-around, atomic groups, conditions, back-references, possessiveness."""
 
 
 def _with_flags(expression: str, flags: str) -> str:
@@ -104,14 +103,15 @@ def compiled(source: str) -> Any:
         raise PatternError(reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)) from None
 
 
-class QuietRe2(RegexEngine):
-    """The engine pySigma validates expressions with: RE2 as we run it, without its messages on stderr."""
+class QuietEngine(RegexEngine):
+    """The engine pySigma validates expressions with: those that we run, without RE2's messages on stderr."""
 
     def compile(self, pattern: str, flags: int = 0) -> RegexPattern:
         """See RegexEngine."""
         letters = "".join(letter for flag, letter in _PYTHON_FLAGS.items() if flags & flag)
-        compiled_pattern: RegexPattern = compiled(_with_flags(pattern, letters))
-        return compiled_pattern
+        source = _with_flags(pattern, letters)
+        made: RegexPattern = regex.compile(source) if _is_slow(source) else compiled(source)
+        return made
 
     @property
     def error(self) -> type[Exception]:
@@ -120,16 +120,18 @@ class QuietRe2(RegexEngine):
 
 
 _PYTHON_FLAGS: Final = {re.IGNORECASE: "i", re.MULTILINE: "m", re.DOTALL: "s"}
-POLICY: Final = SigmaPolicy(regex_engine=QuietRe2())
+POLICY: Final = SigmaPolicy(regex_engine=QuietEngine())
 
 
 def holds(expression: Expression, text: str) -> bool:
-    """Say whether an expression matches somewhere in the text."""
-    return compiled(expression.source).search(clean(text)) is not None
+    """Say whether an expression matches somewhere in the text. Raises GivenUp for a slow one."""
+    return find(expression, text) is not None
 
 
 def find(expression: Expression, text: str) -> str | None:
-    """Find the first part of the text that matches; None where nothing does."""
+    """Find the first part of the text that matches; None where nothing does. Raises GivenUp for a slow one."""
+    if expression.is_slow:
+        return backtracker(expression.source).find(text)
     match = compiled(expression.source).search(clean(text))
     return None if match is None else str(match.group())
 

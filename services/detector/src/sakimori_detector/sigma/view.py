@@ -56,6 +56,14 @@ class View:
             known = self._folded[field] = [fold(text) for text in self.texts(field)]
         return known
 
+    def every_text(self) -> list[str]:
+        """List the values of all fields as texts: what keywords are looked for in."""
+        return [key_of(item) for value in self.fields.values() for item in elements(value)]
+
+    def every_folded(self) -> list[str]:
+        """List the values of all fields as texts whose case is folded."""
+        return [fold(text) for text in self.every_text()]
+
     def everything(self) -> str:
         """Join the texts of all fields, each on a line of its own: what keywords are looked for in."""
         texts = (key_of(item) for value in self.fields.values() for item in elements(value))
