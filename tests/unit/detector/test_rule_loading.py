@@ -18,8 +18,8 @@ def test_a_correlation_loads_with_all_it_says() -> None:
     assert isinstance(rule, CorrelationRule)
     assert (rule.id, rule.severity, rule.confidence) == ("brute_force_attack", Severity.HIGH, 0.9)
     assert (rule.tactics, rule.techniques) == (("credential-access",), ("T1110.001",))
-    assert (rule.threshold, rule.timespan_seconds, rule.window_seconds) == (5, 300, 300)
-    assert (rule.group_by, rule.datasets) == (("source.ip", "user.name"), ("openssh.auth",))
+    assert (rule.correlation.threshold, rule.correlation.timespan_seconds, rule.window_seconds) == (5, 300, 300)
+    assert (rule.correlation.group_by, rule.datasets) == (("source.ip", "user.name"), ("openssh.auth",))
     assert rule.measure == Measure(DecisionAction.BLOCK, 3600)
     assert [case.fires for case in rule.cases] == [True, False]
 
@@ -91,7 +91,7 @@ def test_gt_is_one_more_than_gte_and_eq_fires_on_the_way_up() -> None:
     for condition, threshold in (("{gt: 100}", 101), ("{gte: 100}", 100), ("{eq: 100}", 100)):
         (rule,) = load({"brute_force_attack.yml": BRUTE.replace("{gte: 5}", condition)}).rules
         assert isinstance(rule, CorrelationRule)
-        assert rule.threshold == threshold
+        assert rule.correlation.threshold == threshold
 
 
 def test_a_bad_line_of_a_list_is_named_and_the_others_are_used() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from sakimori_common.contracts import Event, Finding
+from sakimori_detector.chains import counted
 from sakimori_detector.domain import escalation
 from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.findings import finding_of
@@ -36,7 +37,7 @@ async def detect(
     signs = engine.evaluate(events)
     if not signs.groups and not signs.folds:
         return []
-    outcomes = await state.apply(Batch(batch_id, signs.groups, signs.folds))
+    outcomes = await counted(engine, state, batch_id, signs, events)
     found = _all_found(engine, outcomes, events, created_at)
     if any(each.outcome.is_opened for each in found):
         found += await _follow_up(engine, state, batch_id, found, created_at)
@@ -53,7 +54,7 @@ async def _follow_up(
     signs = engine.evaluate(events)
     if not signs.groups and not signs.folds:
         return []
-    outcomes = await state.apply(Batch(f"{batch_id}:findings", signs.groups, signs.folds))
+    outcomes = await counted(engine, state, f"{batch_id}:findings", signs, events)
     return _all_found(engine, outcomes, events, created_at)
 
 

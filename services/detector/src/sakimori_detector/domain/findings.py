@@ -9,7 +9,8 @@ from sakimori_common.contracts import Event, Evidence, FieldValue, Finding
 from sakimori_common.ids import stable_id
 from sakimori_common.instants import MICROSECONDS, format_instant
 from sakimori_detector.domain.analytics.contract import facts
-from sakimori_detector.domain.engine import KEY_GLUE, Engine
+from sakimori_detector.domain.counting import KEY_GLUE
+from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.normalise import DECODED_FIELD
 from sakimori_detector.domain.rules import AnalyticRule, EventRule, Rule
 from sakimori_detector.sigma.events import key_of
@@ -58,7 +59,7 @@ def finding_of(engine: Engine, outcome: Outcome, event: Event, created_at: int) 
         title=rule.title,
         message=_PLACEHOLDER.sub(lambda match: sighting.text(match[1]), rule.message),
         severity=rule.severity,
-        confidence=rule.confidence,
+        confidence=float(sighting.facts.get("confidence", rule.confidence)),
         entity_type=str(sighting.facts.get("entity_type", rule.entity)),
         entity=_entity(rule, outcome, event, sighting.facts),
         dataset=event.dataset,

@@ -120,36 +120,6 @@ class CorrelationRule(Rule):
     correlation: Correlation
     bases: tuple[Base, ...]
 
-    @property
-    def detections(self) -> tuple[Detection, ...]:
-        """The detections that it refers to itself."""
-        return tuple(base.rule for base in self.bases if isinstance(base.rule, Detection))
-
-    @property
-    def group_by(self) -> tuple[str, ...]:
-        """What it counts by."""
-        return self.correlation.group_by
-
-    @property
-    def kind(self) -> str:
-        """Its type."""
-        return self.correlation.kind
-
-    @property
-    def field(self) -> str | None:
-        """The field whose values it counts."""
-        return self.correlation.fields[0] if self.correlation.fields else None
-
-    @property
-    def timespan_seconds(self) -> int:
-        """The span that it counts over."""
-        return self.correlation.timespan_seconds
-
-    @property
-    def threshold(self) -> int:
-        """The count that it fires at."""
-        return int(self.correlation.threshold)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalyticRule(Rule):

@@ -6,7 +6,7 @@ medians, `neq`, expressions over rule names). pySigma takes one operator a condi
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import combinations, islice, product
 from math import ceil, floor, isfinite
 from typing import Any, Final, Literal, NamedTuple, get_args
 
@@ -14,7 +14,6 @@ from sigma.correlations import (
     CorrelationConditionAND,
     CorrelationConditionItem,
     CorrelationConditionOR,
-    SigmaCorrelationRule,
     SigmaCorrelationTimespan,
     SigmaExtendedCorrelationCondition,
     SigmaRuleReference,
@@ -122,7 +121,7 @@ class Correlation:
         """List the sets of references (by place) of which one must be seen in full; only of what is known early."""
         places = {reference: place for place, reference in enumerate(self.references)}
         if self.expression is None:
-            return (tuple(range(len(self.references))),)
+            return tuple(islice(combinations(places.values(), int(self.threshold)), MAX_WAYS + 1))
         return tuple(sorted({tuple(sorted(places[name] for name in way)) for way in _ways(self.expression)}))
 
     def field_names(self) -> Iterator[str]:
@@ -252,11 +251,9 @@ def _percentile(kind: Kind, condition: Any) -> int:
 
 
 def _refuse_the_impossible(correlation: Correlation) -> None:
-    if correlation.expression is not None:
-        if correlation.is_known_early:
-            correlation.ways()
-        return
-    if correlation.kind not in _COUNTS:
+    if correlation.kind in _TEMPORAL and correlation.is_known_early and len(correlation.ways()) > MAX_WAYS:
+        raise Unsupported(f"condition: comes true in over {MAX_WAYS} ways")
+    if correlation.expression is not None or correlation.kind not in _COUNTS:
         return
     for bound in correlation.bounds:
         if abs(bound.number) > MAX_THRESHOLD:
@@ -342,25 +339,3 @@ def holds(expression: Expression, seen: frozenset[str]) -> bool:
         case "or":
             return any(holds(part, seen) for part in expression[1])
     return not holds(expression[1][0], seen)
-
-
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """What loading asked for before `correlation_of`; goes when it does."""
-
-    kind: Literal["event_count", "value_count"]
-    rules: tuple[str, ...]
-    group_by: tuple[str, ...]
-    field: str | None
-    timespan_seconds: int
-    threshold: int
-
-
-def counting_of(rule: SigmaCorrelationRule) -> Counting:
-    """Read what could be counted before `correlation_of`. Raises Unsupported."""
-    found = correlation_of({name: part for name, part in rule.to_dict()["correlation"].items() if part})
-    if found.kind not in ("event_count", "value_count") or found.aliases or len(found.fields) > 1:
-        raise Unsupported(f"correlations of type {found.kind!r} are not supported")
-    kind: Literal["event_count", "value_count"] = "event_count" if found.kind == "event_count" else "value_count"
-    first = next(iter(found.fields), None)
-    return Counting(kind, found.rules, found.group_by, first, found.timespan_seconds, int(found.threshold))
