@@ -7,7 +7,7 @@ RE2 runs in time linear in the text whatever the expression. What it cannot do (
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import re2
 import regex
@@ -110,8 +110,7 @@ class QuietEngine(RegexEngine):
         """See RegexEngine."""
         letters = "".join(letter for flag, letter in _PYTHON_FLAGS.items() if flags & flag)
         source = _with_flags(pattern, letters)
-        made: RegexPattern = regex.compile(source) if _is_slow(source) else compiled(source)
-        return made
+        return cast(RegexPattern, regex.compile(source) if _is_slow(source) else compiled(source))
 
     @property
     def error(self) -> type[Exception]:
