@@ -16,7 +16,9 @@ from sakimori.commands.detect import detect as detect_command
 from sakimori_common.contracts import DecisionAction, Event, Finding
 from sakimori_common.instants import parse_instant
 from sakimori_detector.domain.cases import CaseError, events_of
-from sakimori_detector.domain.indicators import Indicators
+from sakimori_detector.domain.intelligence.allowed import AllowList
+from sakimori_detector.domain.intelligence.entries import Entry
+from sakimori_detector.domain.intelligence.values import Kind
 from sakimori_detector.domain.loading import load
 from sakimori_detector.domain.policy import decision_of, is_allowed
 from sakimori_detector.domain.rules import Case, Measure
@@ -157,8 +159,8 @@ def test_a_clock_that_is_ahead_prolongs_nothing() -> None:
 
 def test_the_allow_list_knows_networks_and_only_addresses() -> None:
     (finding,) = findings_of([event(number, number, 0) for number in range(5)], [])
-    assert is_allowed(finding, Indicators(["203.0.113.0/24"]))
-    assert not is_allowed(finding, Indicators(["192.0.2.0/24"]))
+    assert is_allowed(finding, AllowList([Entry(Kind.IP, "203.0.113.0/24")]))
+    assert not is_allowed(finding, AllowList([Entry(Kind.IP, "192.0.2.0/24")]))
 
 
 @pytest.fixture

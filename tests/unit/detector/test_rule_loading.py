@@ -5,6 +5,7 @@ import pytest
 import detector_rules
 from sakimori_common.contracts import DecisionAction, Severity
 from sakimori_detector.domain.cases import missing_cases
+from sakimori_detector.domain.intelligence.values import Kind
 from sakimori_detector.domain.loading import load
 from sakimori_detector.domain.rules import CorrelationRule, Measure
 from sakimori_detector.domain.sources import LogSource, datasets_of
@@ -97,7 +98,9 @@ def test_gt_is_one_more_than_gte_and_eq_fires_on_the_way_up() -> None:
 def test_a_bad_line_of_a_list_is_named_and_the_others_are_used() -> None:
     loaded = load({}, {"lists/addresses.txt": "192.0.2.1\nnobody\n\n# comment\n198.51.100.0/24"})
     assert [(problem.line, problem.path) for problem in loaded.problems] == [(2, "lists/addresses.txt")]
-    assert loaded.world.lists["addresses"].find("198.51.100.9") == "198.51.100.0/24"
+    hit = loaded.world.lists["addresses"].find(Kind.IP, "198.51.100.9", 0)
+    assert hit is not None
+    assert hit.indicator == "198.51.100.0/24"
 
 
 def test_a_rule_without_a_firing_case_and_a_near_miss_is_told_so() -> None:

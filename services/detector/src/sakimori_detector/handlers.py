@@ -9,7 +9,6 @@ from sakimori_common.contracts import DECISIONS, EVENTS, FINDINGS, SCHEMA_VERSIO
 from sakimori_common.ids import stable_id
 from sakimori_common.instants import MICROSECONDS
 from sakimori_detector.detection import Found, detect
-from sakimori_detector.domain.indicators import Indicators
 from sakimori_detector.domain.policy import decision_of, is_allowed
 from sakimori_detector.metrics import DetectorMetrics
 from sakimori_detector.ports import Clock, DetectionState, FindingStore
@@ -45,7 +44,6 @@ class EventsHandler:
         bus: Bus,
         metrics: DetectorMetrics,
         clock: Clock,
-        allowed: Indicators,
         dry_run: bool,
     ) -> None:
         self._rulebook = rulebook
@@ -54,7 +52,6 @@ class EventsHandler:
         self._bus = bus
         self._metrics = metrics
         self._clock = clock
-        self._allowed = allowed
         self._dry_run = dry_run
 
     async def __call__(self, messages: Sequence[Message]) -> None:
@@ -87,7 +84,7 @@ class EventsHandler:
         finding, outcome, _, measure = found
         if measure is None:
             return None
-        if is_allowed(finding, self._allowed):
+        if is_allowed(finding, self._rulebook.allowed):
             self._metrics.decisions_withheld_total.inc()
             return None
         decision = decision_of(finding, measure, outcome, now=now, dry_run=self._dry_run)

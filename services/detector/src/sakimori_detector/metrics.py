@@ -1,6 +1,11 @@
 """Metrics of the detector."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from sakimori_common.instants import MICROSECONDS
+from sakimori_detector.domain.intelligence.values import Kind
 
 
 class DetectorMetrics:
@@ -33,3 +38,39 @@ class DetectorMetrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
             registry=registry,
         )
+        self.indicators = Gauge(
+            "sakimori_indicators", "Indicators in use, by feed and type.", ["source", "type"], registry=registry
+        )
+        self.feed_entries_skipped = Gauge(
+            "sakimori_feed_entries_skipped",
+            "Entries of a feed's latest document that are not used: unreadable, refused, expired.",
+            ["source"],
+            registry=registry,
+        )
+        self.feed_refreshes_total = Counter(
+            "sakimori_feed_refreshes_total",
+            "Times that a feed was asked, by result (changed, unchanged, failed, refused).",
+            ["source", "result"],
+            registry=registry,
+        )
+        self.feed_confirmed_timestamp_seconds = Gauge(
+            "sakimori_feed_confirmed_timestamp_seconds",
+            "When a feed last gave or confirmed what is in use, in seconds since 1970.",
+            ["source"],
+            registry=registry,
+        )
+
+    def stocked(self, source: str, counts: Mapping[Kind, int], skipped: int) -> None:
+        """Show what a feed's document came to."""
+        for kind, count in counts.items():
+            self.indicators.labels(source, kind).set(count)
+        self.feed_entries_skipped.labels(source).set(skipped)
+
+    def feed_confirmed(self, source: str, at: int) -> None:
+        """Show when a feed was heard of, in microseconds since the epoch."""
+        self.feed_confirmed_timestamp_seconds.labels(source).set(at / MICROSECONDS)
+
+    def forget_feed(self, source: str) -> None:
+        """Show nothing more of a feed that is gone."""
+        for gauge in (self.indicators, self.feed_entries_skipped, self.feed_confirmed_timestamp_seconds):
+            gauge.remove_by_labels({"source": source})

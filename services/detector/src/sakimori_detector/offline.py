@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,9 +16,12 @@ from sakimori_detector.detection import Found, detect
 from sakimori_detector.domain.analytics import AnalyticError, World
 from sakimori_detector.domain.cases import CaseError, events_of
 from sakimori_detector.domain.engine import Engine
-from sakimori_detector.domain.indicators import Indicators
+from sakimori_detector.domain.intelligence.allowed import AllowList
+from sakimori_detector.domain.intelligence.holder import Intelligence
+from sakimori_detector.domain.intelligence.lists import ALLOWED_LIST, FEEDS_LIST, read_list, table_of
 from sakimori_detector.domain.loading import RuleSet, load
 from sakimori_detector.domain.rules import Case, Rule
+from sakimori_detector.recall import recall
 
 BATCH_EVENTS: Final = 200
 
@@ -37,13 +41,19 @@ class CaseResult(NamedTuple):
     why: str
 
 
-def load_folder(folder: Path, zone: str) -> RuleSet:
-    """Load a rules' folder. Raises FileNotFoundError, and ZoneInfoNotFoundError for an unknown time zone."""
+def load_folder(folder: Path, zone: str, kept_feeds: Path | None = None) -> RuleSet:
+    """Load a rules' folder: rules, lists, feeds that are files and, from `kept_feeds`, the last good copies of others.
+
+    Raises FileNotFoundError, and ZoneInfoNotFoundError for an unknown time zone.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
     files = read_files(folder)
-    loaded = load(files.rules, files.lists, ZoneInfo(zone))
-    return RuleSet(loaded.rules, (*files.problems, *loaded.problems), loaded.world)
+    loaded = load(files.rules, files.lists, ZoneInfo(zone), feeds=files.feeds)
+    known = recall(loaded.feeds, folder, kept_feeds)
+    loaded.world.intelligence.table = known.table
+    problems = (*files.problems, *loaded.problems, *known.problems)
+    return replace(loaded, problems=problems)
 
 
 class OfflineDetector:
@@ -91,14 +101,29 @@ class Latest:
 
 def play(rule: Rule, case: Case, world: World) -> CaseResult:
     """Play one case against its rule alone."""
-    lists = {**world.lists, **{name: Indicators(entries) for name, entries in case.lists.items()}}
     latest = Latest()
     try:
-        detector = OfflineDetector([rule], World(world.zone, lists))
+        detector = OfflineDetector([rule], _world_of(case, world))
         latest.add(detector.feed(events_of(case)))
     except (CaseError, AnalyticError, ValueError) as error:
         return CaseResult(rule, case, str(error))
     return CaseResult(rule, case, _verdict(case, len(latest.all())))
+
+
+def _world_of(case: Case, world: World) -> World:
+    """Replace what the case has lists of; feeds and allow-list are empty unless it does, whatever they hold here."""
+    read = {name: read_list(name, "\n".join(entries)) for name, entries in case.lists.items()}
+    for name, listed in read.items():
+        if listed.problems:
+            raise CaseError(f"lists: {name}: entry {listed.problems[0].line} is {listed.problems[0].why}")
+    tables = {name: table_of(name, listed.entries) for name, listed in read.items()}
+    allowed = read[ALLOWED_LIST].entries if ALLOWED_LIST in read else ()
+    return replace(
+        world,
+        lists={**world.lists, **tables},
+        intelligence=Intelligence(tables.get(FEEDS_LIST)),
+        allowed=AllowList(allowed),
+    )
 
 
 def _verdict(case: Case, findings: int) -> str:

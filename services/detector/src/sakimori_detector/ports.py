@@ -6,6 +6,7 @@ from typing import Protocol
 
 from sakimori_common.contracts import Decision, Finding
 from sakimori_detector.domain.folds import Fold
+from sakimori_detector.domain.intelligence.feeds import Feed
 from sakimori_detector.sigma.windows import Group, Outcome
 
 Clock = Callable[[], int]
@@ -44,3 +45,44 @@ class FindingStore(Protocol):
         A finding that is there is updated, its count never lowered; a decision that is there stays. Raises Unavailable
         when the database is away.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """With what a server tells whether its document changed since (RFC 9110, 8.8); empty ones ask for all of it."""
+
+    etag: str = ""
+    last_modified: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedDocument:
+    """What a feed gave; `confirmed_at`, in microseconds, is when it did so or last said that nothing changed."""
+
+    body: bytes
+    validators: Validators
+    confirmed_at: int
+
+
+class FeedUnavailable(Exception):
+    """A feed gave nothing that can be used; says why in a few words, without its URL."""
+
+
+class FeedSource(Protocol):
+    """Where the documents of feeds come from."""
+
+    async def fetch(self, feed: Feed, known: Validators) -> FeedDocument | None:
+        """Get a feed's document, None when it is the one that is known. Raises FeedUnavailable."""
+
+
+class KeptFeeds(Protocol):
+    """The last good copies, which outlive a restart. Calls block: run them beside the event loop."""
+
+    def read(self, feed: Feed) -> FeedDocument | None:
+        """Give the copy of a feed, None when there is none or it is damaged."""
+
+    def keep(self, feed: Feed, document: FeedDocument) -> None:
+        """Put a copy in place of the earlier one, at once and whole. Raises OSError."""
+
+    def confirm(self, feed: Feed, confirmed_at: int) -> None:
+        """Note that the copy is still what the feed gives. Raises OSError."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from sakimori_common.settings import ServiceSettings
@@ -24,7 +24,16 @@ class DetectorSettings(ServiceSettings):
     time_zone: str = "Asia/Tokyo"
     """Zone of the local hours that rules speak of, as the tz database names it."""
     allowed_addresses: str = ""
-    """Addresses and networks that are never blocked, separated by commas; loopback never is."""
+    """Addresses and networks, separated by commas, that are never blocked nor matched by an indicator, as those of
+    rules/lists/allowed.txt; loopback never is."""
+    feeds_dir: Path = Path("~/.local/share/sakimori/feeds")
+    """Folder for the last good copies of the feeds of rules/intelligence/feeds.yml; replicas may share it."""
+    feed_max_bytes: int = Field(32 * 1024 * 1024, ge=1024, le=1024**3)
+    """Largest document of a feed, as it comes and unpacked."""
+    feed_timeout_seconds: float = Field(60.0, gt=0)
+    """How long a feed may take to give its document."""
+    feed_secrets: SecretStr = SecretStr("")
+    """What feeds with a `secret_header` want in it: `name=value`, separated by commas."""
     dry_run: bool = False
     """Decide, record and show, but have nobody enforce it."""
 
@@ -37,12 +46,30 @@ class DetectorSettings(ServiceSettings):
             raise ValueError(f"{value!r} is no time zone; one is Asia/Tokyo") from None
         return value
 
+    @field_validator("feeds_dir")
+    @classmethod
+    def _from_home(cls, folder: Path) -> Path:
+        return folder.expanduser()
+
+    @field_validator("feed_secrets")
+    @classmethod
+    def _named(cls, value: SecretStr) -> SecretStr:
+        if any("=" not in entry for entry in split(value.get_secret_value())):
+            raise ValueError("must be name=value, separated by commas")
+        return value
+
     @field_validator("allowed_addresses")
     @classmethod
     def _networks(cls, value: str) -> str:
         for entry in split(value):
             ipaddress.ip_network(entry, strict=False)
         return value
+
+    @property
+    def secrets_of_feeds(self) -> dict[str, str]:
+        """What each feed wants in its `secret_header`."""
+        pairs = (entry.partition("=") for entry in split(self.feed_secrets.get_secret_value()))
+        return {name.strip(): value.strip() for name, _, value in pairs}
 
     @property
     def allowed_networks(self) -> list[str]:

@@ -1,20 +1,27 @@
 """Builds the detector."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+
+import httpx
 
 from sakimori_common.bus import Queue, Subscription
 from sakimori_common.context import ServiceContext
 from sakimori_common.instants import now
 from sakimori_common.metrics import ConsumerMetrics
+from sakimori_detector.adapters.feeds import AnyFeeds, FileFeeds, HttpFeeds, feed_client
+from sakimori_detector.adapters.kept_feeds import FeedFolder
 from sakimori_detector.adapters.postgres import PostgresFindings
+from sakimori_detector.adapters.suffixes import is_suffix
 from sakimori_detector.adapters.valkey import ValkeyState
-from sakimori_detector.domain.indicators import Indicators
+from sakimori_detector.domain.intelligence.holder import Intelligence
 from sakimori_detector.handlers import EventsHandler
 from sakimori_detector.metrics import DetectorMetrics
 from sakimori_detector.rulebook import Rulebook
 from sakimori_detector.settings import DetectorSettings
+from sakimori_detector.watchlist import Watchlist
 
 GROUP = 10
 """Messages handled at once: one transaction and one round of publishing for all of them."""
@@ -22,9 +29,9 @@ GROUP = 10
 
 @asynccontextmanager
 async def running(settings: DetectorSettings, context: ServiceContext) -> AsyncIterator[None]:
-    """Run the detector: rules loaded, events consumed until the exit, rules watched meanwhile."""
-    metrics = DetectorMetrics(context.registry)
-    rulebook = await asyncio.to_thread(Rulebook, settings.rules_dir, settings.time_zone, metrics, context.log)
+    """Run the detector: rules and indicators loaded, events consumed until the exit, both watched meanwhile."""
+    metrics, intelligence = DetectorMetrics(context.registry), Intelligence()
+    rulebook = await asyncio.to_thread(_rulebook, settings, context, metrics, intelligence)
     handler = EventsHandler(
         rulebook,
         state=ValkeyState(context.valkey),
@@ -32,19 +39,52 @@ async def running(settings: DetectorSettings, context: ServiceContext) -> AsyncI
         bus=context.bus,
         metrics=metrics,
         clock=now,
-        allowed=Indicators(settings.allowed_networks),
         dry_run=settings.dry_run,
     )
-    watching = context.background(rulebook.watch(), "rules")
-    consumer = await context.bus.consume(
-        Subscription(Queue.DETECT, handler, group=GROUP, prefetch=20), ConsumerMetrics(context.registry)
+    async with feed_client() as client:
+        watchlist = Watchlist(
+            lambda: rulebook.feeds,
+            intelligence,
+            source=_source(settings, client),
+            kept=FeedFolder(settings.feeds_dir),
+            is_suffix=is_suffix,
+            metrics=metrics,
+            log=context.log,
+            clock=now,
+            jitter=lambda: random.uniform(0.9, 1.1),  # noqa: S311 - spreads load, hides nothing
+        )
+        await watchlist.start()
+        watching = [context.background(rulebook.watch(), "rules"), context.background(watchlist.watch(), "feeds")]
+        consumer = await context.bus.consume(
+            Subscription(Queue.DETECT, handler, group=GROUP, prefetch=20), ConsumerMetrics(context.registry)
+        )
+        supervision = context.supervise(consumer)
+        try:
+            yield
+        finally:
+            supervision.cancel()
+            await consumer.drain()
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+
+
+def _rulebook(
+    settings: DetectorSettings, context: ServiceContext, metrics: DetectorMetrics, intelligence: Intelligence
+) -> Rulebook:
+    return Rulebook(
+        settings.rules_dir,
+        settings.time_zone,
+        metrics,
+        context.log,
+        allowed=settings.allowed_networks,
+        intelligence=intelligence,
     )
-    supervision = context.supervise(consumer)
-    try:
-        yield
-    finally:
-        supervision.cancel()
-        await consumer.drain()
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+
+
+def _source(settings: DetectorSettings, client: httpx.AsyncClient) -> AnyFeeds:
+    limit = settings.feed_max_bytes
+    http = HttpFeeds(
+        client, now, max_bytes=limit, total_seconds=settings.feed_timeout_seconds, secrets=settings.secrets_of_feeds
+    )
+    return AnyFeeds(http, FileFeeds(settings.rules_dir, now, max_bytes=limit))

@@ -3,17 +3,24 @@
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from sakimori_detector.domain.intelligence.feeds import FEEDS_PATH
 from sakimori_detector.domain.rules import Problem
 
 MAX_FILE_BYTES: Final = 1 << 20
 
 
 class RuleFiles(NamedTuple):
-    """Texts by path relative to the folder: rules, lists, and what could not be read."""
+    """Texts by path relative to the folder: rules, lists, what could not be read, and what is no rule."""
 
     rules: dict[str, str]
     lists: dict[str, str]
     problems: list[Problem]
+    others: dict[str, str]
+
+    @property
+    def feeds(self) -> str:
+        """The text of intelligence/feeds.yml."""
+        return self.others.get(FEEDS_PATH, "")
 
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -22,7 +29,7 @@ Stamp = tuple[tuple[str, int, int], ...]
 
 def read_files(folder: Path) -> RuleFiles:
     """Read all *.yml and *.yaml files and lists/*.txt below a folder; files of over 1 MB and no UTF-8 are refused."""
-    found = RuleFiles({}, {}, [])
+    found = RuleFiles({}, {}, [], {})
     for path in _paths(folder):
         name = path.relative_to(folder).as_posix()
         try:
@@ -34,7 +41,8 @@ def read_files(folder: Path) -> RuleFiles:
         except (OSError, ValueError) as error:
             found.problems.append(Problem(name, 1, 1, getattr(error, "strerror", None) or str(error)))
         else:
-            (found.lists if path.suffix == ".txt" else found.rules)[name] = text
+            kind = found.lists if path.suffix == ".txt" else found.others if name == FEEDS_PATH else found.rules
+            kind[name] = text
     return found
 
 

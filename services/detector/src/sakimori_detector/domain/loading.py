@@ -4,7 +4,7 @@ First every file is read (domain/catalogue.py), then rules are built (domain/bui
 refer to rules of other files. A file is used in whole or not at all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import PurePosixPath
@@ -12,7 +12,11 @@ from pathlib import PurePosixPath
 from sakimori_detector.domain.analytics import World
 from sakimori_detector.domain.building import Builder, correlation_in
 from sakimori_detector.domain.catalogue import Catalogue, Entry, Refused
-from sakimori_detector.domain.indicators import Indicators, parse
+from sakimori_detector.domain.intelligence.allowed import AllowList
+from sakimori_detector.domain.intelligence.entries import Entry as Known
+from sakimori_detector.domain.intelligence.feeds import Feed, read_feeds
+from sakimori_detector.domain.intelligence.holder import Intelligence
+from sakimori_detector.domain.intelligence.lists import ALLOWED_LIST, FEEDS_LIST, read_list, table_of
 from sakimori_detector.domain.rules import Problem, Rule
 from sakimori_detector.sigma.compiling import Numbering
 
@@ -24,6 +28,7 @@ class RuleSet:
     rules: tuple[Rule, ...]
     problems: tuple[Problem, ...]
     world: World
+    feeds: tuple[Feed, ...] = ()
 
 
 def load(
@@ -31,28 +36,43 @@ def load(
     lists: Mapping[str, str] | None = None,
     zone: tzinfo = UTC,
     numbers: Numbering | None = None,
+    *,
+    feeds: str = "",
+    allowed: Sequence[str] = (),
+    intelligence: Intelligence | None = None,
 ) -> RuleSet:
     """Make rules of files.
 
     `files` maps a path relative to the rules' folder to its text, `lists` the same for the files of lists/; `zone` is
-    that of local hours. Rules of several loads may run together if they share `numbers`.
+    that of local hours. Rules of several loads may run together if they share `numbers`. `feeds` is the text of
+    intelligence/feeds.yml, `allowed` what is allowed beside lists/allowed.txt, `intelligence` what the rules shall ask.
     """
     problems: list[Problem] = []
-    world = World(zone, _lists(lists or {}, problems))
+    listed = _lists(lists or {}, problems)
+    allow_list = AllowList([*read_list("", "\n".join(allowed)).entries, *listed.pop(ALLOWED_LIST, ())])
+    tables = {name: table_of(name, entries) for name, entries in listed.items()}
+    world = World(zone, tables, intelligence or Intelligence(), allow_list)
+    known = read_feeds(feeds)
+    problems += known.problems
     catalogue = Catalogue(files)
     silent = _silent(catalogue)
     ids = _ids(catalogue, silent)
     builder = Builder(catalogue, ids, numbers or Numbering(), world)
     rules = _rules(catalogue, builder, silent)
-    return RuleSet(rules, (*problems, *sorted(catalogue.problems, key=lambda problem: problem.path)), world)
+    return RuleSet(
+        rules, (*problems, *sorted(catalogue.problems, key=lambda problem: problem.path)), world, known.feeds
+    )
 
 
-def _lists(lists: Mapping[str, str], problems: list[Problem]) -> dict[str, Indicators]:
+def _lists(lists: Mapping[str, str], problems: list[Problem]) -> dict[str, list[Known]]:
     found = {}
     for path, text in sorted(lists.items()):
-        entries, bad = parse(text)
-        problems += [Problem(path, entry.line, 1, entry.why) for entry in bad]
-        found[PurePosixPath(path).stem] = Indicators(entries)
+        name = PurePosixPath(path).stem
+        if name == FEEDS_LIST:
+            problems.append(Problem(path, 1, 1, f"no list may be called {name!r}: that is what feeds say"))
+            continue
+        found[name], bad = read_list(path, text)
+        problems += bad
     return found
 
 

@@ -7,7 +7,7 @@ from sakimori_common.contracts import Decision, DecisionAction, Finding
 from sakimori_common.ids import stable_id
 from sakimori_common.instants import format_instant
 from sakimori_detector.domain.analytics.contract import facts
-from sakimori_detector.domain.indicators import Indicators
+from sakimori_detector.domain.intelligence.allowed import AllowList
 from sakimori_detector.domain.rules import Measure, Rule
 from sakimori_detector.sigma.windows import Outcome, microseconds
 
@@ -36,7 +36,7 @@ def measure_for(rule: Rule, outcome: Outcome) -> Measure | None:
             return Measure(DecisionAction(action), int(noted["measure_seconds"]))
 
 
-def is_allowed(finding: Finding, allowed: Indicators) -> bool:
+def is_allowed(finding: Finding, allowed: AllowList) -> bool:
     """Say whether the entity is an address on the allow-list, which always wins."""
     return finding.entity_type.endswith(".ip") and allowed.find(finding.entity) is not None
 

@@ -9,7 +9,9 @@ import msgspec
 
 from sakimori_common.contracts import Event
 from sakimori_detector.domain.folds import Fold
-from sakimori_detector.domain.indicators import Indicators
+from sakimori_detector.domain.intelligence.allowed import AllowList
+from sakimori_detector.domain.intelligence.holder import Intelligence
+from sakimori_detector.domain.intelligence.table import Table
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.windows import Group, Window, microseconds
 
@@ -22,10 +24,12 @@ class AnalyticError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What analytics may know besides events: the zone of local hours, the indicator lists by name."""
+    """What analytics may know besides events: local hours, lists by name, what feeds say, the allow-list."""
 
     zone: tzinfo = UTC
-    lists: Mapping[str, Indicators] = field(default_factory=dict)
+    lists: Mapping[str, Table] = field(default_factory=dict)
+    intelligence: Intelligence = field(default_factory=Intelligence)
+    allowed: AllowList = field(default_factory=AllowList)
 
 
 class Analytic(Protocol):

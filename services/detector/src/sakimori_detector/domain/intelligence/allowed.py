@@ -12,7 +12,8 @@ class AllowList:
     """Addresses and networks, domains with their children, URLs, hashes, mail addresses."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self._table = Table([gather(entries, Terms("allowed"))])
+        self.entries = tuple(entries)
+        self._table = Table([gather(self.entries, Terms("allowed"))])
 
     def find(self, address: str) -> str | None:
         """Give the entry that an address is allowed by; None where it is not, or is no address."""

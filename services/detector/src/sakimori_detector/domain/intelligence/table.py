@@ -87,7 +87,7 @@ class Table:
 
 def hit_of(kind: Kind, known: Sequence[Known], at: int) -> Hit | None:
     """Choose the surest of what holds at an instant; of two equally sure ones the narrower, which stands first."""
-    live = [each for each in known if each[1].expires_at >= at]
+    live = [each for each in known if each[1].holds(at)]
     if not live:
         return None
     live.sort(key=lambda each: _sureness(each[1]), reverse=True)
