@@ -134,6 +134,8 @@ class Builder:
             raise refusal(entry.document, error) from None
         except (Unsupported, PatternError, PlaceholderLeft) as error:
             raise Refused(entry.document, str(error), "detection") from None
+        except RecursionError:
+            raise Refused(entry.document, "the condition is nested too deep", "detection", "condition") from None
 
     def _block(self, entry: Entry, source: LogSource, key: str | None = None) -> Block:
         if entry.is_ours:
