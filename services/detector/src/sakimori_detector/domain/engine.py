@@ -32,6 +32,7 @@ class Engine:
         self.windows, self.judged = planned.windows, planned.judged
         self.feeds, self.levels = planned.feeds, planned.levels
         self.depth = max(planned.levels.values(), default=0)
+        self.opinion = world.opinion
         self._analytics: list[tuple[frozenset[str], Analytic]] = []
         for rule in self.rules.values():
             if isinstance(rule, AnalyticRule):
@@ -54,18 +55,22 @@ class Engine:
     def evaluate(self, events: Sequence[Event]) -> Signs:
         """Find the signs in a batch, in the order of its events. Some 5-15 us an event, little of it per rule."""
         groups: dict[tuple[str, str], Group] = {}
+        placed: set[str] = set()
         for dataset, some in _by_dataset(events).items():
             matcher = self._matchers.get(dataset)
             if matcher is not None:
                 for place, counted in matcher.met(some):
                     count(groups, counted, some[place])
+                    if counted.is_entity:
+                        placed.add(some[place].id)
         signs = Signs(list(groups.values()))
         present = {event.dataset for event in events}
         for datasets, analytic in self._analytics:
             if not datasets.isdisjoint(present):
-                found, folds = analytic.observe(
-                    events if present <= datasets else [event for event in events if event.dataset in datasets]
-                )
+                seen = events if present <= datasets else [event for event in events if event.dataset in datasets]
+                if placed and getattr(analytic, "only_unplaced", False):
+                    seen = [event for event in seen if event.id not in placed]
+                found, folds = analytic.observe(seen)
                 signs.groups += found
                 signs.folds += folds
         return signs

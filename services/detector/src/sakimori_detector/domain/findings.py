@@ -12,10 +12,10 @@ from sakimori_detector.domain.analytics.contract import facts
 from sakimori_detector.domain.counting import KEY_GLUE
 from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.normalise import DECODED_FIELD
+from sakimori_detector.domain.opinion.asking import ASKED, opinion_on
 from sakimori_detector.domain.rules import AnalyticRule, EventRule, Rule
 from sakimori_detector.sigma.events import key_of
 from sakimori_detector.sigma.matcher import Match, explain
-from sakimori_detector.sigma.view import View
 from sakimori_detector.sigma.windows import Outcome, Window
 
 MAX_EVIDENCE_FIELDS: Final = 40
@@ -51,7 +51,7 @@ def finding_of(engine: Engine, outcome: Outcome, event: Event, created_at: int) 
     Raises KeyError for a rule that the engine does not have (any more).
     """
     rule, window = engine.rules[outcome.rule_id], engine.windows[outcome.rule_id]
-    sighting = _sighting(rule, window, outcome, event, engine.view(event))
+    sighting = _sighting(engine, outcome, event)
     is_counted = window.threshold > 1
     return Finding(
         id=finding_id(window, outcome.key, outcome.anchor),
@@ -100,11 +100,15 @@ def replaced_id(window: Window, outcome: Outcome) -> str | None:
     return finding_id(window, outcome.key, outcome.replaced)
 
 
-def _sighting(rule: Rule, window: Window, outcome: Outcome, event: Event, view: View) -> _Sighting:
+def _sighting(engine: Engine, outcome: Outcome, event: Event) -> _Sighting:
+    rule, window, view = engine.rules[outcome.rule_id], engine.windows[outcome.rule_id], engine.view(event)
     matches = explain(rule.detection.condition, view) if isinstance(rule, EventRule) else []
     known: dict[str, Any] = {"observed": outcome.count, "rate": _rate(window, outcome)}
     if matches:
         known |= {"matched": matches[0].text, "pattern": matches[0].pattern}
+        if ASKED in rule.details.values():
+            matched = "\n".join(match.text for match in matches if match.field == DECODED_FIELD)
+            known |= opinion_on(engine.opinion, view.fields, matched, rule.confidence)
     return _Sighting(event, view.fields, {**known, **facts(outcome.note)}, matches)
 
 

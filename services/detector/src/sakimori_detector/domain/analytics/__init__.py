@@ -3,7 +3,15 @@
 from collections.abc import Callable
 from typing import Final
 
-from sakimori_detector.domain.analytics import ban_evasion, chat_risk, dns_tunnel, indicator, risk, unusual_hour
+from sakimori_detector.domain.analytics import (
+    ban_evasion,
+    chat_risk,
+    dns_tunnel,
+    indicator,
+    payload_opinion,
+    risk,
+    unusual_hour,
+)
 from sakimori_detector.domain.analytics.contract import Analytic, AnalyticError, World
 from sakimori_detector.domain.rules import AnalyticRule
 
@@ -12,6 +20,7 @@ _TYPES: Final[dict[str, Callable[[AnalyticRule, World], Analytic]]] = {
     "chat_risk": chat_risk.ChatRisk,
     "dns_tunnel": dns_tunnel.DnsTunnel,
     "indicator": indicator.Indicator,
+    "payload_opinion": payload_opinion.PayloadOpinion,
     "risk": risk.Risk,
     "unusual_hour": unusual_hour.UnusualHour,
 }

@@ -12,6 +12,7 @@ from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.intelligence.allowed import AllowList
 from sakimori_detector.domain.intelligence.holder import Intelligence
 from sakimori_detector.domain.intelligence.table import Table
+from sakimori_detector.domain.opinion.model import Model
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.windows import Group, Window, microseconds
 
@@ -30,10 +31,11 @@ class World:
     lists: Mapping[str, Table] = field(default_factory=dict)
     intelligence: Intelligence = field(default_factory=Intelligence)
     allowed: AllowList = field(default_factory=AllowList)
+    opinion: Model | None = None
 
 
 class Analytic(Protocol):
-    """One loaded analytic."""
+    """One loaded analytic. With a class attribute `only_unplaced` that is true, it sees only what no event rule met."""
 
     @property
     def window(self) -> Window:
