@@ -6,8 +6,7 @@ about all events are their `triggers`: tests of which at least one holds whereve
 """
 
 import ipaddress
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -326,25 +325,3 @@ def fields_of(condition: Condition) -> Iterator[str]:
             yield test.field
         if isinstance(test, SameAs):
             yield test.other
-
-
-def costs(conditions: Iterable[Condition]) -> Cost:
-    """Estimate how many events each test lets through: long literals are rare, but what many rules ask for is not.
-
-    An action or an outcome may be long and is in most events of its dataset; that many rules ask for it shows this.
-    """
-    uses = Counter(test for condition in conditions for test in set(tests_of(condition)))
-    return lambda test: uses[test] ** 2 * _share(test)
-
-
-def _share(test: Test) -> float:
-    match test:
-        case Exact():
-            return 0.5 ** min(len(test.value), 64)
-        case Fits():
-            return 0.5 ** min(test.wildcards.weight, 64)
-        case Matches():
-            return 0.5 ** min(test.expression.weight, 64)
-        case InNetwork():
-            return 0.5 ** min(test.network.prefixlen, 64)
-    return 1.0

@@ -13,8 +13,8 @@ from typing import Final
 
 from sakimori_detector.sigma.batch import Batch, texts_of
 from sakimori_detector.sigma.conditions import Compares, Exact, Exists, Fits, InNetwork, Matches, Test
-from sakimori_detector.sigma.events import FieldValue, elements, fold, number_of
-from sakimori_detector.sigma.literals import BREAK, required
+from sakimori_detector.sigma.events import FieldValue, elements, number_of
+from sakimori_detector.sigma.literals import BREAK, alike, required
 from sakimori_detector.sigma.networks import beginnings
 from sakimori_detector.sigma.searches import Column, Expressions, Hit, Places, Substrings, Values
 
@@ -41,7 +41,7 @@ class Triggers:
         """Enter a trigger of the condition at `place`; what has no better way is one wherever the field is."""
         match test:
             case Exact():
-                self.values[fold(test.value)].add(place)
+                self.values[alike(test.value)].add(place)
             case Fits():
                 self._add_string(test, place)
             case Matches():
@@ -61,7 +61,7 @@ class Triggers:
         literals = test.wildcards.places()
         if literals:
             rarest = max(literals, key=lambda literal: (len(literal.text), literal.begins + literal.ends))
-            self.literals[f"{BREAK * rarest.begins}{rarest.text}{BREAK * rarest.ends}"].add(place)
+            self._add_literals([f"{BREAK * rarest.begins}{alike(rarest.text)}{BREAK * rarest.ends}"], place)
         else:
             self.present.add(place)
 
@@ -77,7 +77,7 @@ class Triggers:
 
     def _add_literals(self, literals: Iterable[str], place: int) -> None:
         for literal in literals:
-            self.literals[literal].add(place)
+            (self.literals[literal] if literal.strip(BREAK) else self.present).add(place)
 
 
 class FieldIndex:

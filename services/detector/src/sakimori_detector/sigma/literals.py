@@ -2,7 +2,7 @@
 
 An expression is read with the parser of Python's `re`. It knows the syntax of RE2 but for some escapes and classes;
 what it does not know, or would read in another way than RE2, has no literals, and that is always safe. All literals are
-folded. A line break before or after one says that the value begins or ends there (`BREAK`).
+`alike`. A line break before or after one says that the value begins or ends there (`BREAK`).
 """
 
 import warnings
@@ -21,15 +21,27 @@ MAX_ALTERNATIVES: Final = 256
 """An expression that needs more is looked for as an expression."""
 
 
+def alike(text: str) -> str:
+    """Fold a text, and Turkish letters i further, so that whatever any engine takes for equal becomes equal.
+
+    `regex` without case takes İ and ı for i. As this works sign by sign, what is in a text still is in it afterwards.
+    """
+    return text.lower() if text.isascii() else fold(text).translate(_TURKISH)
+
+
+_TURKISH: Final = {ord("ı"): "i", 0x307: None}
+"""0x307 is the dot that İ leaves above its i."""
+
+
 class Literals(NamedTuple):
-    """Folded texts of which at least one is in each text that matches."""
+    """Texts of which at least one is in each text that matches, both made alike."""
 
     texts: frozenset[str]
 
     @property
     def share(self) -> float:
         """Estimate the share of values that have one; above 1 where nearly all do."""
-        return sum(map(_share, self.texts))
+        return sum(map(share_of, self.texts))
 
 
 @lru_cache(maxsize=65_536)
@@ -46,8 +58,8 @@ def required(source: str) -> Literals | None:
     return _best(_of_sequence(list(parsed)))
 
 
-def _share(text: str) -> float:
-    """Letters and digits are everywhere, other signs are rare; so is anything long."""
+def share_of(text: str) -> float:
+    """Estimate the share of values that have a text. Letters and digits are common, other signs and long texts rare."""
     return float(0.5 ** sum(1 if sign.isalnum() or sign in _COMMON else 2 for sign in text))
 
 
@@ -89,7 +101,7 @@ _PLACES: Final = frozenset(
 def _sign(code: Any, argument: Any) -> str | None:
     """Give the folded character that a node stands for; None where it may be several."""
     if code is codes.LITERAL:
-        return fold(chr(argument)) if argument < 0xD800 or argument > 0xDFFF else None
+        return alike(chr(argument)) if argument < 0xD800 or argument > 0xDFFF else None
     if code is codes.IN:
         signs = {_sign(*item) for item in argument}
         return signs.pop() if len(signs) == 1 else None

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from sakimori_detector.sigma.batch import Batch, Derived
-from sakimori_detector.sigma.conditions import Condition, Fits, Matches, costs, fields_of, tests_of
+from sakimori_detector.sigma.conditions import Condition, Fits, Matches, fields_of, tests_of
+from sakimori_detector.sigma.costs import costs
 from sakimori_detector.sigma.events import Event
 from sakimori_detector.sigma.index import EventIndex
 from sakimori_detector.sigma.view import Aliases, View

@@ -13,8 +13,7 @@ import ahocorasick_rs
 import re2
 
 from sakimori_detector.sigma import patterns
-from sakimori_detector.sigma.events import fold
-from sakimori_detector.sigma.literals import BREAK
+from sakimori_detector.sigma.literals import BREAK, alike
 
 Places = frozenset[int]
 """Of conditions, in the order they were given."""
@@ -41,14 +40,14 @@ class Column:
         self._folded: list[str] | None = None
 
     def folded(self) -> list[str]:
-        """Fold each text; long ones are empty."""
+        """Make each text `alike`; long ones are empty."""
         if self._folded is None:
             whole = self._joined.lower().split(BREAK) if self._joined.isascii() else []
-            self._folded = whole if len(whole) == len(self.texts) else [fold(text) for text in self.texts]
+            self._folded = whole if len(whole) == len(self.texts) else [alike(text) for text in self.texts]
         return self._folded
 
     def data(self) -> bytes:
-        """Join the folded texts as UTF-8, a line break around each; long ones are empty."""
+        """Join the texts, made alike, as UTF-8, a line break around each; long ones are empty."""
         if self._joined.isascii():
             return f"{BREAK}{self._joined.lower()}{BREAK}".encode()
         return f"{BREAK}{BREAK.join(self.folded())}{BREAK}".encode("utf-8", "replace")
@@ -63,7 +62,7 @@ class Column:
 
 
 class Values:
-    """Finds texts that are, folded, one of many."""
+    """Finds texts that are one of many, both made alike."""
 
     def __init__(self, wanted: dict[str, set[int]]) -> None:
         self._wanted = {text: frozenset(places) for text, places in wanted.items()}
@@ -77,7 +76,7 @@ class Values:
                 if text in wanted:
                     yield number, wanted[text]
         for number, text in column.long.items():
-            if (places := wanted.get(fold(text))) is not None:
+            if (places := wanted.get(alike(text))) is not None:
                 yield number, places
 
 
@@ -99,7 +98,7 @@ class Substrings:
             for literal, start, _ in found:
                 yield bisect_right(ends, start), places[literal]
         for number, text in column.long.items():
-            for literal in self._in_long(fold(text)):
+            for literal in self._in_long(alike(text)):
                 yield number, self._places[literal]
 
     def _in_long(self, text: str) -> Iterable[int]:
