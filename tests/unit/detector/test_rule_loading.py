@@ -113,16 +113,23 @@ def test_a_rule_without_a_firing_case_and_a_near_miss_is_told_so() -> None:
 @pytest.mark.parametrize(
     ("source", "datasets"),
     [
-        (LogSource(category="webserver"), ("nginx.access", "apache.access")),
+        (LogSource(category="webserver"), ("nginx.access", "apache.access", "haproxy.access", "caddy.access")),
         (LogSource(product="apache"), ("apache.access",)),
-        (LogSource(category="authentication"), ("openssh.auth", "gateway.auth")),
+        (
+            LogSource(category="authentication"),
+            ("openssh.auth", "gateway.auth", "linux.auth", "linux.sudo", "vsftpd.log"),
+        ),
         (LogSource(product="linux", service="sshd"), ("openssh.auth",)),
         (LogSource(category="authentication", service="sakimori"), ("gateway.auth",)),
         (LogSource(product="sakimori", service="chat"), ("chat.message", "chat.security")),
         (LogSource(category="network_connection"), ("network.flow",)),
-        (LogSource(category="dns"), ("network.dns",)),
+        (LogSource(category="dns"), ("network.dns", "zeek.dns")),
         (LogSource(product="sakimori", service="device"), ("network.device",)),
         (LogSource(category="process_creation"), ()),
+        (LogSource(category="process_creation", product="windows"), ("windows.sysmon", "windows.security")),
+        (LogSource(category="process_creation", product="windows", service="sysmon"), ("windows.sysmon",)),
+        (LogSource(product="linux", service="sudo"), ("linux.sudo",)),
+        (LogSource(product="aws", service="cloudtrail"), ("aws.cloudtrail",)),
     ],
 )
 def test_log_sources_map_to_datasets(source: LogSource, datasets: tuple[str, ...]) -> None:

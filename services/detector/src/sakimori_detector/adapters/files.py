@@ -35,7 +35,7 @@ def read_files(folder: Path) -> RuleFiles:
         try:
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise ValueError(f"over {MAX_FILE_BYTES} bytes")
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             found.problems.append(Problem(name, 1, 1, f"not UTF-8: byte {error.start}"))
         except (OSError, ValueError) as error:

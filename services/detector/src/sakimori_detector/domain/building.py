@@ -1,6 +1,7 @@
 """Second phase of loading: from an entry of the catalogue to a rule."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -19,8 +20,9 @@ from sakimori_detector.domain.rules import (
     Detection,
     EventRule,
 )
-from sakimori_detector.domain.sources import LOG_SOURCES, LogSource, canonical, datasets_of
-from sakimori_detector.sigma.compiling import Numbering, Unsupported, condition_of
+from sakimori_detector.domain.sources import LOG_SOURCES, LogSource, canonical, datasets_of, events_of
+from sakimori_detector.sigma.compiling import Numbering, Unsupported, Vocabulary, condition_of
+from sakimori_detector.sigma.conditions import All, AnyOf, Condition, Exact, Not
 from sakimori_detector.sigma.correlations import Correlation, correlation_of
 from sakimori_detector.sigma.documents import PathPart
 from sakimori_detector.sigma.patterns import PatternError
@@ -42,11 +44,19 @@ _UNSAID_SEVERITY: Final = Severity.MEDIUM
 class Builder:
     """Builds the rules of a catalogue; each detection is compiled once, whoever refers to it."""
 
-    def __init__(self, catalogue: Catalogue, ids: Mapping[Entry, str], numbers: Numbering, world: World) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        ids: Mapping[Entry, str],
+        numbers: Numbering,
+        world: World,
+        placeholders: Mapping[str, Sequence[str]],
+    ) -> None:
         self._catalogue = catalogue
         self._ids = ids
         self._numbers = numbers
         self._world = world
+        self._placeholders = placeholders
         self._detections: dict[Entry, Detection] = {}
         self._correlations: dict[Entry, CorrelationRule] = {}
 
@@ -129,7 +139,9 @@ class Builder:
         logsource = entry.rule.logsource
         source = LogSource(logsource.category, logsource.product, logsource.service)
         try:
-            return Detection(datasets_of(source), condition_of(entry.rule, self._numbers), source)
+            vocabulary = Vocabulary(partial(canonical, source), self._placeholders)
+            condition = condition_of(entry.rule, self._numbers, vocabulary)
+            return Detection(datasets_of(source), _of_right_events(condition, source), source)
         except SigmaError as error:
             raise refusal(entry.document, error) from None
         except (Unsupported, PatternError, PlaceholderLeft) as error:
@@ -170,6 +182,15 @@ class Builder:
             "measure": block.measure(),
             "cases": cases_of(block, [line for line, _ in places]),
         }
+
+
+def _of_right_events(condition: Condition, source: LogSource) -> Condition:
+    """Let of datasets that tell their events by id only the right ones through: all of Sysmon comes in one."""
+    wrong = [
+        All((Exact("event.dataset", dataset), Not(AnyOf(tuple(Exact("event.code", str(code)) for code in codes)))))
+        for dataset, codes in events_of(source).items()
+    ]
+    return All((condition, Not(AnyOf(tuple(wrong))))) if wrong else condition
 
 
 def correlation_in(entry: Entry) -> Correlation:

@@ -17,6 +17,7 @@ from sakimori_detector.domain.intelligence.entries import Entry as Known
 from sakimori_detector.domain.intelligence.feeds import Feed, read_feeds
 from sakimori_detector.domain.intelligence.holder import Intelligence
 from sakimori_detector.domain.intelligence.lists import ALLOWED_LIST, FEEDS_LIST, read_list, table_of
+from sakimori_detector.domain.placeholders import PLACEHOLDERS_PATH, read_placeholders
 from sakimori_detector.domain.rules import Problem, Rule
 from sakimori_detector.sigma.compiling import Numbering
 
@@ -43,9 +44,10 @@ def load(
 ) -> RuleSet:
     """Make rules of files.
 
-    `files` maps a path relative to the rules' folder to its text, `lists` the same for the files of lists/; `zone` is
-    that of local hours. Rules of several loads may run together if they share `numbers`. `feeds` is the text of
-    intelligence/feeds.yml, `allowed` what is allowed beside lists/allowed.txt, `intelligence` what the rules shall ask.
+    `files` maps a path relative to the rules' folder to its text, placeholders.yml among them, `lists` the same for the
+    files of lists/; `zone` is that of local hours. Rules of several loads may run together if they share `numbers`.
+    `feeds` is the text of intelligence/feeds.yml, `allowed` what is allowed beside lists/allowed.txt, `intelligence`
+    what the rules shall ask.
     """
     problems: list[Problem] = []
     listed = _lists(lists or {}, problems)
@@ -54,10 +56,11 @@ def load(
     world = World(zone, tables, intelligence or Intelligence(), allow_list)
     known = read_feeds(feeds)
     problems += known.problems
-    catalogue = Catalogue(files)
+    placeholders = read_placeholders(files.get(PLACEHOLDERS_PATH), lists or {}, problems)
+    catalogue = Catalogue({path: text for path, text in files.items() if path != PLACEHOLDERS_PATH})
     silent = _silent(catalogue)
     ids = _ids(catalogue, silent)
-    builder = Builder(catalogue, ids, numbers or Numbering(), world)
+    builder = Builder(catalogue, ids, numbers or Numbering(), world, placeholders)
     rules = _rules(catalogue, builder, silent)
     return RuleSet(
         rules, (*problems, *sorted(catalogue.problems, key=lambda problem: problem.path)), world, known.feeds

@@ -1,10 +1,13 @@
 """Which datasets a rule's log source means (docs/reference/fields.md)."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from sakimori_detector.domain.normalise import DECODED_FIELD, decode_request
+from sakimori_detector.domain.taxonomy import aliases, names_of
 from sakimori_detector.sigma.batch import Derived
 
 
@@ -21,6 +24,17 @@ class LogSource:
         return ", ".join(f"{name}: {value}" for name, value in parts.items() if value is not None)
 
 
+_ZEEK_LOGS: Final = ("conn", "http", "ssl", "x509", "smb_files", "rdp", "kerberos", "dce_rpc", "ntlm", "notice")
+_WINDOWS_CHANNELS: Final = (
+    "sysmon",
+    "security",
+    "system",
+    "application",
+    "powershell",
+    "powershell-classic",
+    "windefend",
+)
+
 LOG_SOURCES: Final[dict[str, LogSource]] = {
     "nginx.access": LogSource("webserver", "nginx", "access"),
     "apache.access": LogSource("webserver", "apache", "access"),
@@ -34,52 +48,140 @@ LOG_SOURCES: Final[dict[str, LogSource]] = {
     "network.dns": LogSource("dns", "sakimori", "dns"),
     "network.device": LogSource("device", "sakimori", "device"),
     "sakimori.finding": LogSource("finding", "sakimori", "finding"),
+    "haproxy.access": LogSource("webserver", "haproxy", "access"),
+    "caddy.access": LogSource("webserver", "caddy", "access"),
+    "linux.auth": LogSource("authentication", "linux", "auth"),
+    "linux.sudo": LogSource("authentication", "linux", "sudo"),
+    "linux.cron": LogSource(None, "linux", "cron"),
+    "linux.syslog": LogSource(None, "linux", "syslog"),
+    "linux.auditd": LogSource(None, "linux", "auditd"),
+    "linux.firewall": LogSource("firewall", "linux", "iptables"),
+    "postfix.mail": LogSource(None, "linux", "postfix"),
+    "vsftpd.log": LogSource("authentication", "linux", "vsftpd"),
+    "suricata.eve": LogSource("ids", "suricata", "eve"),
+    **{f"zeek.{name}": LogSource(None, "zeek", name) for name in _ZEEK_LOGS},
+    "zeek.dns": LogSource("dns", "zeek", "dns"),
+    "aws.cloudtrail": LogSource(None, "aws", "cloudtrail"),
+    "kubernetes.audit": LogSource("application", "kubernetes", "audit"),
+    **{f"windows.{name}": LogSource(None, "windows", name) for name in _WINDOWS_CHANNELS},
 }
 """What each dataset is, so that `{product: linux, service: sshd}` finds the same events as `{category: ...}`."""
 
-WEB_DATASETS: Final = frozenset({"nginx.access", "apache.access"})
+WEB_DATASETS: Final = frozenset(name for name, source in LOG_SOURCES.items() if source.category == "webserver")
 """Those whose events get the decoded request."""
 
 
+_SYSMON: Final = "windows.sysmon"
+WINDOWS_EVENTS: Final[dict[str, dict[str, tuple[int, ...]]]] = {
+    "process_creation": {_SYSMON: (1,), "windows.security": (4688,)},
+    "file_change": {_SYSMON: (2,)},
+    "network_connection": {_SYSMON: (3,), "windows.security": (5156,)},
+    "sysmon_status": {_SYSMON: (4, 16)},
+    "process_termination": {_SYSMON: (5,), "windows.security": (4689,)},
+    "driver_load": {_SYSMON: (6,)},
+    "image_load": {_SYSMON: (7,)},
+    "create_remote_thread": {_SYSMON: (8,)},
+    "raw_access_thread": {_SYSMON: (9,)},
+    "process_access": {_SYSMON: (10,)},
+    "file_event": {_SYSMON: (11,)},
+    "registry_event": {_SYSMON: (12, 13, 14), "windows.security": (4657,)},
+    "registry_add": {_SYSMON: (12,)},
+    "registry_delete": {_SYSMON: (12,)},
+    "registry_set": {_SYSMON: (13,), "windows.security": (4657,)},
+    "registry_rename": {_SYSMON: (14,)},
+    "create_stream_hash": {_SYSMON: (15,)},
+    "pipe_created": {_SYSMON: (17, 18)},
+    "wmi_event": {_SYSMON: (19, 20, 21)},
+    "dns_query": {_SYSMON: (22,)},
+    "file_delete": {_SYSMON: (23,)},
+    "clipboard_capture": {_SYSMON: (24,)},
+    "process_tampering": {_SYSMON: (25,)},
+    "file_delete_detected": {_SYSMON: (26,)},
+    "file_block_executable": {_SYSMON: (27,)},
+    "file_block_shredding": {_SYSMON: (28,)},
+    "file_executable_detected": {_SYSMON: (29,)},
+    "sysmon_error": {_SYSMON: (255,)},
+    "ps_module": {"windows.powershell": (4103,)},
+    "ps_script": {"windows.powershell": (4104,)},
+    "ps_classic_start": {"windows.powershell-classic": (400,)},
+    "ps_classic_provider_start": {"windows.powershell-classic": (600,)},
+    "ps_classic_script": {"windows.powershell-classic": (800,)},
+}
+"""Categories of Windows rules, the datasets that have such events, and their event ids there (Sigma taxonomy 2.1.0)."""
+
+
+def events_of(asked: LogSource) -> dict[str, tuple[int, ...]]:
+    """Name the event ids by which a dataset of Windows events has what a log source asks for."""
+    if asked.product != "windows" or asked.category is None:
+        return {}
+    events = WINDOWS_EVENTS.get(asked.category, {})
+    return {name: codes for name, codes in events.items() if asked.service in {None, LOG_SOURCES[name].service}}
+
+
+@lru_cache(maxsize=4096)
 def datasets_of(asked: LogSource) -> tuple[str, ...]:
     """List the datasets that have all that a log source asks for; empty when there is none."""
-    return tuple(
+    found = [
         dataset
         for dataset, has in LOG_SOURCES.items()
         if asked.category in {None, has.category}
         and asked.product in {None, has.product}
         and asked.service in {None, has.service}
-    )
+    ]
+    return tuple(dict.fromkeys([*found, *events_of(asked)]))
 
 
 def fits(asked: LogSource, dataset: str, category: str | None) -> bool:
     """Say whether events of a dataset that nobody knows are meant: each part that is asked for is named by them.
 
-    Parts are looked for among those of the dataset's name (`haproxy.log` has two) and in `event.category`.
+    Parts are looked for in the dataset's name (`haproxy.log` has two parts) and in `event.category`. A product goes
+    without saying where its service is named: only Linux has a cron.
     """
-    names = {*re.split(r"[._-]", dataset.lower()), dataset.lower(), (category or "").lower()}
-    parts = [part.lower() for part in (asked.category, asked.product, asked.service) if part is not None]
-    return bool(parts) and all(part in names or _CATEGORIES.get(part) in names for part in parts)
+    name = dataset.lower()
+    names = {name, *_PART.split(name), *name.split("."), (category or "").lower()}
+
+    def is_named(part: str) -> bool:
+        return part in names or _CATEGORIES.get(part) in names
+
+    has_service = asked.service is not None and is_named(asked.service.lower())
+    parts = [part.lower() for part in (asked.category, asked.service) if part is not None]
+    if asked.product is not None and not (has_service and (asked.product, asked.service) in _TELLING):
+        parts.append(asked.product.lower())
+    return bool(parts) and all(map(is_named, parts))
 
 
+_PART: Final = re.compile(r"[._-]")
+_TELLING: Final = frozenset((has.product, has.service) for has in LOG_SOURCES.values() if has.service != "audit")
 _CATEGORIES: Final = {
     "webserver": "web",
     "proxy": "web",
     "network_connection": "network",
     "firewall": "network",
+    "ids": "intrusion_detection",
+    "antivirus": "malware",
     "process_creation": "process",
-    "file_event": "file",
-    "registry_set": "registry",
+    "process_access": "process",
+    "process_termination": "process",
+    "image_load": "library",
+    "driver_load": "driver",
+    **dict.fromkeys(("file_event", "file_change", "file_delete", "file_access", "file_rename"), "file"),
+    **dict.fromkeys(("registry_event", "registry_set", "registry_add", "registry_delete"), "registry"),
 }
 """What ECS calls in `event.category` what Sigma calls otherwise."""
 
 
+@lru_cache(maxsize=4096)
+def names_for(source: LogSource) -> Mapping[str, str]:
+    """Give the names of ECS for the fields of the Sigma taxonomy, as rules of a log source mean them."""
+    return names_of(*((part or "").lower() for part in (source.category, source.product, source.service)))
+
+
 def canonical(source: LogSource, name: str) -> str:
     """Give the ECS name of a field of the Sigma taxonomy; a name that is none of those stays as it is."""
-    return name
+    return names_for(source).get(name, name)
 
 
-ALIASES: Final[dict[str, tuple[str, ...]]] = {}
+ALIASES: Final[Mapping[str, tuple[str, ...]]] = aliases()
 """ECS names to the names that events of a source that was not mapped may have instead."""
 
 
