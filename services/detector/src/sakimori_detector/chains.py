@@ -1,35 +1,63 @@
 """Counts signs level by level, where correlations count findings of others."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from sakimori_common.contracts import Event
 from sakimori_detector.domain.counting import fed
 from sakimori_detector.domain.engine import Engine, Signs
+from sakimori_detector.domain.samples import sample_of
 from sakimori_detector.ports import Batch, DetectionState
+from sakimori_detector.sigma.judging import latest_of_slots
 from sakimori_detector.sigma.windows import Group, Outcome
 
 
+class Part(NamedTuple):
+    """Events that are counted together: a name that is stable over redelivery, and when they came."""
+
+    id: str
+    events: Sequence[Event]
+    arrived_at: int
+
+
 async def counted(
-    engine: Engine, state: DetectionState, batch_id: str, signs: Signs, events: Sequence[Event]
+    engine: Engine, state: DetectionState, part: Part, signs: Signs, judged: Sequence[Outcome] = ()
 ) -> list[Outcome]:
     """Count the signs of some events: a round trip to the state a level, one where nothing feeds a correlation.
+
+    `judged` are findings that correlations may count beside those that come of the signs.
 
     What a correlation of correlations counts of the events themselves waits for its level, so that all its signs of a
     batch come together and in order. Idempotent: each level is a batch of its own, named by the batch and the level.
     """
+    by_id = {event.id: event for event in part.events} if engine.depth or engine.judged else {}
     levels: dict[int, list[Group]] = {}
-    for group in signs.groups:
+    for group in [*signs.groups, *_fed(engine, judged, by_id)]:
         levels.setdefault(engine.levels.get(group.window.rule_id, 0), []).append(group)
-    by_id = {event.id: event for event in events} if engine.depth else {}
     outcomes: list[Outcome] = []
     for level in range(engine.depth + 1):
         folds = () if level else signs.folds
         if folds or level in levels:
-            found = await state.apply(Batch(f"{batch_id}:{level}" if level else batch_id, levels.get(level, ()), folds))
+            name = f"{part.id}:{level}" if level else part.id
+            groups = [_with_samples(group, by_id) for group in levels.get(level, ())]
+            found = await state.apply(Batch(name, groups, folds, part.arrived_at))
             outcomes += found
             for group in _fed(engine, found, by_id):
                 levels.setdefault(engine.levels[group.window.rule_id], []).append(group)
     return outcomes
+
+
+def _with_samples(group: Group, events: Mapping[str, Event]) -> Group:
+    """Give signs that wait to be judged some of their events along."""
+    if not group.window.is_judged:
+        return group
+    chosen = latest_of_slots(group.window, group.signs)
+    return group._replace(
+        signs=[
+            sign._replace(sample=sample_of(events[sign.event_id])) if sign.event_id in chosen & events.keys() else sign
+            for sign in group.signs
+        ]
+    )
 
 
 def _fed(engine: Engine, outcomes: Sequence[Outcome], events: Mapping[str, Event]) -> list[Group]:

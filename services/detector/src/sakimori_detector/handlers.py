@@ -8,7 +8,8 @@ from sakimori_common.bus import Bus, BusUnavailable, Message, Reject, Topic, Una
 from sakimori_common.contracts import DECISIONS, EVENTS, FINDINGS, SCHEMA_VERSION, Decision, Event, Finding, WireError
 from sakimori_common.ids import stable_id
 from sakimori_common.instants import MICROSECONDS
-from sakimori_detector.detection import Found, detect
+from sakimori_detector.detection import Found, collect, detect
+from sakimori_detector.domain.clocks import timely
 from sakimori_detector.domain.policy import decision_of, is_allowed
 from sakimori_detector.metrics import DetectorMetrics
 from sakimori_detector.ports import Clock, DetectionState, FindingStore
@@ -26,6 +27,7 @@ class _Result(NamedTuple):
     message: Message
     findings: list[Finding]
     decisions: list[Decision]
+    replaced: list[str]
 
 
 class EventsHandler:
@@ -57,12 +59,29 @@ class EventsHandler:
     async def __call__(self, messages: Sequence[Message]) -> None:
         """Handle messages. Raises Reject for a body that holds no events, Unavailable when a server is away."""
         batches = [_decoded(message) for message in messages]
-        results = [await self._detect(batch) for batch in batches]
+        await self._conclude([await self._detect(batch) for batch in batches])
+
+    async def judge(self) -> None:
+        """Judge the windows that are over, until there are no more. Raises Unavailable when a server is away."""
+        while await self._judge(self._clock()):
+            pass
+
+    async def _judge(self, now: int) -> bool:
+        found, settled = await collect(self._rulebook.engine, self._state, now, lambda _: now)
+        if settled:
+            ids = sorted(each.ripe.id for each in settled)
+            await self._conclude([self._result(Message(stable_id("judged", *ids), b"", {}), found, now)])
+            await self._state.settle(settled)
+        return bool(settled)
+
+    async def _conclude(self, results: Sequence[_Result]) -> None:
+        """Store, then publish, what was found."""
         findings = [finding for result in results for finding in result.findings]
         if not findings:
             return
         decisions = [decision for result in results for decision in result.decisions]
-        kept = iter(await self._store.store(findings, decisions))
+        replaced = [id_ for result in results for id_ in result.replaced]
+        kept = iter(await self._store.store(findings, decisions, replaced))
         publications = []
         for result in results:
             stored = [next(kept) for _ in result.findings]
@@ -73,15 +92,24 @@ class EventsHandler:
             raise Unavailable(str(error)) from error
 
     async def _detect(self, batch: _Batch) -> _Result:
-        now, engine = self._clock(), self._rulebook.engine
-        found = await detect(engine, self._state, batch.message.id, batch.events, lambda _: now)
-        self._metrics.events_evaluated_total.inc(len(batch.events))
+        now = self._clock()
+        events, ahead, late = timely(batch.events, now, self._state.lateness)
+        found = await detect(
+            self._rulebook.engine, self._state, batch.message.id, events, lambda _: now, arrived_at=now
+        )
+        self._metrics.events_evaluated_total.inc(len(events))
+        self._metrics.events_ahead_total.inc(ahead)
+        self._metrics.events_late_total.inc(late)
+        return self._result(batch.message, found, now)
+
+    def _result(self, message: Message, found: Sequence[Found], now: int) -> _Result:
         self._count(found, now)
         decisions = [decision for each in found if (decision := self._decide(each, now)) is not None]
-        return _Result(batch.message, [each.finding for each in found], decisions)
+        replaced = [each.replaced for each in found if each.replaced is not None]
+        return _Result(message, [each.finding for each in found], decisions, replaced)
 
     def _decide(self, found: Found, now: int) -> Decision | None:
-        finding, outcome, _, measure = found
+        finding, outcome, _, measure, _ = found
         if measure is None:
             return None
         if is_allowed(finding, self._rulebook.allowed):
@@ -93,7 +121,7 @@ class EventsHandler:
         return decision
 
     def _count(self, found: Sequence[Found], now: int) -> None:
-        for finding, outcome, event, _ in found:
+        for finding, outcome, event, _, _ in found:
             if outcome.is_opened:
                 self._metrics.findings_total.labels(finding.rule_id, finding.severity).inc()
                 self._metrics.event_to_finding_seconds.observe(max(0, now - event.time) / MICROSECONDS)

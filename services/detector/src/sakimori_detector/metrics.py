@@ -15,6 +15,16 @@ class DetectorMetrics:
         self.events_evaluated_total = Counter(
             "sakimori_events_evaluated_total", "Events that the rules were asked about.", registry=registry
         )
+        self.events_ahead_total = Counter(
+            "sakimori_events_ahead_total",
+            "Events over five minutes in the future, counted as of when they came.",
+            registry=registry,
+        )
+        self.events_late_total = Counter(
+            "sakimori_events_late_total",
+            "Events older than the allowed lateness when they came: windows may have gone past them.",
+            registry=registry,
+        )
         self.findings_total = Counter(
             "sakimori_findings_total", "Findings opened, by rule and severity.", ["rule", "severity"], registry=registry
         )

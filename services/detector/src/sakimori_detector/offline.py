@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from sakimori_common.contracts import Event, EventError, Finding
+from sakimori_common.instants import format_instant
 from sakimori_detector.adapters.files import read_files
 from sakimori_detector.adapters.memory import MemoryState
-from sakimori_detector.detection import Found, detect
+from sakimori_detector.detection import Found, collect, detect
 from sakimori_detector.domain.analytics import AnalyticError, World
 from sakimori_detector.domain.cases import CaseError, events_of
 from sakimori_detector.domain.engine import Engine
@@ -24,6 +25,8 @@ from sakimori_detector.domain.rules import Case, Rule
 from sakimori_detector.recall import recall
 
 BATCH_EVENTS: Final = 200
+END_OF_TIME: Final = 1 << 61
+"""Later than any event, in microseconds."""
 
 
 class BadLine(NamedTuple):
@@ -57,17 +60,50 @@ def load_folder(folder: Path, zone: str, kept_feeds: Path | None = None) -> Rule
 
 
 class OfflineDetector:
-    """Runs events through engine and memory state. `created_at` is the event's time, so that a run can be repeated."""
+    """Runs events through engine and memory state. `created_at` is in their time, so that a run can be repeated."""
 
     def __init__(self, rules: Iterable[Rule], world: World) -> None:
         self._engine = Engine(rules, world)
         self._state = MemoryState()
         self._batches = 0
+        self._newest = 0
 
     def feed(self, events: Sequence[Event]) -> list[Found]:
-        """Take a batch; returns findings opened or updated by it."""
+        """Take a batch; returns findings opened or updated by it, and those of windows that are over since."""
+        return _dated(asyncio.run(self._feed(events)))
+
+    def finish(self) -> list[Found]:
+        """Say that no more will come; returns the findings of windows that were waiting for their end."""
+        return _dated(asyncio.run(self._collect(END_OF_TIME)))
+
+    async def _feed(self, events: Sequence[Event]) -> list[Found]:
         self._batches += 1
-        return asyncio.run(detect(self._engine, self._state, str(self._batches), events, lambda event: event.time))
+        self._newest = max([self._newest, *(event.time for event in events)])
+        found = await detect(
+            self._engine, self._state, str(self._batches), events, _event_time, arrived_at=self._newest
+        )
+        return found + await self._collect(self._newest) if self._engine.judged else found
+
+    async def _collect(self, now: int) -> list[Found]:
+        found: list[Found] = []
+        while True:
+            collected = await collect(self._engine, self._state, now, _event_time)
+            if not collected.settled:
+                return found
+            found += collected.found
+            await self._state.settle(collected.settled)
+
+
+def _event_time(event: Event) -> int:
+    return event.time
+
+
+def _dated(found: Iterable[Found]) -> list[Found]:
+    """Say that findings were made when they were complete, wherever a batch ended."""
+    return [
+        each._replace(finding=msgspec.structs.replace(each.finding, created_at=format_instant(each.outcome.anchor)))
+        for each in found
+    ]
 
 
 def read_events(lines: Iterable[bytes], bad: list[BadLine]) -> Iterator[Event]:
@@ -89,8 +125,8 @@ class Latest:
 
     def add(self, found: Iterable[Found]) -> None:
         """Take findings and their updates; the first `created_at` stays."""
-        for finding, *_ in found:
-            earlier = self._findings.get(finding.id)
+        for finding, *_, replaced in found:
+            earlier = self._findings.pop(replaced or "", None) or self._findings.get(finding.id)
             created_at = finding.created_at if earlier is None else earlier.created_at
             self._findings[finding.id] = msgspec.structs.replace(finding, created_at=created_at)
 
@@ -105,6 +141,7 @@ def play(rule: Rule, case: Case, world: World) -> CaseResult:
     try:
         detector = OfflineDetector([rule], _world_of(case, world))
         latest.add(detector.feed(events_of(case)))
+        latest.add(detector.finish())
     except (CaseError, AnalyticError, ValueError) as error:
         return CaseResult(rule, case, str(error))
     return CaseResult(rule, case, _verdict(case, len(latest.all())))

@@ -7,6 +7,7 @@ from typing import Protocol
 from sakimori_common.contracts import Decision, Finding
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.intelligence.feeds import Feed
+from sakimori_detector.sigma.judging import Ripe, Settled
 from sakimori_detector.sigma.windows import Group, Outcome
 
 Clock = Callable[[], int]
@@ -15,11 +16,15 @@ Clock = Callable[[], int]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one message of events has for the state; `id` is stable over redelivery."""
+    """What one message of events has for the state; `id` is stable over redelivery.
+
+    `arrived_at` is when it came, in microseconds: by the clock, or offline by the newest event so far.
+    """
 
     id: str
     groups: Sequence[Group]
     folds: Sequence[Fold] = field(default_factory=tuple)
+    arrived_at: int = 0
 
 
 class DetectionState(Protocol):
@@ -35,15 +40,30 @@ class DetectionState(Protocol):
         outcomes it gave the first time. Raises Unavailable when the state cannot be reached.
         """
 
+    @property
+    def lateness(self) -> int:
+        """How much later than a newer one a sign may come and still count as if in order, in microseconds."""
+
+    async def ripe(self, now: int) -> list[Ripe]:
+        """List keys with windows that are over at `now` (see `Batch.arrived_at`) and wait to be judged, some at a time.
+
+        They stay until they are settled, so whoever dies in between leaves them to the next. Raises Unavailable.
+        """
+
+    async def settle(self, settled: Sequence[Settled]) -> None:
+        """Put away what was judged; what somebody else has settled meanwhile is passed over. Raises Unavailable."""
+
 
 class FindingStore(Protocol):
     """Where findings and decisions are kept."""
 
-    async def store(self, findings: Sequence[Finding], decisions: Sequence[Decision]) -> list[Finding]:
+    async def store(
+        self, findings: Sequence[Finding], decisions: Sequence[Decision], replaced: Sequence[str] = ()
+    ) -> list[Finding]:
         """Write both, in one transaction; returns the findings with `created_at` and trace as they are kept.
 
-        A finding that is there is updated, its count never lowered; a decision that is there stays. Raises Unavailable
-        when the database is away.
+        A finding that is there is updated, its count never lowered; a decision that is there stays. `replaced`
+        are ids of findings that these take the place of; they go. Raises Unavailable when the database is away.
         """
 
 

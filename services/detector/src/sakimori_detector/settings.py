@@ -23,6 +23,8 @@ class DetectorSettings(ServiceSettings):
     """Folder of the rules; a change in it takes effect within two seconds."""
     time_zone: str = "Asia/Tokyo"
     """Zone of the local hours that rules speak of, as the tz database names it."""
+    lateness_seconds: int = Field(60, ge=0, le=3600)
+    """How much later than newer ones events may come, of a rule and key, and still count as if in order."""
     allowed_addresses: str = ""
     """Addresses and networks, separated by commas, that are never blocked nor matched by an indicator, as those of
     rules/lists/allowed.txt; loopback never is."""

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 
-from sakimori_common.bus import Queue, Subscription
+from sakimori_common.bus import Queue, Retry, Subscription
 from sakimori_common.context import ServiceContext
 from sakimori_common.instants import now
 from sakimori_common.metrics import ConsumerMetrics
@@ -21,8 +21,10 @@ from sakimori_detector.handlers import EventsHandler
 from sakimori_detector.metrics import DetectorMetrics
 from sakimori_detector.rulebook import Rulebook
 from sakimori_detector.settings import DetectorSettings
+from sakimori_detector.sigma.windows import microseconds
 from sakimori_detector.watchlist import Watchlist
 
+JUDGE_SECONDS = 1.0
 GROUP = 10
 """Messages handled at once: one transaction and one round of publishing for all of them."""
 
@@ -34,7 +36,7 @@ async def running(settings: DetectorSettings, context: ServiceContext) -> AsyncI
     rulebook = await asyncio.to_thread(_rulebook, settings, context, metrics, intelligence)
     handler = EventsHandler(
         rulebook,
-        state=ValkeyState(context.valkey),
+        state=ValkeyState(context.valkey, microseconds(settings.lateness_seconds)),
         store=PostgresFindings(context.postgres),
         bus=context.bus,
         metrics=metrics,
@@ -55,6 +57,7 @@ async def running(settings: DetectorSettings, context: ServiceContext) -> AsyncI
         )
         await watchlist.start()
         watching = [context.background(rulebook.watch(), "rules"), context.background(watchlist.watch(), "feeds")]
+        watching.append(context.background(_judging(handler, context), "windows"))
         consumer = await context.bus.consume(
             Subscription(Queue.DETECT, handler, group=GROUP, prefetch=20), ConsumerMetrics(context.registry)
         )
@@ -67,6 +70,16 @@ async def running(settings: DetectorSettings, context: ServiceContext) -> AsyncI
             for task in watching:
                 task.cancel()
             await asyncio.gather(*watching, return_exceptions=True)
+
+
+async def _judging(handler: EventsHandler, context: ServiceContext) -> None:
+    """Have windows judged as they end, for ever; while a server is away they wait."""
+    while True:
+        await asyncio.sleep(JUDGE_SECONDS)
+        try:
+            await handler.judge()
+        except Retry as error:
+            context.log.warning("windows_not_judged", why=str(error))
 
 
 def _rulebook(

@@ -24,6 +24,7 @@ def detect(files: Files = None, rules: Rules = None, time_zone: TimeZone = "Asia
     is_refused = bool(loaded.problems)
     for path in files or [Path("-")]:
         is_refused |= not _feed(detector, latest, path)
+    latest.add(detector.finish())
     for finding in latest.all():
         typer.echo(msgspec.json.encode(finding))
     raise typer.Exit(1 if is_refused else 0)

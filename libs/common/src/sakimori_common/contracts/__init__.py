@@ -3,7 +3,7 @@
 from sakimori_common.contracts.actions import ACTIONS, ActionKind
 from sakimori_common.contracts.decision import Decision, DecisionAction
 from sakimori_common.contracts.event import Event, EventError, FieldValue
-from sakimori_common.contracts.finding import Evidence, Finding, FindingStatus, Severity
+from sakimori_common.contracts.finding import Evidence, Finding, FindingStatus, RuleSeen, Severity
 from sakimori_common.contracts.wire import DECISIONS, EVENTS, FINDINGS, SCHEMA_VERSION, Codec, WireError
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "FieldValue",
     "Finding",
     "FindingStatus",
+    "RuleSeen",
     "Severity",
     "WireError",
 ]

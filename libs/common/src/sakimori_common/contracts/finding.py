@@ -49,6 +49,13 @@ class FindingStatus(StrEnum):
     FALSE_POSITIVE = "false_positive"
 
 
+class RuleSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a rule that a correlation refers to was met, and in which event last."""
+
+    count: int
+    event_id: str
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was seen, against which threshold.
 
@@ -63,6 +70,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     window_seconds: int | None = None
     matched: dict[str, str] = {}
     """Field name to the part of its decoded value that matched."""
+    condition: str = ""
+    """Of a correlation, what `observed` was held against, in words: `value_sum of source.bytes gte 60 within 10 s`."""
+    rules: dict[str, RuleSeen] = {}
+    """Of a temporal correlation, what its rules saw, by the name that it gives them."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,13 @@
 """The state of one process, bounded."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
+from sakimori_detector.adapters.memory_waiting import WaitingSigns
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.ports import Batch
+from sakimori_detector.sigma.judging import Ripe, Settled
 from sakimori_detector.sigma.windows import LATENESS, Group, KeyWindow, Outcome, merged, microseconds
 
 K = TypeVar("K")
@@ -25,6 +28,7 @@ class MemoryState:
         self._windows: OrderedDict[tuple[str, str], tuple[KeyWindow, int]] = OrderedDict()
         self._values: OrderedDict[str, tuple[bytes, int]] = OrderedDict()
         self._batches: OrderedDict[str, list[Outcome]] = OrderedDict()
+        self._waiting = WaitingSigns(max_keys, lateness)
 
     async def apply(self, batch: Batch) -> list[Outcome]:
         """See `ports.DetectionState.apply`."""
@@ -34,10 +38,29 @@ class MemoryState:
         groups = list(batch.groups)
         for fold in batch.folds:
             groups += self._fold(fold)
-        outcomes = [outcome for group in merged(groups) for outcome in self._observe(group)]
+        outcomes = []
+        for group in merged(groups):
+            if group.window.is_judged:
+                self._waiting.add(group, batch.arrived_at)
+            else:
+                outcomes += self._observe(group)
         self._batches[batch.id] = outcomes
         self._trim(self._batches)
         return outcomes
+
+    @property
+    def lateness(self) -> int:
+        """See `ports.DetectionState.lateness`."""
+        return self._lateness
+
+    async def ripe(self, now: int) -> list[Ripe]:
+        """See `ports.DetectionState.ripe`."""
+        return self._waiting.ripe(now)
+
+    async def settle(self, settled: Sequence[Settled]) -> None:
+        """See `ports.DetectionState.settle`."""
+        for each in settled:
+            self._waiting.settle(each)
 
     def value(self, key: str) -> bytes | None:
         """Read what an analytic remembers under a key."""

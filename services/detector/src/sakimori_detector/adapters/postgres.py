@@ -35,6 +35,8 @@ INSERT INTO detector.decisions (
 ON CONFLICT (id) DO NOTHING
 """
 
+_REPLACED = "DELETE FROM detector.findings WHERE id = ANY($1::text[])"
+
 
 class PostgresFindings:
     """Implements `ports.FindingStore`."""
@@ -42,12 +44,16 @@ class PostgresFindings:
     def __init__(self, pool: Postgres) -> None:
         self._pool = pool
 
-    async def store(self, findings: Sequence[Finding], decisions: Sequence[Decision]) -> list[Finding]:
+    async def store(
+        self, findings: Sequence[Finding], decisions: Sequence[Decision], replaced: Sequence[str] = ()
+    ) -> list[Finding]:
         """See `ports.FindingStore.store`. Rows are written in the order of their ids, lest replicas lock each other."""
         by_id = sorted(findings, key=lambda finding: (finding.id, finding.count))
         try:
             async with self._pool.acquire() as connection, connection.transaction():
                 kept = await connection.fetchmany(_FINDING, [_finding_row(finding) for finding in by_id])
+                if replaced:
+                    await connection.execute(_REPLACED, sorted(replaced))
                 if decisions:
                     ordered = sorted(decisions, key=lambda decision: decision.id)
                     await connection.executemany(_DECISION, [_decision_row(decision) for decision in ordered])

@@ -4,7 +4,8 @@
 -- KEYS[1]          the batch
 -- KEYS[2 .. 1+n]   what the folds read (n of them)
 -- ARGV[1]          MessagePack: batch_ttl, n, windows (see `observe`), groups of (place of the window, key, name of the
---                  key, signs of (time, event, value, note)), and of judged windows (see `await`) the same
+--                  key, signs of (time, event, value, note)), the same two for judged windows (see `await`), and when
+--                  the batch arrived
 -- ARGV[2 .. 1+3n]  per key of the folds: the value that was read ("-" if absent, else "=" and the value), the value to
 --                  write, its seconds to live ("0": leave the key alone)
 -- detector:window:<rule>:<name>[:late]: MessagePack of {settled, settled_count, emitted, base, time, value, event,
@@ -20,7 +21,7 @@ local call = redis.call
 local seen_batch = call('GET', KEYS[1])
 if seen_batch then return {0, seen_batch} end
 
-local batch_ttl, fold_keys, windows, groups, waiting, arrived = unpack(cmsgpack.unpack(ARGV[1]))
+local batch_ttl, fold_keys, windows, groups, judged, waiting, arrived = unpack(cmsgpack.unpack(ARGV[1]))
 
 for i = 1, fold_keys do
   local value = call('GET', KEYS[1 + i])
@@ -31,6 +32,45 @@ for i = 1, fold_keys do
 end
 
 local outcomes = {}
+
+-- Keeps the signs of windows that are judged when they are over (sigma/judging.py; settle.lua puts back what is not).
+-- detector:waiting:<rule>:<name>[:late]: a list of signs as MessagePack of {time, event, value, event as it was or ''}
+-- ...:state: {rule, key, opened, newest, arrived, version, until, held, timespan, reach}
+-- detector:deadlines: a sorted set of the first by when the window that opened first is over
+local function await(window, key, name, signs, is_late)
+  local rule, timespan, reach, ttl, slot, most = unpack(window)
+  local stored = call('GET', name .. ':state')
+  stored = stored and cmsgpack.unpack(stored) or {rule, key, false, 0, 0, 0, -1, false, timespan, reach}
+  local length, late = call('LLEN', name), nil
+  for i = 1, #signs do
+    local sign = signs[i]
+    local time = sign[1]
+    if time <= stored[7] and not is_late then
+      late = late or {}
+      late[#late + 1] = sign
+    elseif length < most then
+      if sign[4] ~= '' and length > 0 then  -- one event a slot is enough
+        local before = cmsgpack.unpack(call('LINDEX', name, -1))
+        if before[4] ~= '' and math.floor(before[1] / slot) == math.floor(time / slot) then
+          before[4] = ''
+          call('LSET', name, -1, cmsgpack.pack(before))
+        end
+      end
+      call('RPUSH', name, cmsgpack.pack(sign))
+      length = length + 1
+      stored[3] = math.min(stored[3] or time, time)
+      stored[4] = math.max(stored[4], time)
+    end
+  end
+  if stored[3] then
+    stored[5] = math.max(stored[5], arrived)
+    local left = math.max(0, stored[3] + timespan + reach + 1 - stored[4])
+    call('ZADD', 'detector:deadlines', string.format('%.0f', stored[5] + left), name)
+    call('SET', name .. ':state', cmsgpack.pack(stored), 'EX', ttl)
+    call('EXPIRE', name, ttl)
+  end
+  if late then await(window, key, name .. ':late', late, true) end
+end
 
 -- Counts an entry for a finding.
 local function take(kind, remembered, finding, time, value, event)
@@ -299,6 +339,11 @@ end
 for i = 1, #groups do
   local place, key, name, signs = unpack(groups[i])
   observe(windows[place], key, 'detector:window:' .. windows[place][1] .. ':' .. name, signs, false)
+end
+
+for i = 1, #waiting do
+  local place, key, name, signs = unpack(waiting[i])
+  await(judged[place], key, 'detector:waiting:' .. judged[place][1] .. ':' .. name, signs, false)
 end
 
 local answer = cmsgpack.pack(outcomes)

@@ -7,7 +7,8 @@ however many signs. The script makes the names of windows itself: hundreds of de
 much as all the rest (so: no cluster).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.resources import files
 from typing import Any, Final, cast
 
@@ -21,18 +22,25 @@ from sakimori_common.instants import MICROSECONDS
 from sakimori_common.valkey import CONNECTION_ERRORS, unavailable
 from sakimori_detector.domain.folds import Step
 from sakimori_detector.ports import Batch
-from sakimori_detector.sigma.windows import LATENESS, Group, Outcome, Window, merged
+from sakimori_detector.sigma.judging import MAX_WAITING, Held, Judged, Ripe, Settled, reach_of, slot_of
+from sakimori_detector.sigma.windows import LATENESS, Group, Outcome, Sign, Window, merged
 
 BATCH_TTL_SECONDS: Final = 3600
 """A broker hands a batch out again as soon as whoever held it is gone; an hour covers a stuck replica."""
 GRACE_SECONDS: Final = 900
 """How long events may be held up (the detector was down) before a window forgets what came before them."""
 MAX_CONFLICTS: Final = 20
+MAX_RIPE: Final = 100
+"""Keys that are handed out to be judged at a time."""
+DEADLINES: Final = "detector:deadlines"
 MAX_MEMBER_CHARACTERS: Final = 64
 _PASSING_TROUBLES: Final = ("BUSY", "MISCONF", "NOREPLICAS")
 """What Valkey answers when it cannot write now but will; there are no exceptions of their own for these."""
 
 _SCRIPT: Final = files("sakimori_detector.adapters").joinpath("state.lua").read_text(encoding="utf-8")
+_SETTLE: Final = files("sakimori_detector.adapters").joinpath("settle.lua").read_text(encoding="utf-8")
+_STATE: Final = msgspec.msgpack.Decoder(list[Any])
+_SIGN: Final = msgspec.msgpack.Decoder(tuple[int, str, str, str])
 _OUTCOMES: Final = msgspec.msgpack.Decoder(list[Outcome])
 
 
@@ -43,6 +51,7 @@ class ValkeyState:
         self._valkey = valkey
         self._lateness = lateness
         self._script = valkey.register_script(_SCRIPT)
+        self._settling = valkey.register_script(_SETTLE)
 
     async def apply(self, batch: Batch) -> list[Outcome]:
         """See `ports.DetectionState.apply`. Raises Retry when replicas kept writing the same memory all the while."""
@@ -66,8 +75,67 @@ class ValkeyState:
         steps = _steps(batch, values)
         groups = merged([*batch.groups, *(group for step in steps for group in step.groups)])
         keys = [f"detector:batch:{batch.id}", *fold_keys]
-        status, *packed = await self._script(keys=keys, args=_arguments(values, steps, _packed(groups, self._lateness)))
+        status, *packed = await self._script(keys=keys, args=_arguments(values, steps, self._packed(groups, batch)))
         return packed[0] if status == 0 else None
+
+    def _packed(self, groups: Sequence[Group], batch: Batch) -> tuple[Any, ...]:
+        sliding = [group for group in groups if not group.window.is_judged]
+        judged = [group for group in groups if group.window.is_judged] if len(sliding) < len(groups) else []
+        return (
+            *_packed(sliding, partial(_constants, lateness=self._lateness), _counted),
+            *_packed(judged, partial(_constants_of_judged, lateness=self._lateness), _waiting),
+            batch.arrived_at,
+        )
+
+    @property
+    def lateness(self) -> int:
+        """See `ports.DetectionState.lateness`."""
+        return self._lateness
+
+    async def ripe(self, now: int) -> list[Ripe]:
+        """See `ports.DetectionState.ripe`."""
+        try:
+            due = self._valkey.zrangebyscore(DEADLINES, "-inf", now, start=0, num=MAX_RIPE)
+            names = cast("list[bytes]", await due)
+            if not names:
+                return []
+            async with self._valkey.pipeline(transaction=True) as pipeline:
+                for name in names:
+                    pipeline.get(name + b":state")
+                    pipeline.lrange(name, 0, -1)
+                answers = await pipeline.execute()
+        except CONNECTION_ERRORS as error:
+            raise unavailable(error) from error
+        pairs = zip(names, answers[::2], answers[1::2], strict=True)
+        return [_ripe(name, stored, signs, now) for name, stored, signs in pairs]
+
+    async def settle(self, settled: Sequence[Settled]) -> None:
+        """See `ports.DetectionState.settle`."""
+        try:
+            async with self._valkey.pipeline(transaction=False) as pipeline:
+                for each in settled:
+                    await self._settling(keys=[each.ripe.name], args=_settling(each), client=pipeline)
+                await pipeline.execute()
+        except CONNECTION_ERRORS as error:
+            raise unavailable(error) from error
+
+
+def _ripe(name: bytes, stored: bytes | None, signs: Sequence[bytes], now: int) -> Ripe:
+    """Read what waits for a key; of one that was forgotten only the name is left, to be settled away."""
+    if stored is None:
+        return Ripe("", "", name.decode(), -1, (), Judged(), now)
+    rule, key, _, newest, arrived, version, until, held, *_ = _STATE.decode(stored)
+    judged = Judged(until, msgspec.convert(held, Held) if held else None)
+    found = [Sign(time, event, value, "", sample) for time, event, value, sample in map(_SIGN.decode, signs)]
+    return Ripe(rule, key, name.decode(), version, found, judged, newest + now - arrived)
+
+
+def _settling(settled: Settled) -> list[bytes | str | int]:
+    window, ripe, (_, judged, waiting) = settled
+    held = b"" if judged.held is None else msgspec.msgpack.encode(judged.held)
+    seconds = GRACE_SECONDS if window is None else _ttl_seconds(window)
+    signs = [] if window is None else [msgspec.msgpack.encode(each) for each in _waiting(window, waiting)]
+    return [ripe.version, len(ripe.signs), judged.until, held, seconds, *signs]
 
 
 def _steps(batch: Batch, values: Sequence[bytes | None]) -> list[Step]:
@@ -78,9 +146,7 @@ def _steps(batch: Batch, values: Sequence[bytes | None]) -> list[Step]:
     return steps
 
 
-def _arguments(
-    values: Sequence[bytes | None], steps: Sequence[Step], groups: tuple[list[Any], list[Any]]
-) -> list[bytes | str]:
+def _arguments(values: Sequence[bytes | None], steps: Sequence[Step], groups: tuple[Any, ...]) -> list[bytes | str]:
     packed = msgspec.msgpack.encode((BATCH_TTL_SECONDS, len(values), *groups))
     arguments: list[bytes | str] = [packed]
     writes = [write for step in steps for write in step.writes]
@@ -90,20 +156,31 @@ def _arguments(
     return arguments
 
 
-def _packed(groups: Sequence[Group], lateness: int) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+def _packed(
+    groups: Sequence[Group],
+    constants: Callable[[Window], tuple[Any, ...]],
+    signs_of: Callable[[Window, Sequence[Sign]], list[Any]],
+) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
     """Write the constants of each rule once; groups name them by their place, from 1."""
     places: dict[str, int] = {}
     windows, packed = [], []
     for window, key, found in groups:
         place = places.get(window.rule_id)
         if place is None:
-            windows.append(_constants(window, lateness))
+            windows.append(constants(window))
             place = places[window.rule_id] = len(windows)
-        signs = [sign[:4] for sign in found]
-        if window.counts_values:
-            signs = [(time, event, _member(value), note) for time, event, value, note in signs]
-        packed.append((place, key, _member(key), signs))
+        packed.append((place, key, _member(key), signs_of(window, found)))
     return windows, packed
+
+
+def _counted(window: Window, signs: Sequence[Sign]) -> list[Any]:
+    if window.counts_values:
+        return [(time, event, _member(value), note) for time, event, value, note, _ in signs]
+    return [sign[:4] for sign in signs]
+
+
+def _waiting(window: Window, signs: Sequence[Sign]) -> list[Any]:
+    return [(time, event, _member(value), sample) for time, event, value, _, sample in signs]
 
 
 def _constants(window: Window, lateness: int) -> tuple[Any, ...]:
@@ -120,6 +197,11 @@ def _constants(window: Window, lateness: int) -> tuple[Any, ...]:
         window.ways,
         _ttl_seconds(window),
     )
+
+
+def _constants_of_judged(window: Window, lateness: int) -> tuple[Any, ...]:
+    reach = reach_of(window, lateness)
+    return window.rule_id, window.timespan, reach, _ttl_seconds(window), slot_of(window), MAX_WAITING
 
 
 def _kind(window: Window) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sakimori_common.contracts import Event, Evidence, FieldValue, Finding
+from sakimori_common.contracts import Event, Evidence, FieldValue, Finding, RuleSeen
 from sakimori_common.ids import stable_id
 from sakimori_common.instants import MICROSECONDS, format_instant
 from sakimori_detector.domain.analytics.contract import facts
@@ -13,7 +13,8 @@ from sakimori_detector.domain.counting import KEY_GLUE
 from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.normalise import DECODED_FIELD
 from sakimori_detector.domain.opinion.asking import ASKED, opinion_on
-from sakimori_detector.domain.rules import AnalyticRule, EventRule, Rule
+from sakimori_detector.domain.rules import AnalyticRule, CorrelationRule, EventRule, Rule
+from sakimori_detector.sigma.correlations import Correlation
 from sakimori_detector.sigma.events import key_of
 from sakimori_detector.sigma.matcher import Match, explain
 from sakimori_detector.sigma.windows import Outcome, Window
@@ -52,7 +53,6 @@ def finding_of(engine: Engine, outcome: Outcome, event: Event, created_at: int) 
     """
     rule, window = engine.rules[outcome.rule_id], engine.windows[outcome.rule_id]
     sighting = _sighting(engine, outcome, event)
-    is_counted = window.threshold > 1
     return Finding(
         id=finding_id(window, outcome.key, outcome.anchor),
         rule_id=rule.id,
@@ -69,14 +69,7 @@ def finding_of(engine: Engine, outcome: Outcome, event: Event, created_at: int) 
         count=outcome.count,
         tactics=list(rule.tactics),
         techniques=list(rule.techniques),
-        evidence=Evidence(
-            event_ids=outcome.event_ids,
-            fields=_evidence(sighting),
-            observed=outcome.count,
-            threshold=window.threshold,
-            window_seconds=window.timespan // MICROSECONDS if is_counted else None,
-            matched={match.field: clean(match.text) for match in reversed(sighting.matches)},
-        ),
+        evidence=_evidence(rule, window, outcome, sighting),
         why=rule.why,
         response=rule.response,
         details={name: _detail(sighting, source) for name, source in rule.details.items()},
@@ -103,13 +96,47 @@ def replaced_id(window: Window, outcome: Outcome) -> str | None:
 def _sighting(engine: Engine, outcome: Outcome, event: Event) -> _Sighting:
     rule, window, view = engine.rules[outcome.rule_id], engine.windows[outcome.rule_id], engine.view(event)
     matches = explain(rule.detection.condition, view) if isinstance(rule, EventRule) else []
-    known: dict[str, Any] = {"observed": outcome.count, "rate": _rate(window, outcome)}
+    known: dict[str, Any] = {"observed": outcome.observed, "rate": _rate(window, outcome)}
     if matches:
         known |= {"matched": matches[0].text, "pattern": matches[0].pattern}
         if ASKED in rule.details.values():
             matched = "\n".join(match.text for match in matches if match.field == DECODED_FIELD)
             known |= opinion_on(engine.opinion, view.fields, matched, rule.confidence)
-    return _Sighting(event, view.fields, {**known, **facts(outcome.note)}, matches)
+    fields = view.fields
+    if unknown := {name: value for name, value in _grouped(rule, outcome).items() if event.get(name) is None}:
+        fields = {**fields, **unknown}
+    return _Sighting(event, fields, {**known, **facts(outcome.note)}, matches)
+
+
+def _evidence(rule: Rule, window: Window, outcome: Outcome, sighting: _Sighting) -> Evidence:
+    correlation = rule.correlation if isinstance(rule, CorrelationRule) else None
+    return Evidence(
+        event_ids=outcome.event_ids,
+        fields=_fields(sighting),
+        observed=outcome.observed,
+        threshold=window.threshold if correlation is None else _threshold(correlation, window),
+        window_seconds=window.timespan // MICROSECONDS if window.timespan else None,
+        matched={match.field: clean(match.text) for match in reversed(sighting.matches)},
+        condition="" if correlation is None else correlation.text,
+        rules={
+            correlation.references[int(seen.value)]: RuleSeen(count=seen.count, event_id=seen.event_id)
+            for seen in outcome.seen
+            if correlation is not None and int(seen.value) < len(correlation.references)
+        },
+    )
+
+
+def _threshold(correlation: Correlation, window: Window) -> float | None:
+    """Give the number that was reached; None where it takes more than one number to say, or none."""
+    if not window.is_judged:
+        return window.threshold
+    return correlation.bounds[0].number if len(correlation.bounds) == 1 else None
+
+
+def _grouped(rule: Rule, outcome: Outcome) -> dict[str, str]:
+    """Read what a correlation counted by from the key; with aliases no event has it under that name."""
+    names = rule.correlation.group_by if isinstance(rule, CorrelationRule) else ()
+    return dict(zip(names, outcome.key.split(KEY_GLUE), strict=False))
 
 
 def _rate(window: Window, outcome: Outcome) -> int:
@@ -120,13 +147,13 @@ def _rate(window: Window, outcome: Outcome) -> int:
 
 def _entity(rule: Rule, outcome: Outcome, event: Event, noted: Mapping[str, Any]) -> str:
     """Name what the finding is about: what an analytic says, else the rule's entity in the event."""
-    value = noted["entity"] if "entity" in noted else event.get(rule.entity)
+    value = noted["entity"] if "entity" in noted else _grouped(rule, outcome).get(rule.entity, event.get(rule.entity))
     if value is not None:
         return clean(key_of(value))
     return outcome.key.replace(KEY_GLUE, " ") if isinstance(rule, AnalyticRule) and outcome.key else "unknown"
 
 
-def _evidence(sighting: _Sighting) -> dict[str, FieldValue]:
+def _fields(sighting: _Sighting) -> dict[str, FieldValue]:
     shown: dict[str, FieldValue] = {}
     for name, value in sighting.fields.items():
         if value is None or (name == DECODED_FIELD and not sighting.matches):

@@ -113,6 +113,17 @@ class Correlation:
             return max((bound.number for bound in lower), default=0)
         return max((_least(bound) for bound in lower), default=1)
 
+    @property
+    def text(self) -> str:
+        """Say what it waits for, in words."""
+        of = f" of {', '.join(self.fields)}" if self.fields else ""
+        rank = f" ({self.percentile} %)" if self.kind == "value_percentile" else ""
+        if self.expression is not None:
+            what = f" {_text(self.expression)}"
+        else:
+            what = "".join(f" {bound.operator} {bound.number:g}" for bound in self.bounds)
+        return f"{self.kind}{rank}{of}{what} within {self.timespan_seconds} s"
+
     def key_field(self, name: str, reference: str) -> str:
         """Tell which field of the events of a referenced rule a name in group-by means."""
         return self.aliases.get(name, {}).get(reference, name)
@@ -327,6 +338,16 @@ def _ways(expression: Expression) -> frozenset[frozenset[str]]:
 def _refuse_many(ways: set[frozenset[str]]) -> None:
     if len(ways) > MAX_WAYS:
         raise Unsupported(f"condition: comes true in over {MAX_WAYS} ways")
+
+
+def _text(expression: Expression, is_inner: bool = False) -> str:
+    if isinstance(expression, str):
+        return expression
+    operator, parts = expression
+    if operator == "not":
+        return f"not {_text(parts[0], True)}"
+    joined = f" {operator} ".join(_text(part, True) for part in parts)
+    return f"({joined})" if is_inner else joined
 
 
 def holds(expression: Expression, seen: frozenset[str]) -> bool:

@@ -82,7 +82,7 @@ class Sign(NamedTuple):
     event_id: str
     value: str = ""
     note: str = ""
-    sample: bytes = b""
+    sample: str = ""
 
 
 class Group(NamedTuple):
@@ -123,7 +123,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     observed: float = 0
     replaced: int = -1
     seen: list[Seen] = []
-    sample: bytes = b""
+    sample: str = ""
 
 
 class Entry(NamedTuple):
