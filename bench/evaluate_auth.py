@@ -31,12 +31,13 @@ from sakimori_detector.domain.loading import RuleSet
 from sakimori_detector.offline import BATCH_EVENTS, Latest, OfflineDetector, load_folder
 
 RULE, THRESHOLD, SECONDS = "brute_force_attack", 5, 300
+AUTOMATIC = {"none", "publickey", "hostbased", "gssapi-with-mic"}
 ANY_YEAR = 2024
 """Of syslog's times, which have none; only differences count, and it has a 29 February."""
 _FAILED = re.compile(
     r"(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)?) .*?sshd\S*: "
     r"(?:message repeated (?P<times>\d+) times: \[ ?)?"
-    r"Failed (?P<method>\S+) for (?P<stranger>(?:invalid|illegal) user )?(?P<user>.*) from (?P<address>\S+)"
+    r"Failed (?P<method>\S+) for (?:(?:invalid|illegal) user )?(?P<user>.*) from (?P<address>\S+)"
     r"(?: port \d+)?(?: ssh\d)?(?:: .*)?\]?$"
 )
 
@@ -52,10 +53,10 @@ class Log(NamedTuple):
 
 
 def failures(lines: Iterable[str]) -> Iterator[tuple[Who, float]]:
-    """Read failed attempts with one expression: keys of an agent and the method `none` are no attempts yet."""
+    """Read failed attempts with one expression, without what clients try by themselves before anybody types."""
     for line in lines:
         match = _FAILED.search(line.rstrip())
-        if match is None or match["method"] == "none" or (match["method"] == "publickey" and not match["stranger"]):
+        if match is None or match["method"] in AUTOMATIC:
             continue
         for _ in range(int(match["times"] or 1)):
             yield (canonical(match["address"]), match["user"]), seconds_of(match["time"])

@@ -84,6 +84,14 @@ class SshdLog:
         self.say(second, f"error: maximum authentication attempts exceeded for {user} from {peer} ssh2 [preauth]")
         self.say(second, f"Disconnecting authenticating user {user} {peer}: Too many authentication failures [preauth]")
 
+    def mistype_name(self, second: int, address: str, user: str) -> None:
+        """Let an agent offer its keys under a name that the host does not have: sshd reports each of them."""
+        peer = self.connect(address)
+        self.say(second, f"Invalid user {user} from {peer}")
+        for number in range(6):
+            self.say(second, f"Failed publickey for invalid user {user} from {peer} ssh2: {KEYS[number % len(KEYS)]}")
+        self.say(second, f"Connection closed by invalid user {user} {peer} [preauth]")
+
     def murmur(self, second: int) -> None:
         """Write what sshd and others say beside logins."""
         peer = self.connect(f"198.51.100.{self.dice.randint(1, 250)}")

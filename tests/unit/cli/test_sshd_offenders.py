@@ -70,6 +70,7 @@ def people(log: SshdLog) -> None:
         log.log_in(2050, address, f"user{number}", 0)
     for turn in range(6):
         log.lose_agent(100 + turn * 10, "192.0.2.77", "hanako")
+    log.mistype_name(300, "192.0.2.78", "hanaok")
     for _ in range(400):
         log.murmur(log.dice.randint(0, 6000))
 
