@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 import typer
 
+from sakimori.commands.rules_import import import_
 from sakimori.content import rules_dir
 from sakimori_detector.domain.cases import missing_cases
 from sakimori_detector.domain.loading import RuleSet
@@ -14,6 +15,8 @@ from sakimori_detector.offline import load_folder, play
 rules = typer.Typer(
     name="rules", help="Detection content: what is loaded, what is wrong, its cases.", no_args_is_help=True
 )
+
+rules.command(name="import")(import_)
 
 Folder = Annotated[Path | None, typer.Argument(help="The rules' folder; by default DETECTOR_RULES_DIR or ./rules.")]
 TimeZone = Annotated[
@@ -26,19 +29,24 @@ def list_(folder: Folder = None, time_zone: TimeZone = "Asia/Tokyo") -> None:
     """List the rules that load: severity, id, datasets, title."""
     loaded = loaded_rules(folder, time_zone)
     for rule in loaded.rules:
-        typer.echo(f"{rule.severity:<8}  {rule.id:<32}  {','.join(rule.datasets):<32}  {rule.title}")
+        typer.echo(f"{rule.severity:<8}  {rule.id:<32}  {','.join(rule.datasets) or '-':<32}  {rule.title}")
     report_problems(loaded)
     raise typer.Exit(1 if loaded.problems else 0)
 
 
 @rules.command()
 def check(folder: Folder = None, time_zone: TimeZone = "Asia/Tokyo") -> None:
-    """Check every file: does it load, has it a case that fires and a near miss."""
+    """Check every file: does it load, has it a case that fires and a near miss.
+
+    Rules without a `sakimori:` block are somebody else's and need no cases.
+    """
     loaded = loaded_rules(folder, time_zone)
     problems = [*loaded.problems, *(problem for rule in loaded.rules for problem in missing_cases(rule))]
     for problem in sorted(problems, key=lambda problem: (problem.path, problem.line, problem.column)):
         typer.echo(str(problem))
-    typer.echo(f"{len(loaded.rules)} rules loaded, {len(problems)} problems", err=True)
+    imported = sum(rule.is_imported for rule in loaded.rules)
+    note = f" ({imported} of them imported, no cases)" if imported else ""
+    typer.echo(f"{len(loaded.rules)} rules loaded{note}, {len(problems)} problems", err=True)
     raise typer.Exit(1 if problems else 0)
 
 

@@ -59,5 +59,7 @@ def stamp(folder: Path) -> Stamp:
 
 
 def _paths(folder: Path) -> list[Path]:
+    """List the files, but none in folders such as .git or .github."""
     files = [path for path in folder.rglob("*") if path.suffix in {".yml", ".yaml"} and path.is_file()]
-    return sorted(files) + sorted((folder / "lists").glob("*.txt"))
+    seen = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    return sorted(seen) + sorted((folder / "lists").glob("*.txt"))

@@ -127,13 +127,14 @@ class Builder:
         if found in chain:
             why = f"the correlation refers to itself by way of {name!r}"
             raise Refused(asking.document, why, "correlation", "rules")
-        if len(chain) > MAX_CHAIN:
-            raise Refused(asking.document, f"over {MAX_CHAIN} correlations in a chain", "correlation", "rules")
         if found.kind == "analytic":
             raise Refused(asking.document, f"{name!r} is an analytic", "correlation", "rules")
         if found.kind == "detection":
             return self.detection(found)
-        return self.correlation_rule(found, chain)
+        rule = self.correlation_rule(found, chain)
+        if len(chain) + _depth(rule) > MAX_CHAIN:
+            raise Refused(asking.document, f"over {MAX_CHAIN} correlations in a chain", "correlation", "rules")
+        return rule
 
     def _compiled(self, entry: Entry) -> Detection:
         logsource = entry.rule.logsource
@@ -219,6 +220,10 @@ def _read_block(entry: Entry) -> Block:
     except msgspec.ValidationError as error:
         why, _, where = str(error).partition(" - at ")
         raise Refused(entry.document, f"sakimori: {why}", "sakimori", *_steps(where)) from None
+
+
+def _depth(rule: CorrelationRule) -> int:
+    return 1 + max((_depth(base.rule) for base in rule.bases if isinstance(base.rule, CorrelationRule)), default=0)
 
 
 def _first_source(bases: Iterable[Base]) -> LogSource:

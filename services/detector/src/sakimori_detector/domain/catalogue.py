@@ -83,11 +83,14 @@ class Catalogue:
         del self.files[path]
         self.problems.append(Problem(path, error.line, error.column, str(error)))
 
-    def find(self, reference: str, asking: Entry) -> Entry:
-        """Find what a correlation refers to, first in its own file. Raises Refused: nowhere, in several, or refused."""
+    def candidates(self, reference: str, asking: Entry) -> list[Entry]:
+        """List what a reference may mean: what its own file has, else what any has, refused or not."""
         found = self._by_key.get(reference.lower(), [])
-        near = [entry for entry in found if entry.path == asking.path]
-        found = near or found
+        return [entry for entry in found if entry.path == asking.path] or found
+
+    def find(self, reference: str, asking: Entry) -> Entry:
+        """Find what a correlation refers to. Raises Refused: nowhere, in several files, or in one that is refused."""
+        found = self.candidates(reference, asking)
         if not found:
             raise Refused(asking.document, f"no rule is named {reference!r}", "correlation", "rules")
         if len(found) > 1:

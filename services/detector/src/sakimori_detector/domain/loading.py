@@ -86,9 +86,9 @@ def _silent(catalogue: Catalogue) -> set[Entry]:
         if entry.kind == "correlation":
             try:
                 correlation = correlation_in(entry)
-                found = {catalogue.find(name, entry) for name in correlation.references}
             except Refused:
                 continue  # said when its rule is built
+            found = {base for name in correlation.references for base in catalogue.candidates(name, entry)}
             referred |= found
             generating |= found if correlation.generate else set()
     return {entry for entry in referred - generating if not entry.is_ours}

@@ -13,9 +13,7 @@ PLACEHOLDERS_PATH: Final = "placeholders.yml"
 """Relative to the rules' folder: a map of names to a value or a list of values, in which wildcards count."""
 
 
-def read_placeholders(
-    text: str | None, lists: Mapping[str, str], problems: list[Problem]
-) -> dict[str, Sequence[str]]:
+def read_placeholders(text: str | None, lists: Mapping[str, str], problems: list[Problem]) -> dict[str, Sequence[str]]:
     """Read the file and the lists; what is wrong goes to `problems`, the rest is used."""
     found: dict[str, Sequence[str]] = {}
     for path, entries in lists.items():

@@ -175,3 +175,8 @@ def aliases() -> dict[str, tuple[str, ...]]:
             if name not in found.setdefault(to, []):
                 found[to].append(name)
     return {to: tuple(names) for to, names in found.items()}
+
+
+def ecs_names() -> frozenset[str]:
+    """Collect all names of ECS that the tables lead to."""
+    return frozenset(to for table in _TABLES for to in table.values())
