@@ -5,12 +5,10 @@ from dataclasses import dataclass, field
 
 from sakimori_common.contracts import Event
 from sakimori_detector.domain.analytics import Analytic, World, build
-from sakimori_detector.domain.counting import Counted, count, plan
+from sakimori_detector.domain.counting import count, plan
 from sakimori_detector.domain.folds import Fold
+from sakimori_detector.domain.matchers import Matchers
 from sakimori_detector.domain.rules import AnalyticRule, Rule
-from sakimori_detector.domain.sources import derived_fields
-from sakimori_detector.sigma.conditions import Condition
-from sakimori_detector.sigma.matcher import Matcher
 from sakimori_detector.sigma.view import View
 from sakimori_detector.sigma.windows import Group
 
@@ -37,11 +35,7 @@ class Engine:
         for rule in self.rules.values():
             if isinstance(rule, AnalyticRule):
                 self._add_analytic(rule, build(rule, world))
-        conditions: dict[str, list[tuple[Condition, Counted]]] = {}
-        for detection, counted in planned.conditions:
-            for dataset in detection.datasets:
-                conditions.setdefault(dataset, []).append((detection.condition, counted))
-        self._matchers = {dataset: Matcher(tagged, derived_fields(dataset)) for dataset, tagged in conditions.items()}
+        self._matchers = Matchers(planned.conditions)
 
     def _add_analytic(self, rule: AnalyticRule, analytic: Analytic) -> None:
         self.windows[rule.id] = analytic.window
@@ -49,20 +43,16 @@ class Engine:
 
     def view(self, event: Event) -> View:
         """Look at an event as the rules of its dataset do, to explain a finding."""
-        matcher = self._matchers.get(event.dataset)
-        return View(event, event.fields) if matcher is None else matcher.view(event)
+        return self._matchers.view(event)
 
     def evaluate(self, events: Sequence[Event]) -> Signs:
         """Find the signs in a batch, in the order of its events. Some 5-15 us an event, little of it per rule."""
         groups: dict[tuple[str, str], Group] = {}
         placed: set[str] = set()
-        for dataset, some in _by_dataset(events).items():
-            matcher = self._matchers.get(dataset)
-            if matcher is not None:
-                for place, counted in matcher.met(some):
-                    count(groups, counted, some[place])
-                    if counted.is_entity:
-                        placed.add(some[place].id)
+        for place, counted in self._matchers.met(events):
+            count(groups, counted, events[place])
+            if counted.is_entity:
+                placed.add(events[place].id)
         signs = Signs(list(groups.values()))
         present = {event.dataset for event in events}
         for datasets, analytic in self._analytics:
@@ -74,10 +64,3 @@ class Engine:
                 signs.groups += found
                 signs.folds += folds
         return signs
-
-
-def _by_dataset(events: Sequence[Event]) -> dict[str, list[Event]]:
-    parted: dict[str, list[Event]] = {}
-    for event in events:
-        parted.setdefault(event.dataset, []).append(event)
-    return parted

@@ -36,10 +36,15 @@ class Batch:
 
     def column(self, field: str, absent: FieldValue = None) -> list[FieldValue] | None:
         """List a field's value in each row, `absent` where it has none; None where no event has the field."""
-        if field in _ENVELOPE or any(name in self._present for name in self._aliases.get(field, ())):
-            values = [self.view(row).value(field) for row in range(len(self))]
-            return [absent if value is None else value for value in values]
-        return [fields.get(field, absent) for fields in self._fields] if field in self._present else None
+        names = [name for name in (field, *self._aliases.get(field, ())) if name in self._present]
+        if field in _ENVELOPE:
+            return [self.view(row).value(field) for row in range(len(self))]
+        if len(names) == 1:
+            return [fields.get(names[0], absent) for fields in self._fields]
+        if not names:
+            return None
+        columns = zip(*([fields.get(name) for fields in self._fields] for name in names), strict=True)
+        return [next((value for value in each if value is not None), absent) for each in columns]
 
     def everything(self) -> list[FieldValue]:
         """List the texts of all fields of each row, joined: what keywords are looked for in."""
