@@ -39,6 +39,7 @@ class MemoryState:
         for fold in batch.folds:
             groups += self._fold(fold)
         outcomes = []
+        self._forget(groups)
         for group in merged(groups):
             if group.window.is_judged:
                 self._waiting.add(group, batch.arrived_at)
@@ -72,20 +73,24 @@ class MemoryState:
         window = self._windows.pop(key)[0] if key in self._windows else KeyWindow()
         outcomes = window.observe(group, self._lateness)
         self._windows[key] = (window, window.newest + group.window.timespan + group.window.hold + GRACE)
-        self._forget(window.newest)
         self._trim(self._windows)
         return outcomes
 
-    def _forget(self, time: int) -> None:
-        """Drop windows that are over, the longest untouched first; two a call keep up with one that comes."""
-        for _ in range(2):
+    def _forget(self, groups: Sequence[Group]) -> None:
+        """Drop windows that were over before the earliest sign of a batch: what it comes to is counted after it.
+
+        The longest untouched first; two for each that comes keep up.
+        """
+        earliest = min((sign.time for group in groups for sign in group.signs), default=0)
+        for _ in range(min(2 * len(groups), len(self._windows))):
             key = next(iter(self._windows))
-            if self._windows[key][1] >= time:
+            if self._windows[key][1] >= earliest:
                 return
             del self._windows[key]
 
     def _fold(self, fold: Fold) -> list[Group]:
-        step = fold.step([self._live(key, fold.time) for key in fold.keys])
+        since = fold.time if fold.since is None else fold.since
+        step = fold.step([self._live(key, since) for key in fold.keys])
         for key, write in zip(fold.keys, step.writes, strict=True):
             if write is not None:
                 self._values[key] = (write.value, fold.time + microseconds(write.ttl_seconds))

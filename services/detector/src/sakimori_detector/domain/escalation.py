@@ -12,7 +12,7 @@ import msgspec
 
 from sakimori_common.contracts import Event, FieldValue, Finding
 from sakimori_detector.domain.analytics.contract import facts, note
-from sakimori_detector.domain.folds import Fold, Step, Write, key_of_memory
+from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory
 from sakimori_detector.domain.rules import Rule
 from sakimori_detector.sigma.windows import Group, Outcome, Sign, Window, microseconds
 
@@ -69,7 +69,7 @@ def climb(offences: Sequence[Offence]) -> list[Fold]:
     for offence in offences:
         key = key_of_memory("ladder", offence.finding.entity_type, offence.finding.entity)
         by_key.setdefault(key, []).append(offence)
-    return [Fold((key,), mine[-1].time, partial(_climb, mine)) for key, mine in by_key.items()]
+    return [fold_over((each.time for each in mine), (key,), partial(_climb, mine)) for key, mine in by_key.items()]
 
 
 def _climb(offences: Sequence[Offence], values: Sequence[bytes | None]) -> Step:

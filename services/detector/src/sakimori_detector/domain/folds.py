@@ -4,7 +4,7 @@ Whoever keeps the memory (a dictionary, Valkey) reads the keys, calls the step, 
 nobody else wrote in between; otherwise it calls the step again. So replicas share it without a lock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -36,8 +36,19 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A step over the values of some keys; None is a value that is not there. `time` is that of the latest event."""
+    """A step over the values of some keys; None is a value that is not there. One batch has one fold a key, at most.
+
+    `time` is that of the latest event, from which on lives what is written. `since` is that of the earliest, None if
+    they are one: what was forgotten before it is not there.
+    """
 
     keys: tuple[str, ...]
     time: int
     step: Callable[[Sequence[bytes | None]], Step]
+    since: int | None = None
+
+
+def fold_over(times: Iterable[int], keys: tuple[str, ...], step: Callable[[Sequence[bytes | None]], Step]) -> Fold:
+    """Make a fold over events at these times."""
+    known = list(times)
+    return Fold(keys, max(known), step, min(known))

@@ -25,6 +25,8 @@ def measure_for(rule: Rule, outcome: Outcome) -> Measure | None:
     if rule.measure is None:
         return None
     noted: Mapping[str, Any] = facts(outcome.note)
+    if noted.get("once") and not outcome.is_opened:
+        return None
     match noted.get("measure"):
         case None:
             return rule.measure if outcome.is_opened else None

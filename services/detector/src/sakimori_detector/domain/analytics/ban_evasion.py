@@ -10,7 +10,7 @@ from sakimori_common.contracts import Event
 from sakimori_detector.domain.analytics import identity_changes
 from sakimori_detector.domain.analytics.contract import World, note, parameters, window_of
 from sakimori_detector.domain.analytics.identity_changes import Change, Identities
-from sakimori_detector.domain.folds import Fold, Step, Write
+from sakimori_detector.domain.folds import Fold, Step, Write, fold_over
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.windows import Group, Sign, microseconds
 
@@ -40,7 +40,11 @@ class BanEvasion:
     def observe(self, events: Sequence[Event]) -> tuple[list[Group], list[Fold]]:
         """See Analytic."""
         return [], [
-            Fold((f"detector:identities:{self.window.rule_id}:{key}",), mine[-1].time, partial(self._step, key, mine))
+            fold_over(
+                (event.time for event in mine),
+                (f"detector:identities:{self.window.rule_id}:{key}",),
+                partial(self._step, key, mine),
+            )
             for key, mine in identity_changes.by_fingerprint(events).items()
         ]
 

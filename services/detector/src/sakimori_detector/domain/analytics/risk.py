@@ -1,14 +1,20 @@
 """Risk of an entity over everything found about it (S0-29, S0-34, S0-61): points that add up, fade, and climb a ladder.
 
 Over `sakimori.finding`: each finding that opens gives its entity the weight of its severity, times its confidence,
-times the factor of its rule. The score halves every `half_life_seconds`. Entering a rung of the ladder from below is a
-sign, and each rung a finding of its own. It says which findings the points came from.
+times the factor of its rule. The score halves every `half_life_seconds`. Each finding at which it is on a rung or above
+is a sign for that rung: the first opens a finding with the measure of the rung, the rest add to it within the window.
 
-Memory: a key for each entity with points, `detector:risk:<entity type>:<entity>`, of 1 KB at most (the latest ten
-findings), forgotten after ten half-lives: MessagePack [score, at in microseconds, [[rule, points], ...]].
+What comes out is a function of the set of findings, not of the order in which replicas came to them: the latest are
+kept and the score is reckoned anew from the earliest of them. An earlier one that comes late only raises what follows
+it, so a sign that was given stays right, and those that were missing are given then.
+
+Memory: a key for each entity with points, `detector:risk:<entity type>:<entity>`, 4 KB at most, forgotten after ten
+half-lives. MessagePack: [score before the first that is kept, at (microseconds), [[at, finding, rule, points, rungs
+told], ...] by time].
 """
 
-from collections.abc import Mapping, Sequence
+from bisect import insort
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Final
 
@@ -17,11 +23,13 @@ import msgspec
 from sakimori_common.contracts import Event, Severity
 from sakimori_detector.domain import ladder
 from sakimori_detector.domain.analytics.contract import AnalyticError, World, note, parameters, window_of
-from sakimori_detector.domain.folds import Fold, Step, Write, key_of_memory
+from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory
 from sakimori_detector.domain.ladder import Rung
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.windows import Group, Sign
 
+MAX_KEPT: Final = 40
+"""Findings of an entity that are kept one by one; of older ones only what their points have faded to."""
 MAX_REASONS: Final = 10
 HALF_LIVES_KEPT: Final = 10
 Points = Annotated[float, msgspec.Meta(ge=0, le=10_000)]
@@ -48,10 +56,40 @@ class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     ladder: tuple[Rung, ...] = LADDER
 
 
+class _Given(msgspec.Struct, array_like=True, order=True):
+    """Points that a finding gave; `told`: on how many rungs, from the lowest, it has been a sign."""
+
+    time: int
+    finding: str
+    rule: str
+    points: float
+    told: int = 0
+
+
 class _Memory(msgspec.Struct, array_like=True):
+    """What is kept of an entity: the score of old at `at`, and what was given since, by time."""
+
     score: float = 0.0
     at: int = 0
-    reasons: list[tuple[str, float]] = []
+    given: list[_Given] = []
+
+    def add(self, given: _Given, half_life_seconds: float) -> None:
+        """Take in a finding; one that is there already changes nothing."""
+        if any(each.finding == given.finding for each in self.given):
+            return
+        insort(self.given, given)
+        if len(self.given) > MAX_KEPT:
+            oldest = self.given.pop(0)
+            self.score = ladder.halved(self.score, oldest.time - self.at, half_life_seconds) + oldest.points
+            self.at = max(self.at, oldest.time)
+
+    def scores(self, half_life_seconds: float) -> Iterator[tuple[int, float]]:
+        """Reckon the score right after each finding; gives its place among `given`."""
+        score, at = self.score, self.at
+        for place, each in enumerate(self.given):
+            score = ladder.halved(score, each.time - at, half_life_seconds) + each.points
+            at = max(at, each.time)
+            yield place, score
 
 
 class Risk:
@@ -78,7 +116,9 @@ class Risk:
             if place is not None and self._points(event) > 0:
                 by_entity.setdefault(place, []).append(event)
         return [], [
-            Fold((key_of_memory("risk", *place),), mine[-1].time, partial(self._step, place, mine))
+            fold_over(
+                (event.time for event in mine), (key_of_memory("risk", *place),), partial(self._step, place, mine)
+            )
             for place, mine in by_entity.items()
         ]
 
@@ -98,31 +138,33 @@ class Risk:
     def _step(self, place: tuple[str, str], events: Sequence[Event], values: Sequence[bytes | None]) -> Step:
         raw = values[0]
         memory = msgspec.msgpack.decode(raw, type=_Memory) if raw else _Memory()
-        groups = []
         for event in events:
-            rung = self._add(memory, event)
-            if rung is not None:
-                sign = Sign(event.time, event.id, note=self._note(place, memory, rung))
-                groups.append(Group(self.window, "\x1f".join([*place, f"{rung.score:g}"]), [sign]))
+            rule = str(event.fields.get("rule.id"))[:128]
+            given = _Given(event.time, event.id, rule, round(self._points(event), 3))
+            memory.add(given, self._chosen.half_life_seconds)
+        groups = [
+            group
+            for at, score in memory.scores(self._chosen.half_life_seconds)
+            for group in self._tell(place, memory, at, score, events[-1].id)
+        ]
         return Step([Write(msgspec.msgpack.encode(memory), self._ttl_seconds)], groups)
 
-    def _add(self, memory: _Memory, event: Event) -> Rung | None:
-        """Add the points of a finding, late ones as faded as they are by now; gives the rung that this enters."""
-        points = self._points(event)
-        half_life = self._chosen.half_life_seconds
-        before = ladder.halved(memory.score, event.time - memory.at, half_life)
-        memory.score = before + ladder.halved(points, memory.at - event.time, half_life)
-        memory.at = max(memory.at, event.time)
-        memory.reasons = [*memory.reasons, (str(event.fields.get("rule.id"))[:128], round(points, 2))][-MAX_REASONS:]
-        return ladder.climbed(self._chosen.ladder, before, memory.score)
-
-    def _note(self, place: tuple[str, str], memory: _Memory, rung: Rung) -> str:
-        facts = {
-            "entity_type": place[0],
-            "entity": place[1],
-            "risk_score": round(memory.score, 1),
-            "reason": ", ".join(f"{rule} {points:+g}" for rule, points in memory.reasons),
-            "rung_score": rung.score,
-            **rung.facts(),
-        }
-        return note(facts)
+    def _tell(self, place: tuple[str, str], memory: _Memory, at: int, score: float, event_id: str) -> Iterator[Group]:
+        """Give the signs of one finding for the rungs that it has not been told of; `event_id` showed it."""
+        given = memory.given[at]
+        reached = [rung for rung in self._chosen.ladder if score >= rung.score]
+        reasons = memory.given[: at + 1][-MAX_REASONS:]
+        for rung in reached[given.told :]:
+            facts = {
+                "entity_type": place[0],
+                "entity": place[1],
+                "risk_score": round(score, 1),
+                "reason": ", ".join(f"{each.rule} {each.points:+g}" for each in reasons),
+                "rung_score": rung.score,
+                "once": True,
+                "shown_by": event_id,
+                **rung.facts(),
+            }
+            key = "\x1f".join([*place, f"{rung.score:g}"])
+            yield Group(self.window, key, [Sign(given.time, given.finding, note=note(facts))])
+        given.told = max(given.told, len(reached))
