@@ -94,7 +94,7 @@ class SshdLog:
 
     def murmur(self, second: int) -> None:
         """Write what sshd and others say beside logins."""
-        peer = self.connect(f"198.51.100.{self.dice.randint(1, 250)}")
+        peer = self.connect(f"2001:db8:ffff::{self.dice.randint(1, 250):x}")
         self.say(second, *self.dice.choice([
             (f"Connection from {peer} on 192.0.2.1 port 22 rdomain \"\"",),
             (f"Did not receive identification string from {peer}",),

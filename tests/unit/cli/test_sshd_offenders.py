@@ -23,13 +23,17 @@ SEEDS = [1, 7, 2026]
 
 
 def findings(log: str, rule: str) -> list[dict[str, Any]]:
+    return [finding for finding in all_findings(log) if finding["rule_id"] == rule]
+
+
+def all_findings(log: str) -> list[dict[str, Any]]:
     """Give what the two commands give, without their processes."""
     lines = parse_stream(io.BytesIO(log.encode()), "-", "openssh.auth", Reference(now()))
     events = [event for found, _ in lines for event in found]
     detector, latest = OfflineDetector(LOADED.rules, LOADED.world), Latest()
     for start in range(0, len(events), BATCH_EVENTS):
         latest.add(detector.feed(events[start : start + BATCH_EVENTS]))
-    return [msgspec.to_builtins(finding) for finding in latest.all() if finding.rule_id == rule]
+    return [msgspec.to_builtins(finding) for finding in latest.all()]
 
 
 def findings_of_commands(log: str) -> list[dict[str, Any]]:
@@ -91,6 +95,26 @@ def test_all_offenders_are_found_and_none_invented(seed: int) -> None:
     assert 20 < len(offenders) < 60
     assert {(finding["details"]["ip"], finding["details"]["username"]) for finding in found} == offenders
     assert all(finding["details"]["failed_attempts"] >= 5 for finding in found)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_people_who_mistype_and_agents_full_of_keys_alarm_nobody(seed: int) -> None:
+    log = SshdLog(random.Random(seed))
+    people(log)
+    assert [
+        finding["message"] for finding in all_findings(log.text()) if finding["severity"] not in {"info", "low"}
+    ] == []
+
+
+def test_a_guesser_who_gets_in_at_last_is_told_apart_from_one_who_does_not() -> None:
+    log = SshdLog(random.Random(11))
+    for turn in range(5):
+        log.fail(turn * 10, "203.0.113.5", "root")
+        log.fail(turn * 10, "203.0.113.6", "root")
+    log.log_in(100, "203.0.113.6", "root", 0)
+    found = {(finding["rule_id"], finding["entity"]) for finding in all_findings(log.text())}
+    assert {("brute_force_attack", "203.0.113.5"), ("login_after_guessing", "203.0.113.6")} < found
+    assert ("login_after_guessing", "203.0.113.5") not in found
 
 
 def test_the_two_commands_say_the_same() -> None:
