@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from sakimori_common.contracts import Event
 from sakimori_detector.domain.counting import fed
 from sakimori_detector.domain.engine import Engine, Signs
@@ -30,21 +32,33 @@ async def counted(
     What a correlation of correlations counts of the events themselves waits for its level, so that all its signs of a
     batch come together and in order. Idempotent: each level is a batch of its own, named by the batch and the level.
     """
-    by_id = {event.id: event for event in part.events} if engine.depth or engine.judged else {}
+    events = {event.id: event for event in part.events} if engine.depth or engine.judged else {}
     levels: dict[int, list[Group]] = {}
-    for group in [*signs.groups, *_fed(engine, judged, by_id)]:
-        levels.setdefault(engine.levels.get(group.window.rule_id, 0), []).append(group)
+    _enter(engine, levels, signs.groups)
+    _enter(engine, levels, _fed(engine, judged, events))
     outcomes: list[Outcome] = []
     for level in range(engine.depth + 1):
         folds = () if level else signs.folds
         if folds or level in levels:
             name = f"{part.id}:{level}" if level else part.id
-            groups = [_with_samples(group, by_id) for group in levels.get(level, ())]
+            groups = [_with_samples(group, events) for group in levels.get(level, ())]
             found = await state.apply(Batch(name, groups, folds, part.arrived_at))
-            outcomes += found
-            for group in _fed(engine, found, by_id):
-                levels.setdefault(engine.levels[group.window.rule_id], []).append(group)
+            outcomes += [_shown(outcome, events) for outcome in found]
+            _enter(engine, levels, _fed(engine, found, events))
     return outcomes
+
+
+def _enter(engine: Engine, levels: dict[int, list[Group]], groups: Sequence[Group]) -> None:
+    for group in groups:
+        levels.setdefault(engine.levels.get(group.window.rule_id, 0), []).append(group)
+
+
+def _shown(outcome: Outcome, events: Mapping[str, Event]) -> Outcome:
+    """Name the event that a finding brought along instead of the finding."""
+    event = events.get(outcome.event_id)
+    if event is None or event.id == outcome.event_id:
+        return outcome
+    return msgspec.structs.replace(outcome, event_id=event.id)
 
 
 def _with_samples(group: Group, events: Mapping[str, Event]) -> Group:
@@ -60,11 +74,16 @@ def _with_samples(group: Group, events: Mapping[str, Event]) -> Group:
     )
 
 
-def _fed(engine: Engine, outcomes: Sequence[Outcome], events: Mapping[str, Event]) -> list[Group]:
-    """List the signs that findings are, as they open, for correlations over their rules."""
-    return [
-        group
-        for outcome in outcomes
-        if outcome.is_opened and outcome.rule_id in engine.feeds and outcome.event_id in events
-        for group in fed(engine.feeds, outcome, events[outcome.event_id])
-    ]
+def _fed(engine: Engine, outcomes: Sequence[Outcome], events: dict[str, Event]) -> list[Group]:
+    """List the signs that findings are, as they open or move, for correlations over their rules.
+
+    What explains them goes into `events` under their ids.
+    """
+    groups: list[Group] = []
+    for outcome in outcomes:
+        event = events.get(outcome.event_id)
+        if event is not None and outcome.rule_id in engine.feeds and (outcome.is_opened or outcome.replaced >= 0):
+            signs = fed(engine, outcome, event)
+            events.update({group.signs[0].event_id: event for group in signs})
+            groups += signs
+    return groups

@@ -4,7 +4,8 @@
 -- KEYS[1]          the batch
 -- KEYS[2 .. 1+n]   what the folds read (n of them)
 -- ARGV[1]          MessagePack: batch_ttl, n, windows (see `observe`), groups of (place of the window, key, name of the
---                  key, signs of (time, event, value, note)), the same two for judged windows (see `await`), and when
+--                  key, signs of (time, event, value, note, replaced event or '')), the same two for judged
+--                  windows (see `await`), and when
 --                  the batch arrived
 -- ARGV[2 .. 1+3n]  per key of the folds: the value that was read ("-" if absent, else "=" and the value), the value to
 --                  write, its seconds to live ("0": leave the key alone)
@@ -34,7 +35,7 @@ end
 local outcomes = {}
 
 -- Keeps the signs of windows that are judged when they are over (sigma/judging.py; settle.lua puts back what is not).
--- detector:waiting:<rule>:<name>[:late]: a list of signs as MessagePack of {time, event, value, event as it was or ''}
+-- detector:waiting:<rule>:<name>[:late]: a list of signs, MessagePack of {time, event, value, sample, replaced event}
 -- ...:state: {rule, key, opened, newest, arrived, version, until, held, timespan, reach}
 -- detector:deadlines: a sorted set of the first by when the window that opened first is over
 local function await(window, key, name, signs, is_late)
@@ -249,8 +250,18 @@ local function observe(window, key, name, signs, is_late)
   for i = 1, n do known[by_value and events[i] .. '\0' .. values[i] or events[i]] = true end
   for i = 1, #signs do
     local sign = signs[i]
-    local time, event, value = sign[1], sign[2], sign[3]
+    local time, event, value, replaces = sign[1], sign[2], sign[3], sign[5]
     local member = by_value and event .. '\0' .. value or event
+    if replaces ~= '' then
+      for at = settled_count + 1, n do
+        if events[at] == replaces and values[at] == value then
+          known[by_value and replaces .. '\0' .. value or replaces] = nil
+          for to = at, n do times[to], values[to], events[to] = times[to + 1], values[to + 1], events[to + 1] end
+          n = n - 1
+          break
+        end
+      end
+    end
     if known[member] then
       -- counted already
     elseif time >= settled then

@@ -40,7 +40,7 @@ _PASSING_TROUBLES: Final = ("BUSY", "MISCONF", "NOREPLICAS")
 _SCRIPT: Final = files("sakimori_detector.adapters").joinpath("state.lua").read_text(encoding="utf-8")
 _SETTLE: Final = files("sakimori_detector.adapters").joinpath("settle.lua").read_text(encoding="utf-8")
 _STATE: Final = msgspec.msgpack.Decoder(list[Any])
-_SIGN: Final = msgspec.msgpack.Decoder(tuple[int, str, str, str])
+_SIGN: Final = msgspec.msgpack.Decoder(tuple[int, str, str, str, str])
 _OUTCOMES: Final = msgspec.msgpack.Decoder(list[Outcome])
 
 
@@ -126,7 +126,10 @@ def _ripe(name: bytes, stored: bytes | None, signs: Sequence[bytes], now: int) -
         return Ripe("", "", name.decode(), -1, (), Judged(), now)
     rule, key, _, newest, arrived, version, until, held, *_ = _STATE.decode(stored)
     judged = Judged(until, msgspec.convert(held, Held) if held else None)
-    found = [Sign(time, event, value, "", sample) for time, event, value, sample in map(_SIGN.decode, signs)]
+    found = [
+        Sign(time, event, value, "", sample, replaces)
+        for time, event, value, sample, replaces in map(_SIGN.decode, signs)
+    ]
     return Ripe(rule, key, name.decode(), version, found, judged, newest + now - arrived)
 
 
@@ -175,12 +178,12 @@ def _packed(
 
 def _counted(window: Window, signs: Sequence[Sign]) -> list[Any]:
     if window.counts_values:
-        return [(time, event, _member(value), note) for time, event, value, note, _ in signs]
-    return [sign[:4] for sign in signs]
+        return [(time, event, _member(value), note, replaces) for time, event, value, note, _, replaces in signs]
+    return [(time, event, value, note, replaces) for time, event, value, note, _, replaces in signs]
 
 
 def _waiting(window: Window, signs: Sequence[Sign]) -> list[Any]:
-    return [(time, event, _member(value), sample) for time, event, value, _, sample in signs]
+    return [(time, event, _member(value), sample, replaces) for time, event, value, _, sample, replaces in signs]
 
 
 def _constants(window: Window, lateness: int) -> tuple[Any, ...]:

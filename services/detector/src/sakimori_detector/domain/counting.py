@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from sakimori_common.contracts import Event
+from sakimori_common.ids import stable_id
 from sakimori_detector.domain.rules import Base, CorrelationRule, Detection, EventRule, Rule
 from sakimori_detector.sigma.correlations import Correlation
 from sakimori_detector.sigma.events import FieldValue, key_of, number_of
@@ -33,7 +34,18 @@ class Feed(NamedTuple):
 
     names: tuple[str, ...]
     counted: Counted
-    is_judged: bool
+
+
+class Planned(Protocol):
+    """What `fed` needs of a plan."""
+
+    @property
+    def windows(self) -> Mapping[str, Window]:
+        """By rule."""
+
+    @property
+    def feeds(self) -> Mapping[str, Sequence[Feed]]:
+        """By the rule whose findings they take."""
 
 
 @dataclass(slots=True)
@@ -80,7 +92,7 @@ def _add(made: Plan, rule: CorrelationRule) -> None:
         if isinstance(base.rule, Detection):
             made.conditions.append((base.rule, counted))
         else:
-            feed = Feed(base.rule.correlation.group_by, counted, base.rule.id in made.judged)
+            feed = Feed(base.rule.correlation.group_by, counted)
             made.feeds.setdefault(base.rule.id, []).append(feed)
 
 
@@ -148,14 +160,17 @@ def _value(values: Sequence[FieldValue], is_number: bool) -> str:
     return KEY_GLUE.join(texts) if all(texts) else ""
 
 
-def fed(feeds: Mapping[str, Sequence[Feed]], outcome: Outcome, event: Event) -> list[Group]:
+def fed(plan: Planned, outcome: Outcome, event: Event) -> list[Group]:
     """List the signs that a finding is for correlations over its rule. `event` is its latest.
 
     Names are those of the inner group-by where it has them, else fields of the event. The time is that of its anchor,
-    or of the last event of a window that was judged.
+    or of the last event of a window that was judged; the id is that of the finding.
     """
     groups: list[Group] = []
-    for names, counted, is_judged in feeds.get(outcome.rule_id, ()):
+    window = plan.windows[outcome.rule_id]
+    time = outcome.last if window.is_judged else outcome.anchor
+    replaces = "" if outcome.replaced < 0 else finding_id(window, outcome.key, outcome.replaced)
+    for names, counted in plan.feeds.get(outcome.rule_id, ()):
         known = dict(zip(names, outcome.key.split(KEY_GLUE), strict=False)) if names else {}
         values = [known[name] if name in known else event.get(name) for name in counted.key_fields]
         value = counted.value
@@ -163,8 +178,15 @@ def fed(feeds: Mapping[str, Sequence[Feed]], outcome: Outcome, event: Event) -> 
             value = _value([known.get(name) or event.get(name) for name in counted.value_fields], counted.is_number)
         if None in values or (counted.value_fields and not value):
             continue
-        key = KEY_GLUE.join(map(key_of, values))
-        groups.append(
-            Group(counted.window, key, [Sign(outcome.last if is_judged else outcome.anchor, outcome.event_id, value)])
-        )
+        sign = Sign(time, finding_id(window, outcome.key, outcome.anchor), value, replaces=replaces)
+        groups.append(Group(counted.window, KEY_GLUE.join(map(key_of, values)), [sign]))
     return groups
+
+
+def finding_id(window: Window, key: str, anchor: int) -> str:
+    """Name a finding: by rule, key and the stretch of time of its anchor.
+
+    Anchors of a key lie more than the hold apart, so stretches of that length tell them apart; and one that moves back
+    a little, since an earlier event came late, mostly stays in its stretch.
+    """
+    return stable_id("finding", window.rule_id, key, str(anchor // window.hold))

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sakimori_common.contracts import Event, Evidence, FieldValue, Finding, RuleSeen
-from sakimori_common.ids import stable_id
 from sakimori_common.instants import MICROSECONDS, format_instant
 from sakimori_detector.domain.analytics.contract import facts
-from sakimori_detector.domain.counting import KEY_GLUE
+from sakimori_detector.domain.counting import KEY_GLUE, finding_id
 from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.normalise import DECODED_FIELD
 from sakimori_detector.domain.opinion.asking import ASKED, opinion_on
@@ -75,15 +74,6 @@ def finding_of(engine: Engine, outcome: Outcome, event: Event, created_at: int) 
         details={name: _detail(sighting, source) for name, source in rule.details.items()},
         trace_id=_text_or_none(event.fields.get("trace.id")),
     )
-
-
-def finding_id(window: Window, key: str, anchor: int) -> str:
-    """Name a finding: by rule, key and the stretch of time of its anchor.
-
-    Anchors of a key lie more than the hold apart, so stretches of that length tell them apart; and one that moves back
-    a little, since an earlier event came late, mostly stays in its stretch.
-    """
-    return stable_id("finding", window.rule_id, key, str(anchor // window.hold))
 
 
 def replaced_id(window: Window, outcome: Outcome) -> str | None:

@@ -115,13 +115,14 @@ def judge(window: Window, correlation: Correlation, ripe: Ripe, lateness: int) -
 
 
 def _in_order(signs: Sequence[Sign]) -> list[Sign]:
-    """Sort, and count a sign that came twice once."""
-    found: dict[tuple[int, str, str], Sign] = {}
+    """Sort, and count a sign that came twice, or was replaced, once."""
+    replaced = {(sign.value, sign.replaces) for sign in signs if sign.replaces != sign.event_id}
+    found: dict[tuple[str, str], Sign] = {}
     for sign in signs:
-        place = (sign.time, sign.value, sign.event_id)
-        if place not in found or sign.sample:
+        place = (sign.value, sign.event_id)
+        if place not in replaced and (place not in found or (sign.replaces or sign.sample)):
             found[place] = sign
-    return [found[place] for place in sorted(found)]
+    return sorted(found.values())
 
 
 def _observed(correlation: Correlation, signs: Sequence[Sign]) -> float | None:

@@ -75,7 +75,8 @@ class Sign(NamedTuple):
     """One event that counts for a rule.
 
     `note` goes with it untouched: what an analytic has to say about it. `sample` is the event itself, for windows that
-    are judged when nobody has it at hand any more.
+    are judged when nobody has it at hand any more. `replaces` is the id of a sign that this one takes the place of: of
+    a finding whose anchor has moved.
     """
 
     time: int
@@ -83,6 +84,7 @@ class Sign(NamedTuple):
     value: str = ""
     note: str = ""
     sample: str = ""
+    replaces: str = ""
 
 
 class Group(NamedTuple):
@@ -203,6 +205,8 @@ class KeyWindow:
         for sign in group.signs:
             entry = Entry(sign.time, sign.value, sign.event_id)
             member = (sign.event_id, sign.value if window.ways else "")
+            if sign.replaces:
+                known -= self._take_back(window, sign)
             if member in known:
                 continue
             if sign.time >= self._settled:
@@ -215,6 +219,15 @@ class KeyWindow:
             else:
                 latecomers.append(sign)
         return fresh, touched, latecomers
+
+    def _take_back(self, window: Window, sign: Sign) -> set[tuple[str, str]]:
+        """Remove the sign that this one replaces, if it is not settled; gives it as `known` has it."""
+        for place in range(self._settled_count, len(self._entries)):
+            entry = self._entries[place]
+            if (entry.event_id, entry.value) == (sign.replaces, sign.value):
+                del self._entries[place]
+                return {(entry.event_id, entry.value if window.ways else "")}
+        return set()
 
 
 class _Replay:
