@@ -4,38 +4,7 @@ from typing import Any
 
 import pytest
 
-from sakimori_common.contracts import Event
-from sakimori_detector.domain.loading import RuleSet, load
-from sakimori_detector.domain.rules import EventRule
-from sakimori_detector.domain.sources import derived_fields
-from sakimori_detector.sigma.matcher import Matcher
-
-HEAD = """
-title: T
-name: t
-status: test
-level: low
-logsource: {category: webserver}
-sakimori: {entity: source.ip, confidence: 0.5, message: m, why: w, response: r}
-detection:
-"""
-
-
-def loaded(detection: str) -> RuleSet:
-    return load({"t.yml": HEAD + "\n".join(f"  {line}" for line in detection.strip().splitlines())})
-
-
-def is_met(detection: str, fields: dict[str, Any]) -> bool:
-    rules = loaded(detection)
-    assert rules.problems == ()
-    (rule,) = rules.rules
-    assert isinstance(rule, EventRule)
-    matcher = Matcher([(rule.detection.condition, rule.id)], derived_fields("nginx.access"))
-    return matcher.met([Event("e", 1_768_528_800_000_000, "nginx.access", fields)]) == [(0, "t")]
-
-
-def item(text: str) -> str:
-    return f"sel:\n  {text}\ncondition: sel"
+from sigma_detection import is_met, item, loaded
 
 
 @pytest.mark.parametrize(

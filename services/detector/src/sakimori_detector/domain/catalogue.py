@@ -129,15 +129,26 @@ def _parse(document: Document) -> SigmaRule:
         data = {**_STAND_IN, **{name: value for name, value in data.items() if name not in {"correlation", "analytic"}}}
         data["detection"] = _STAND_IN["detection"]
     detection = respelled(data.get("detection"))
-    if isinstance(detection, dict) and len(str(detection.get("condition"))) > MAX_CONDITION_CHARACTERS:
-        why = f"the condition has over {MAX_CONDITION_CHARACTERS} characters"
-        raise Refused(document, why, "detection", "condition")
+    if isinstance(detection, dict) and "condition" in detection:
+        _check_condition(document, detection["condition"])
     try:
         return SigmaRule.from_dict({**data, "detection": detection} if detection is not None else data, policy=POLICY)
     except SigmaError as error:
         raise refusal(document, error) from None
     except (TypeError, AttributeError, ValueError, KeyError, RecursionError) as error:
         raise Refused(document, f"not a Sigma rule: {error}") from None
+
+
+def _check_condition(document: Document, given: Any) -> None:
+    """Refuse what pySigma stumbles over, and what it would take long for."""
+    conditions = given if isinstance(given, list) else [given]
+    why = ""
+    if not all(isinstance(condition, str) for condition in conditions):
+        why = f"a condition is text, not '{given}'"
+    elif sum(len(str(condition)) for condition in conditions) > MAX_CONDITION_CHARACTERS:
+        why = f"the condition has over {MAX_CONDITION_CHARACTERS} characters"
+    if why:
+        raise Refused(document, why, "detection", "condition")
 
 
 def refusal(document: Document, error: SigmaError) -> Refused:

@@ -40,11 +40,18 @@ def _selection(part: Any, depth: int) -> Any:
     if isinstance(part, list) and depth < _MAX_DEPTH:
         return [_selection(each, depth + 1) for each in part]
     if isinstance(part, Mapping):
-        return {_key(key): value for key, value in part.items()}
+        return {_key(key): value if "|" in str(key) else _value(value) for key, value in part.items()}
     return part
 
 
 _MAX_DEPTH: Final = 20
+
+
+def _value(value: Any) -> Any:
+    """Write numbers that pySigma would round, by way of floats, as text."""
+    if isinstance(value, list):
+        return [_value(each) for each in value] if all(not isinstance(each, list) for each in value) else value
+    return str(value) if isinstance(value, int) and abs(value) > 2**53 else value
 
 
 def _key(key: Any) -> str:
