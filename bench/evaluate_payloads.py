@@ -30,7 +30,7 @@ from sakimori_detector.domain.rules import EventRule
 from sakimori_detector.offline import OfflineDetector, load_folder
 
 OWN_RULES = {
-    "sqli": {"sql_injection", "sql_comment_probe"},
+    "sqli": {"sql_injection"},
     "xss": {"cross_site_scripting"},
     "path-traversal": {"path_traversal"},
     "cmdi": {"command_injection"},

@@ -48,6 +48,8 @@ _UNICODE_PERCENT = re.compile(r"%[uU]([0-9a-fA-F]{4})")
 _OVERLONG = re.compile(
     r"%(?:c([01])|(?:e0|f0%80|f8%80%80|fc%80%80%80)%8([01]))(?:%([0-9a-z]{2})|([./\\]))", re.IGNORECASE
 )
+_SPLIT_PERCENT = re.compile(r"%([2-7])%([0-9a-fA-F])(?![0-9a-fA-F])|%bg%qf", re.IGNORECASE)
+"""`%%32%%66` after one round: a digit each behind its own sign; and a slash in digits beyond F, from the same lists."""
 _PERCENT_RUN = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z]{2,24};|(?:lt|gt|quot)\b)")
 _COMMENT = re.compile(r"/\*!\d{0,6}|/\*.*?\*/|\*/", re.DOTALL)
@@ -151,7 +153,7 @@ def _decode_once(text: str) -> str:
         text = _ESCAPE.sub(_escaped, text)
     if "%" in text:
         text = _OVERLONG.sub(_overlong, _UNICODE_PERCENT.sub(_code_point, text))
-        text = _PERCENT_RUN.sub(_percent_run, text)
+        text = _SPLIT_PERCENT.sub(_split_percent, _PERCENT_RUN.sub(_percent_run, text))
     if "&" in text:
         text = _ENTITY.sub(_entity, text)
     if not text.isascii():
@@ -192,7 +194,16 @@ def _sloppy_hex(digits: str) -> int:
 
 
 def _percent_run(match: re.Match[str]) -> str:
-    return bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "replace")
+    """Read bytes as UTF-8; where they are none, 0xA0 is the space that databases of Latin-1 take it for."""
+    raw = bytes.fromhex(match[0].replace("%", ""))
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.replace(b"\xa0", b" ").decode("utf-8", "replace")
+
+
+def _split_percent(match: re.Match[str]) -> str:
+    return f"%{match[1]}{match[2]}" if match[1] else "/"
 
 
 def _entity(match: re.Match[str]) -> str:
