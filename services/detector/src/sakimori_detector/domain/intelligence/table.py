@@ -1,5 +1,6 @@
 """All sources together, and asking them about a value."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -10,6 +11,8 @@ from sakimori_detector.domain.intelligence.values import Kind, domain_of, email_
 from sakimori_detector.sigma.events import address_of
 
 MAX_DOMAIN: Final = 253
+_PLAIN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([A-Za-z0-9_.-]*[A-Za-z0-9])(?=[/?#]|\Z)")
+"""A URL whose host stands there as the index has it, but for capitals."""
 Known = tuple[str, Origin]
 """An indicator and who says so."""
 
@@ -33,6 +36,7 @@ class Table:
         self._keys = {kind: Keys(stock.texts[kind] for stock in stocks if kind in stock.texts) for kind in Kind}
         self._networks = Networks(item for stock in stocks for item in stock.networks)
         self._hosts = Keys(stock.hosts for stock in stocks)
+        self._has_top_level = any("." not in text for stock in stocks for text in stock.texts.get(Kind.DOMAIN, ()))
         self._search: dict[Kind, Callable[[str], Sequence[Known]]] = {
             Kind.IP: self._address,
             Kind.DOMAIN: self._domain,
@@ -41,8 +45,40 @@ class Table:
             Kind.EMAIL: lambda text: self._exact(Kind.EMAIL, email_of(text)),
         }
 
+        self._count = sum(map(len, self._keys.values())) + len(self._networks)
+
     def __len__(self) -> int:
-        return sum(map(len, self._keys.values())) + len(self._networks)
+        return self._count
+
+    def suspects(self, kind: Kind, texts: Iterable[str]) -> set[str]:
+        """Choose those values that may be known: all that are, and few that are not. Some 0.1-0.3 us a value."""
+        keys = self._keys[kind]
+        match kind:
+            case Kind.IP:
+                has, within = keys.may_have, self._networks.may_have
+                return {text for text in texts if has(text) or within(text)}
+            case Kind.DOMAIN:
+                return {text for text in texts if self._may_have_domain(text.lower())}
+            case Kind.URL:
+                return {text for text in texts if self._may_have_host(text)} if keys else set()
+            case _:
+                return {text for text in texts if keys.may_have(text.lower())}
+
+    def _may_have_domain(self, text: str) -> bool:
+        if not text.isascii() or len(text) > 2 * MAX_DOMAIN:
+            return True
+        has, text = self._keys[Kind.DOMAIN].may_have, text.rstrip(".")
+        while text:
+            if has(text):
+                return True
+            text = text.partition(".")[2]
+            if "." not in text and not self._has_top_level:
+                return False
+        return False
+
+    def _may_have_host(self, url: str) -> bool:
+        plain = _PLAIN_URL.match(url)
+        return self._hosts.may_have(plain[1].lower()) if plain is not None else "://" in url
 
     def search(self, kind: Kind, text: str) -> Sequence[Known]:
         """List what is known of a value, the narrowest indicator first, expired or not."""
@@ -75,6 +111,8 @@ class Table:
             if origins := keys.find(text):
                 found += [(text, origin) for origin in origins]
             text = text.partition(".")[2]
+            if "." not in text and not self._has_top_level:
+                break
         return found
 
     def _url(self, text: str) -> Sequence[Known]:

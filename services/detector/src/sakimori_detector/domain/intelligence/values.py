@@ -79,8 +79,11 @@ def plain(text: str) -> str:
 
 
 def _guess(text: str) -> Value | None:
-    is_place = "/" in text or "@" in text
-    for kind in (Kind.IP, Kind.EMAIL, Kind.URL) if is_place else (Kind.IP, Kind.HASH, Kind.DOMAIN):
+    if "/" in text and _ADDRESS.fullmatch(text):
+        order: tuple[Kind, ...] = (Kind.IP,)
+    else:
+        order = (Kind.EMAIL, Kind.URL) if "/" in text or "@" in text else (Kind.IP, Kind.HASH, Kind.DOMAIN)
+    for kind in order:
         known = _READERS[kind](text)
         if known is not None:
             return Value(kind, known) if kind is Kind.HASH or "." in known or ":" in known else None
