@@ -8,6 +8,7 @@ from sakimori_detector.sigma.conditions import Condition, Fits, Matches, fields_
 from sakimori_detector.sigma.costs import costs
 from sakimori_detector.sigma.events import Event
 from sakimori_detector.sigma.index import EventIndex
+from sakimori_detector.sigma.joining import joined
 from sakimori_detector.sigma.view import Aliases, View
 
 T = TypeVar("T")
@@ -33,10 +34,11 @@ class Matcher(Generic[T]):
     def __init__(
         self, conditions: Iterable[tuple[Condition, T]], derived: Derived | None = None, aliases: Aliases | None = None
     ) -> None:
-        self._conditions = list(conditions)
-        cost = costs(condition for condition, _ in self._conditions)
-        self._index = EventIndex([condition.triggers(cost) for condition, _ in self._conditions])
-        fields = {field for condition, _ in self._conditions for field in fields_of(condition)}
+        given = list(conditions)
+        self._conditions = [(joined(condition), tag) for condition, tag in given]
+        cost = costs(condition for condition, _ in given)
+        self._index = EventIndex([condition.triggers(cost) for condition, _ in given])
+        fields = {field for condition, _ in given for field in fields_of(condition)}
         self._derived = {name: derive for name, derive in (derived or {}).items() if name in fields}
         self._aliases = {name: others for name, others in (aliases or {}).items() if name in fields}
 

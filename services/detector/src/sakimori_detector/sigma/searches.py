@@ -103,7 +103,7 @@ class Substrings:
 
     def _in_long(self, text: str) -> Iterable[int]:
         if self._set is None:
-            self._set = _set_of(str(re2.escape(literal)) for literal in self._texts)
+            self._set = set_of(str(re2.escape(literal)) for literal in self._texts)
         return self._set.Match(patterns.clean(f"{BREAK}{text}{BREAK}")) or ()
 
 
@@ -112,7 +112,8 @@ def _automaton_for(literals: Sequence[bytes]) -> ahocorasick_rs.Implementation |
     return ahocorasick_rs.Implementation.DFA if sum(map(len, literals)) <= 1 << 16 else None
 
 
-def _set_of(sources: Iterable[str]) -> Any:
+def set_of(sources: Iterable[str]) -> Any:
+    """Compile expressions into one RE2 set."""
     made = re2.Set.SearchSet(patterns.options())
     for source in sources:
         made.Add(source)
@@ -134,7 +135,7 @@ class Expressions:
     def __init__(self, wanted: dict[str, set[int]]) -> None:
         sources = sorted(wanted)
         self._sets = [
-            (_set_of(f"(?m){source}" for source in some), [frozenset(wanted[source]) for source in some])
+            (set_of(f"(?m){source}" for source in some), [frozenset(wanted[source]) for source in some])
             for some in _parts(sources, self.SET_EXPRESSIONS)
         ]
 
