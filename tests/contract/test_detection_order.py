@@ -64,6 +64,31 @@ KINDS = {
 }
 
 
+ABOUT_FINDINGS = """
+title: Several
+name: several
+status: test
+logsource: {product: sakimori, service: finding}
+detection:
+  selection: {event.severity|gte: 2}
+  condition: selection
+---
+title: About findings
+name: about_findings
+status: test
+level: high
+correlation:
+  {type: value_count, rules: [several], group-by: [source.ip], timespan: 8s, condition: {field: rule.id, gte: 2}}
+sakimori:
+  entity: source.ip
+  confidence: 0.5
+  message: seen
+  why: It adds up.
+  response: Look.
+  window_seconds: 30
+"""
+
+
 def rules() -> dict[str, str]:
     """The base rules in a file of their own each, and a file for each kind."""
     texts = {f"auth/{name}.yml": RULE.format(name, kind) for name, kind in KINDS.items()}
@@ -71,11 +96,12 @@ def rules() -> dict[str, str]:
         f"auth/{name}.yml": BASE.format(name, number).removesuffix("---")
         for number, name in enumerate(("one", "two", "three"))
     }
-    return {**texts, **bases}
+    return {**texts, **bases, "risk/about_findings.yml": ABOUT_FINDINGS}
 
 
 LOADED = load(rules())
-ENGINE = Engine([rule for rule in LOADED.rules if rule.id in KINDS], World())
+RULES = [rule for rule in LOADED.rules if rule.id in {*KINDS, "about_findings"}]
+ENGINE = Engine(RULES, World())
 
 streams = st.lists(
     st.tuples(st.integers(0, 24), st.sampled_from(["one", "two", "three"]), st.integers(0, 5), st.integers(1, 2)),
@@ -106,7 +132,7 @@ def final(found: Sequence[Found]) -> set[tuple[object, ...]]:
 
 
 def in_one_pass(events: Sequence[Event]) -> set[tuple[object, ...]]:
-    detector = OfflineDetector([rule for rule in LOADED.rules if rule.id in KINDS], World())
+    detector = OfflineDetector(RULES, World())
     return final(detector.feed(sorted(events, key=lambda event: event.time)) + detector.finish())
 
 
@@ -153,7 +179,7 @@ async def replicas(request: pytest.FixtureRequest) -> AsyncIterator[Replicas]:
 
 def test_every_rule_of_the_property_is_loaded() -> None:
     assert not LOADED.problems
-    assert set(ENGINE.rules) == set(KINDS)
+    assert set(ENGINE.rules) == {*KINDS, "about_findings"}
 
 
 @given(stream=streams, chance=st.randoms(use_true_random=False), cuts=cuts, count=st.integers(1, 3))

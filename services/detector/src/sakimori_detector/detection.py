@@ -1,6 +1,6 @@
 """One batch through engine and state to findings: the same way live, offline and in the cases of a rule."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,11 +11,11 @@ from sakimori_detector.domain.analytics.contract import facts
 from sakimori_detector.domain.engine import Engine, Signs
 from sakimori_detector.domain.findings import finding_of, replaced_id
 from sakimori_detector.domain.policy import measure_for
-from sakimori_detector.domain.rules import Measure
+from sakimori_detector.domain.rules import AnalyticRule, Measure
 from sakimori_detector.domain.samples import event_of
 from sakimori_detector.ports import Batch, DetectionState
 from sakimori_detector.sigma.judging import Ripe, Settled, Verdict, judge
-from sakimori_detector.sigma.windows import Outcome
+from sakimori_detector.sigma.windows import Group, Outcome
 
 CreatedAt = Callable[[Event], int]
 
@@ -92,7 +92,7 @@ def _judged(engine: Engine, ripe: Ripe, lateness: int) -> Settled:
 async def _followed(
     engine: Engine, state: DetectionState, part: Part, found: list[Found], created_at: CreatedAt
 ) -> list[Found]:
-    if any(each.outcome.is_opened for each in found):
+    if any(each.outcome.is_opened or each.outcome.replaced >= 0 for each in found):
         found += await _follow_up(engine, state, part, found, created_at)
         found = await _climb(state, part.id, found)
     return found
@@ -102,13 +102,28 @@ async def _follow_up(
     engine: Engine, state: DetectionState, part: Part, found: Sequence[Found], created_at: CreatedAt
 ) -> list[Found]:
     """Let the findings that opened count as events. One level: what is found about findings does not."""
-    opened = [each for each in found if each.outcome.is_opened and each.finding.dataset != escalation.DATASET]
-    events = [_event_of(engine, each) for each in sorted(opened, key=_order)]
-    signs = engine.evaluate(events)
+    ours = sorted((each for each in found if each.finding.dataset != escalation.DATASET), key=_order)
+    opened = [_event_of(engine, each) for each in ours if each.outcome.is_opened]
+    moved = {each.finding.id: each for each in ours if not each.outcome.is_opened and each.outcome.replaced >= 0}
+    signs = engine.evaluate(opened)
+    again = [_event_of(engine, each) for each in moved.values()]
+    signs.groups += _replacing(engine, engine.evaluate(again).groups, moved)
     if not signs.groups and not signs.folds:
         return []
+    events = [*opened, *again]
     outcomes = await counted(engine, state, Part(f"{part.id}:findings", events, part.arrived_at), signs)
     return _all_found(engine, outcomes, events, created_at)
+
+
+def _replacing(engine: Engine, groups: Sequence[Group], moved: Mapping[str, Found]) -> list[Group]:
+    """Let signs of findings whose anchor moved take the place of those that they were; analytics see each once."""
+    return [
+        group._replace(
+            signs=[sign._replace(replaces=moved[sign.event_id].replaced or sign.event_id) for sign in group.signs]
+        )
+        for group in groups
+        if not isinstance(engine.rules.get(group.window.rule_id), AnalyticRule)
+    ]
 
 
 async def _climb(state: DetectionState, batch_id: str, found: list[Found]) -> list[Found]:
