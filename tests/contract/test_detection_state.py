@@ -14,6 +14,8 @@ from sakimori_detector.adapters.memory import MemoryState
 from sakimori_detector.adapters.valkey import ValkeyState
 from sakimori_detector.domain.folds import Fold, Step, Write
 from sakimori_detector.ports import Batch, DetectionState
+from sakimori_detector.sigma.correlations import correlation_of
+from sakimori_detector.sigma.judging import Settled, Verdict, judge
 from sakimori_detector.sigma.windows import Group, Sign, Window
 
 S = 1_000_000
@@ -230,6 +232,152 @@ async def test_both_states_come_to_the_same(
     for number in range(0, len(counted), cut):
         part = batch(f"b{number}", window, counted[number : number + cut])
         assert await shared.apply(part) == await memory.apply(part)
+
+
+SILENCE = Window("fewer_than_three", 1, 10 * S, 10 * S, is_judged=True)
+FEWER = correlation_of(
+    {"type": "event_count", "rules": ["login"], "timespan": "10s", "condition": {"lt": 3}, "group-by": ["source.ip"]}
+)
+
+
+def waiting(id: str, *seconds: float, arrived: float | None = None) -> Batch:
+    at = max(seconds) if arrived is None else arrived
+    found = [sign._replace(sample=f'"{sign.event_id}"') for sign in signs(*seconds, prefix=id)]
+    return Batch(id, [Group(SILENCE, "203.0.113.42", found)], arrived_at=START + round(at * S))
+
+
+async def judged(state: DetectionState, second: float) -> list[tuple[int, float]]:
+    """Judge what is over at a second; the first sign and the count of each window that holds."""
+    settled = [
+        Settled(SILENCE, ripe, judge(SILENCE, FEWER, ripe, state.lateness))
+        for ripe in await state.ripe(START + round(second * S))
+    ]
+    await state.settle(settled)
+    return [((outcome.first - START) // S, outcome.observed) for each in settled for outcome in each.verdict.outcomes]
+
+
+async def test_a_window_is_judged_once_it_is_over_and_late_ones_were_waited_for(state: DetectionState) -> None:
+    assert await state.apply(waiting("b", 0, 4)) == []
+    assert await judged(state, 70) == []
+    assert await judged(state, 70.1) == [(0, 2)]
+    assert await judged(state, 1000) == []
+
+
+async def test_a_latecomer_counts_as_long_as_its_window_is_not_judged(state: DetectionState) -> None:
+    await state.apply(waiting("b1", 0, 9))
+    await state.apply(waiting("b2", 4, arrived=60))
+    assert await judged(state, 1000) == []
+
+
+async def test_events_that_come_faster_than_they_happened_are_judged_by_their_own_time(state: DetectionState) -> None:
+    await state.apply(waiting("b1", 0, 4, 100, arrived=100_000))
+    assert await judged(state, 100_000) == [(0, 2)]
+    await state.apply(waiting("b2", 101, 102, arrived=100_001))
+    assert await judged(state, 100_001) == []
+    assert await judged(state, 200_000) == []
+
+
+async def test_what_comes_after_the_judgement_waits_apart(state: DetectionState) -> None:
+    await state.apply(waiting("b1", 0, 4))
+    assert await judged(state, 1000) == [(0, 2)]
+    await state.apply(waiting("b2", 5, arrived=1000))
+    assert await judged(state, 2000) == [(5, 1)]
+
+
+async def test_what_is_not_settled_is_judged_again(state: DetectionState) -> None:
+    await state.apply(waiting("b", 0, 4))
+    (ripe,) = await state.ripe(START + 1000 * S)
+    (again,) = await state.ripe(START + 1000 * S)
+    assert (ripe.id, ripe.signs) == (again.id, again.signs)
+    assert await judged(state, 1000) == [(0, 2)]
+
+
+async def test_two_that_judge_the_same_settle_it_once(state: DetectionState) -> None:
+    await state.apply(waiting("b1", 0, 4))
+    (ripe,) = await state.ripe(START + 1000 * S)
+    settled = Settled(SILENCE, ripe, judge(SILENCE, FEWER, ripe, state.lateness))
+    await state.apply(waiting("b2", 500, arrived=1000))
+    await state.settle([settled])
+    await state.settle([settled])
+    assert await judged(state, 5000) == [(500, 1)]
+
+
+async def test_windows_of_a_rule_that_is_gone_are_put_away(state: DetectionState) -> None:
+    await state.apply(waiting("b", 0, 4))
+    (ripe,) = await state.ripe(START + 1000 * S)
+    await state.settle([Settled(None, ripe, Verdict([], ripe.judged, []))])
+    assert await state.ripe(START + 1000 * S) == []
+
+
+async def test_a_redelivered_batch_waits_once(state: DetectionState) -> None:
+    await state.apply(waiting("b", 0, 4))
+    await state.apply(waiting("b", 0, 4))
+    await state.apply(Batch("c", waiting("b", 0, 4).groups, arrived_at=START))
+    assert await judged(state, 1000) == [(0, 2)]
+
+
+async def test_a_key_keeps_a_bounded_number_of_signs_that_wait(state: DetectionState) -> None:
+    await state.apply(waiting("b", *(number / 1000 for number in range(2500))))
+    (ripe,) = await state.ripe(START + 1000 * S)
+    assert len(ripe.signs) == 2000
+    assert sum(bool(sign.sample) for sign in ripe.signs) <= 8
+
+
+async def test_a_sign_may_take_the_place_of_another(state: DetectionState) -> None:
+    assert await state.apply(batch("b1", FAILURES, signs(10, 11, 12, 13))) == []
+    moved = Sign(START + 9 * S, "again", replaces="e0")
+    assert await state.apply(batch("b2", FAILURES, [moved])) == []
+    (outcome,) = await state.apply(batch("b3", FAILURES, signs(14, prefix="last")))
+    assert (outcome.count, outcome.first) == (5, START + 9 * S)
+
+
+async def test_an_earlier_event_moves_the_anchor_and_the_finding_says_from_where(state: DetectionState) -> None:
+    (opened,) = await state.apply(batch("b1", FAILURES, signs(10, 20, 30, 40, 50)))
+    (moved,) = await state.apply(batch("b2", FAILURES, signs(5, prefix="late")))
+    assert (opened.anchor, opened.is_opened, opened.replaced) == (START + 50 * S, True, -1)
+    assert (moved.anchor, moved.is_opened, moved.replaced) == (START + 40 * S, False, START + 50 * S)
+    assert (moved.count, moved.first, moved.last) == (6, START + 5 * S, START + 50 * S)
+
+
+async def test_an_event_beyond_the_lateness_moves_nothing(state: DetectionState) -> None:
+    (opened,) = await state.apply(batch("b1", FAILURES, signs(0, 10, 20, 30, 40)))
+    (updated,) = await state.apply(batch("b2", FAILURES, signs(200, prefix="later")))
+    (late,) = await state.apply(batch("b3", FAILURES, signs(35, prefix="late")))
+    assert opened.anchor == updated.anchor == late.anchor == START + 40 * S
+    assert (updated.count, late.count, late.last) == (6, 7, START + 200 * S)
+
+
+async def test_an_old_event_does_not_disturb_the_window_of_today(state: DetectionState) -> None:
+    assert await state.apply(batch("b1", FAILURES, signs(90_000, 90_001, prefix="today"))) == []
+    assert await state.apply(batch("b2", FAILURES, signs(0, prefix="old"))) == []
+    (outcome,) = await state.apply(batch("b3", FAILURES, signs(90_002, 90_003, 90_004, prefix="again")))
+    assert outcome.count == 5
+
+
+async def test_one_old_event_is_enough_where_one_is(state: DetectionState) -> None:
+    await state.apply(batch("b1", SINGLE, signs(1_000_000, prefix="today")))
+    (outcome,) = await state.apply(batch("b2", SINGLE, signs(0, prefix="old")))
+    assert (outcome.is_opened, outcome.first, outcome.event_id) == (True, START, "old0")
+
+
+async def test_windows_outlive_a_restart_of_the_detector(valkey: Valkey) -> None:
+    assert await ValkeyState(valkey).apply(batch("b1", FAILURES, signs(0, 1, 2, 3))) == []
+    await ValkeyState(valkey).apply(waiting("b2", 0, 4))
+    restarted = ValkeyState(valkey)
+    (outcome,) = await restarted.apply(batch("b3", FAILURES, signs(4, prefix="last")))
+    assert outcome.count == 5
+    assert await judged(restarted, 1000) == [(0, 2)]
+
+
+async def test_memory_in_valkey_is_bounded_a_key_and_expires(valkey: Valkey) -> None:
+    state = ValkeyState(valkey)
+    for number in range(40):
+        await state.apply(
+            batch(f"b{number}", RATE, signs(*(number + i / 100 for i in range(100)), prefix=f"{number}-"))
+        )
+    (name,) = await valkey.keys("detector:window:*")
+    assert await valkey.memory_usage(name) < 24_000
+    assert 0 < await valkey.ttl(name) <= 120 + 900
 
 
 async def test_memory_forgets_windows_that_are_over_and_never_exceeds_its_bound() -> None:
