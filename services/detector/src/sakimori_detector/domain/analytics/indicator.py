@@ -52,26 +52,28 @@ class Indicator:
         groups = list[Group]()
         for name in self._fields if table else ():
             holders = [event for event in events if name in event.fields]
-            if holders:
-                suspects = self._suspects(name, holders, table)
-                for event in holders if suspects else ():
+            known = self._known(name, holders, table) if holders else None
+            if known:
+                for event in holders:
                     for text in _texts(event, name):
-                        if text in suspects and (hit := self._hit(name, text, event, table)) is not None:
+                        if text in known and (hit := self._hit(name, text, event, table)) is not None:
                             groups.append(self._group(event, name, hit))
         return _one_per_indicator(groups), []
 
-    def _suspects(self, name: str, holders: Sequence[Event], table: Table) -> set[str]:
-        """Choose the values of a field that may be known, for a closer look."""
+    def _known(self, name: str, holders: Sequence[Event], table: Table) -> set[str]:
+        """Choose the values of a field of which anything is known."""
         values = [event.fields[name] for event in holders]
-        if any(type(value) is not str for value in values):
+        if set(map(type, values)) != {str}:
             values = [text for event in holders for text in _texts(event, name)]
         texts = cast("set[str]", set(values))
         if name not in _URL_FIELDS:
-            return set().union(*(table.suspects(kind, texts) for kind in self._types))
-        suspects = table.suspects(Kind.URL, texts) if Kind.URL in self._types else set()
-        if Kind.URL in self._types and name == "url.original" and _hosts(holders, table):
-            suspects |= {text for text in texts if text.startswith("/")}
-        return suspects | texts if set(self._types) - {Kind.URL} else suspects
+            return set().union(*(table.known(kind, texts) for kind in self._types))
+        known = {text for kind in self._types if kind is not Kind.URL for text in _with_host(texts, kind, table)}
+        if Kind.URL in self._types:
+            known |= table.known(Kind.URL, texts)
+            if name == "url.original" and _hosts(holders, table):
+                known |= {text for text in texts if text.startswith("/")}
+        return known
 
     def _hit(self, name: str, text: str, event: Event, table: Table) -> Hit | None:
         if name == "url.original" and text.startswith("/"):
@@ -103,6 +105,12 @@ class Indicator:
 
 def _texts(event: Event, name: str) -> list[str]:
     return [item for item in elements(event.fields.get(name)) if isinstance(item, str)]
+
+
+def _with_host(urls: set[str], kind: Kind, table: Table) -> set[str]:
+    hosts = {url: host for url in urls if (host := host_of(url)) is not None}
+    known = table.known(kind, set(hosts.values()))
+    return {url for url, host in hosts.items() if host in known}
 
 
 def _hosts(events: Sequence[Event], table: Table) -> set[str]:

@@ -67,9 +67,25 @@ class Keys(Generic[T]):
     def __len__(self) -> int:
         return len(self._places)
 
-    def may_have(self, text: str) -> bool:
-        """Say whether a text may be there: always so if it is, seldom if it is not."""
-        return bool(self._flags[hash(text) & self._flag_mask])
+    def sift(self, texts: Iterable[str]) -> set[str]:
+        """Choose the texts that may be there: all that are, and one in ten that are not. Some 0.1 us a text."""
+        flags, mask = self._flags, self._flag_mask
+        return {text for text in texts if flags[hash(text) & mask]}
+
+    def sift_ends(self, texts: Iterable[str], shortest: int) -> set[str]:
+        """Choose the texts of which an end that begins behind a dot, or the whole, may be there.
+
+        `shortest` is how many dots an end has at least.
+        """
+        flags, mask, chosen = self._flags, self._flag_mask, set[str]()
+        for text in texts:
+            end = text
+            for _ in range(text.count(".") + 1 - shortest):
+                if flags[hash(end) & mask]:
+                    chosen.add(text)
+                    break
+                end = end[end.find(".") + 1 :]
+        return chosen
 
     def find(self, text: str) -> Sequence[T]:
         """List the tags of a text; none where it is not among the texts."""

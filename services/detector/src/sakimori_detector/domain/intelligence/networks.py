@@ -1,7 +1,7 @@
 """Networks, and asking which of them have an address."""
 
 import ipaddress
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from sakimori_detector.sigma.events import address_of
@@ -29,7 +29,7 @@ class Networks(Generic[T]):
     """
 
     def __init__(self, items: Iterable[tuple[str, T]]) -> None:
-        by_octets: dict[int, dict[str, list[_Range[T]]]] = {}
+        by_octets: list[dict[str, list[_Range[T]]]] = [{}, {}, {}, {}]
         by_length: dict[int, dict[int, list[tuple[str, T]]]] = {}
         self._count = 0
         for text, tag in items:
@@ -37,27 +37,24 @@ class Networks(Generic[T]):
             network = ipaddress.ip_network(text, strict=False)
             first, length = int(network.network_address), network.prefixlen
             if network.version == 4:
-                octets = min(length // 8, 3)
-                head = ".".join(str(network.network_address).split(".")[:octets])
                 found = _Range(first, int(network.broadcast_address), text, tag)
-                by_octets.setdefault(octets, {}).setdefault(head, []).append(found)
+                for head in _heads(network):
+                    by_octets[3 - head.count(".")].setdefault(head, []).append(found)
             else:
                 by_length.setdefault(length, {}).setdefault(first >> (_V6_BITS - length), []).append((text, tag))
-        self._by_octets = [by_octets.get(octets, {}) for octets in (3, 2, 1, 0)]
-        self._widest = max((place + 1 for place, heads in enumerate(self._by_octets) if heads), default=0)
+        self._by_octets = by_octets[1:]
         self._by_length = sorted(by_length.items(), reverse=True)
 
     def __len__(self) -> int:
         return self._count
 
-    def may_have(self, address: str) -> bool:
-        """Say whether an address may be in a network: always so if it is, seldom if it is not. Any IPv6 one may."""
-        head = address
-        for heads in self._by_octets[: self._widest]:
-            head = head.rpartition(".")[0]
-            if head in heads:
-                return True
-        return ":" in address
+    def sift(self, addresses: Collection[str]) -> set[str]:
+        """Choose the addresses that may be in a network: all that are, and few that are not. Any IPv6 one may."""
+        chosen = {address for address in addresses if ":" in address}
+        for cut, heads in enumerate(self._by_octets, start=1):
+            if heads:
+                chosen |= {address for address in addresses if address.rsplit(".", cut)[0] in heads}
+        return chosen
 
     def find(self, address: str) -> list[tuple[str, T]]:
         """List the networks of an address, the longest prefix first; none for what is no address."""
@@ -65,7 +62,7 @@ class Networks(Generic[T]):
             return list(self._find_v6(address))
         candidates: list[_Range[T]] = []
         head = address
-        for heads in self._by_octets[: self._widest]:
+        for heads in self._by_octets:
             head = head.rpartition(".")[0]
             if head in heads:
                 candidates += heads[head]
@@ -87,6 +84,15 @@ class Networks(Generic[T]):
             return
         for length, prefixes in self._by_length:
             yield from prefixes.get(int(parsed) >> (_V6_BITS - length), ())
+
+
+def _heads(network: ipaddress.IPv4Network) -> Iterator[str]:
+    """List the first octets, up to three, that its prefix fixes; all there are where it fixes not even the first."""
+    if network.prefixlen < 8:
+        first, last = int(network.network_address) >> 24, int(network.broadcast_address) >> 24
+        yield from map(str, range(first, last + 1))
+    else:
+        yield ".".join(str(network.network_address).split(".")[: min(network.prefixlen // 8, 3)])
 
 
 def _ipv4(text: str) -> int | None:
