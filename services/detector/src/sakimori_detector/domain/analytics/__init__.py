@@ -8,7 +8,9 @@ from sakimori_detector.domain.analytics import (
     chat_risk,
     dns_tunnel,
     indicator,
+    own_hours,
     payload_opinion,
+    rate_anomaly,
     risk,
     unusual_hour,
 )
@@ -20,7 +22,9 @@ _TYPES: Final[dict[str, Callable[[AnalyticRule, World], Analytic]]] = {
     "chat_risk": chat_risk.ChatRisk,
     "dns_tunnel": dns_tunnel.DnsTunnel,
     "indicator": indicator.Indicator,
+    "own_hours": own_hours.OwnHours,
     "payload_opinion": payload_opinion.PayloadOpinion,
+    "rate_anomaly": rate_anomaly.RateAnomaly,
     "risk": risk.Risk,
     "unusual_hour": unusual_hour.UnusualHour,
 }
