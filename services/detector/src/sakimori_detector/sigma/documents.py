@@ -68,7 +68,8 @@ def read(text: str) -> list[Document]:
     """
     try:
         _refuse_deep(text)
-        return [_document(node) for node in _composed(text)]
+        is_small = len(text) <= MAX_NODES and "&" not in text
+        return [_document(node, is_small=is_small) for node in _composed(text)]
     except DocumentError:
         raise
     except yaml.MarkedYAMLError as error:
@@ -143,9 +144,10 @@ def _composed(text: str) -> Iterator[yaml.Node]:
             yield node
 
 
-def _document(node: yaml.Node) -> Document:
+def _document(node: yaml.Node, *, is_small: bool) -> Document:
     _refuse_repeated_keys(node)
-    _refuse_bombs(node)
+    if not is_small:
+        _refuse_bombs(node)
     data = _Constructor().construct_document(node)
     if not isinstance(data, dict):
         raise DocumentError("a rule is a map of keys to values", node.start_mark.line + 1, node.start_mark.column + 1)
