@@ -29,7 +29,7 @@ from sakimori_detector.sigma.conditions import (
 from sakimori_detector.sigma.events import fold
 from sakimori_detector.sigma.index import EventIndex
 from sakimori_detector.sigma.literals import BREAK, required
-from sakimori_detector.sigma.matcher import Matcher
+from sakimori_detector.sigma.matcher import FIRST_PLAN_EVENTS, Matcher
 from sakimori_detector.sigma.networks import beginnings
 from sakimori_detector.sigma.patterns import Expression, compiled
 from sakimori_detector.sigma.searches import LONG_CHARACTERS, Column
@@ -133,19 +133,30 @@ def matcher_of(conditions: Sequence[Condition]) -> Matcher[int]:
     return Matcher([(condition, place) for place, condition in enumerate(conditions)], {}, ALIASES)
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(conditions, max_size=12), batches)
 def test_no_condition_slips_through_the_index(conditions: list[Condition], batch: list[Event]) -> None:
     assert matcher_of(conditions).met(batch) == asked_one_by_one(conditions, batch)
 
 
-@settings(max_examples=80)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(tests, min_size=30, max_size=60), batches)
 def test_no_test_of_many_slips_through_the_index(tests: list[Condition], batch: list[Event]) -> None:
     assert matcher_of(tests).met(batch) == asked_one_by_one(tests, batch)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
+@given(st.lists(conditions, max_size=12), batches, batches)
+def test_no_condition_slips_through_an_index_that_has_learned(
+    conditions: list[Condition], known: list[Event], batch: list[Event]
+) -> None:
+    matcher = matcher_of(conditions)
+    matcher._events_left = matcher._events_of_plan = len(known)
+    matcher.met(known)
+    assert matcher.met(batch) == asked_one_by_one(conditions, batch)
+
+
+@settings(max_examples=50, deadline=None)
 @given(st.lists(conditions, max_size=8), batches, st.integers(1, 19))
 def test_where_a_batch_ends_makes_no_difference(conditions: list[Condition], batch: list[Event], cut: int) -> None:
     matcher = matcher_of(conditions)
@@ -154,6 +165,7 @@ def test_where_a_batch_ends_makes_no_difference(conditions: list[Condition], bat
     assert apart == matcher.met(batch)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(EXPRESSIONS), st.text(SIGNS, max_size=40))
 @example("(?i)k", "\N{KELVIN SIGN}")
 @example("(?i)s", "ſ")
@@ -194,6 +206,7 @@ def test_case_that_re2_takes_for_equal_is_equal_when_folded() -> None:
                 assert not compiled(f"(?i){re.escape(sign)}").search(other), (sign, other)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(NETWORKS), st.integers(0, (1 << 128) - 1), st.sampled_from(["compressed", "exploded"]))
 def test_each_way_to_write_an_address_begins_as_its_network_says(text: str, number: int, form: str) -> None:
     network = ipaddress.ip_network(text)
@@ -239,4 +252,24 @@ def test_conditions_of_every_kind_are_not_asked_about_events_that_have_nothing_o
             return condition.triggers(cost)
 
     assert Matcher([(Asked(), 0)]).met([ordinary]) == []
+    assert asked == []
+
+
+def test_a_text_that_many_events_have_is_not_waited_for_any_more() -> None:
+    asked: list[View] = []
+
+    class Asked(Matches):
+        def holds(self, view: View) -> bool:
+            asked.append(view)
+            return False
+
+    expression = Expression(r"https?://\w+@", 1, "")
+    matcher = matcher_of([Asked("a", expression)])
+    batch = [
+        Event(str(number), 0, "nginx.access", {"a": "http://shop.example/"}) for number in range(FIRST_PLAN_EVENTS)
+    ]
+    assert matcher.met(batch) == []
+    assert len(asked) == FIRST_PLAN_EVENTS
+    asked.clear()
+    assert matcher.met(batch) == []
     assert asked == []

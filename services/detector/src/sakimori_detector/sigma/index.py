@@ -7,18 +7,18 @@ let too many through and must let none slip; tests/unit/detector/test_index.py h
 
 import re
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from sakimori_detector.sigma.batch import Batch, texts_of
 from sakimori_detector.sigma.conditions import Compares, Exact, Exists, Fits, InNetwork, Matches, Test
 from sakimori_detector.sigma.events import FieldValue, elements, number_of
-from sakimori_detector.sigma.literals import BREAK, alike, required
+from sakimori_detector.sigma.literals import BREAK, NONE, Common, CommonTexts, alike, literals_of, required, share_of
 from sakimori_detector.sigma.networks import beginnings
 from sakimori_detector.sigma.searches import Column, Expressions, Hit, Places, Substrings, Values
 
-_POOR_SHARE: Final = 1 / 16
+POOR_SHARE: Final = 1 / 16
 """Literals that are likely in more of the values than this are no better than searching for the expression."""
 
 _NOT_JOINABLE: Final = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")
@@ -28,7 +28,8 @@ _NOT_JOINABLE: Final = re.compile(r"\\[Az]|\(\?[a-zA-Z]*-")
 class Triggers:
     """What conditions look for in one field, by the way it is searched for."""
 
-    def __init__(self) -> None:
+    def __init__(self, common: Common) -> None:
+        self._common = common
         self.values: defaultdict[str, set[int]] = defaultdict(set)
         self.literals: defaultdict[str, set[int]] = defaultdict(set)
         self.expressions: defaultdict[str, set[int]] = defaultdict(set)
@@ -58,17 +59,19 @@ class Triggers:
                 self.present.add(place)
 
     def _add_string(self, test: Fits, place: int) -> None:
-        literals = test.wildcards.places()
-        if literals:
-            rarest = max(literals, key=lambda literal: (len(literal.text), literal.begins + literal.ends))
-            self._add_literals([f"{BREAK * rarest.begins}{alike(rarest.text)}{BREAK * rarest.ends}"], place)
+        texts = literals_of(test.wildcards)
+        if texts:
+            self._add_literals([min(texts, key=lambda text: share_of(text, self._common))], place)
         else:
             self.present.add(place)
 
     def _add_expression(self, test: Matches, place: int) -> None:
         source = test.expression.source
-        literals, is_alone = required(source), test.expression.is_slow or bool(_NOT_JOINABLE.search(source))
-        if literals is not None and (literals.share <= _POOR_SHARE or is_alone):
+        literals, is_alone = (
+            required(source, self._common),
+            test.expression.is_slow or bool(_NOT_JOINABLE.search(source)),
+        )
+        if literals is not None and (literals.share(self._common) <= POOR_SHARE or is_alone):
             self._add_literals(literals.texts, place)
         elif is_alone:
             self.present.add(place)
@@ -92,6 +95,10 @@ class FieldIndex:
         self._searches = [search(wanted) for search, wanted in searches if wanted]
         self._numbers = Numbers(triggers.above, triggers.below) if triggers.above or triggers.below else None
         self._present, self._absent = frozenset(triggers.present), frozenset(triggers.absent)
+
+    def found(self) -> Counter[str]:
+        """Count how often each text that is looked for was found."""
+        return sum((each.found for each in self._searches if not isinstance(each, Expressions)), Counter[str]())
 
     def hits(self, batch: Batch, field: str) -> Iterator[Hit]:
         """Search a field of a batch; gives rows."""
@@ -135,18 +142,31 @@ class Numbers:
 
 
 class EventIndex:
-    """The index of one dataset, made of the triggers of each of its conditions (None: no trigger can be told)."""
+    """The index of one dataset, made of the triggers of each of its conditions (None: no trigger can be told).
 
-    def __init__(self, triggers: Sequence[frozenset[Test] | None]) -> None:
-        fields: defaultdict[str | None, Triggers] = defaultdict(Triggers)
+    `common` are texts that are known to be in many values of a field, by field.
+    """
+
+    def __init__(self, triggers: Sequence[frozenset[Test] | None], common: CommonTexts) -> None:
+        fields: dict[str | None, Triggers] = {}
         for place, tests in enumerate(triggers):
             for test in tests or ():
+                if test.field not in fields:
+                    fields[test.field] = Triggers(common.get(test.field, NONE))
                 fields[test.field].add(test, place)
         keywords = fields.pop(None, None)
         self._keywords = FieldIndex(keywords) if keywords else None
         self._fields = [(name, FieldIndex(found)) for name, found in fields.items() if name is not None]
         always = {place for place, tests in enumerate(triggers) if tests is None}
         self._always: Places = frozenset(always | keywords.present if keywords else always)
+
+    def found_in(self, share: float, events: int) -> CommonTexts:
+        """List the texts that this index looks for and found in at least a share of so many events, by field."""
+        return {
+            name: frozenset(text for text, count in index.found().items() if count >= share * events)
+            for name, index in [*self._fields, (None, self._keywords)]
+            if index is not None
+        }
 
     def candidates(self, batch: Batch) -> list[tuple[int, list[int]]]:
         """List the rows that may meet any condition, and the places of these conditions; both in their order."""

@@ -6,16 +6,23 @@ what it does not know, or would read in another way than RE2, has no literals, a
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from re import _constants as codes  # type: ignore[attr-defined]  # not public, the same since Python 1.5
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, Final, NamedTuple
 
 from sakimori_detector.sigma.events import fold
+from sakimori_detector.sigma.wildcards import Wildcards
 
 BREAK: Final = "\n"
 """Stands between the values that are searched together, before the first and after the last."""
+
+Common = frozenset[str]
+"""Texts that are known to be in many values."""
+NONE: Final[Common] = frozenset()
+CommonTexts = Mapping[str | None, Common]
+"""Those by field; None stands for all fields of an event together."""
 
 MAX_ALTERNATIVES: Final = 256
 """An expression that needs more is looked for as an expression."""
@@ -38,14 +45,13 @@ class Literals(NamedTuple):
 
     texts: frozenset[str]
 
-    @property
-    def share(self) -> float:
-        """Estimate the share of values that have one; above 1 where nearly all do."""
-        return sum(map(share_of, self.texts))
+    def share(self, common: Common = NONE) -> float:
+        """Estimate the share of values that have one; 1 and above where nearly all do."""
+        return sum(share_of(text, common) for text in self.texts)
 
 
 @lru_cache(maxsize=65_536)
-def required(source: str) -> Literals | None:
+def required(source: str, common: Common = NONE) -> Literals | None:
     """Find the literals of an expression that let the fewest values through; None where none can be told."""
     if "[:" in source or r"\p" in source or r"\P" in source:
         return None
@@ -55,22 +61,29 @@ def required(source: str) -> Literals | None:
             parsed = _parser.parse(source)
     except (_parser.error, OverflowError, RecursionError):
         return None
-    return _best(_of_sequence(list(parsed)))
+    return _best(_of_sequence(list(parsed), common), common)
 
 
-def share_of(text: str) -> float:
+def literals_of(wildcards: Wildcards) -> list[str]:
+    """List the literals of a string with wildcards; all of them are in each text that fits."""
+    return [f"{BREAK * each.begins}{alike(each.text)}{BREAK * each.ends}" for each in wildcards.places()]
+
+
+def share_of(text: str, common: Common = NONE) -> float:
     """Estimate the share of values that have a text. Letters and digits are common, other signs and long texts rare."""
-    return float(0.5 ** sum(1 if sign.isalnum() or sign in _COMMON else 2 for sign in text))
+    if text in common:
+        return 1.0
+    return float(0.5 ** sum(1 if sign.isalnum() or sign in _ORDINARY else 2 for sign in text))
 
 
-_COMMON: Final = frozenset(" ./-_:=&?,;+" + BREAK)
+_ORDINARY: Final = frozenset(" ./-_:=&?,;+" + BREAK)
 
 
-def _best(found: Iterable[Literals]) -> Literals | None:
-    return min(found, key=lambda literals: literals.share, default=None)
+def _best(found: Iterable[Literals], common: Common) -> Literals | None:
+    return min(found, key=lambda literals: literals.share(common), default=None)
 
 
-def _of_sequence(nodes: Sequence[Any]) -> Iterator[Literals]:
+def _of_sequence(nodes: Sequence[Any], common: Common) -> Iterator[Literals]:
     """List what each part of a sequence needs: any of them will do."""
     run = ""
     for code, argument in nodes:
@@ -88,7 +101,7 @@ def _of_sequence(nodes: Sequence[Any]) -> Iterator[Literals]:
         if run.strip(BREAK):
             yield Literals(frozenset({run}))
         run = ""
-        yield from _of_part(code, argument)
+        yield from _of_part(code, argument, common)
     if run.strip(BREAK):
         yield Literals(frozenset({run}))
 
@@ -108,24 +121,24 @@ def _sign(code: Any, argument: Any) -> str | None:
     return None
 
 
-def _of_part(code: Any, argument: Any) -> Iterator[Literals]:
+def _of_part(code: Any, argument: Any, common: Common) -> Iterator[Literals]:
     if code is codes.SUBPATTERN:
-        yield from _of_sequence(list(argument[3]))
+        yield from _of_sequence(list(argument[3]), common)
     elif code is codes.MAX_REPEAT or code is codes.MIN_REPEAT or code is codes.POSSESSIVE_REPEAT:
         if argument[0] > 0:
-            yield from _of_sequence(list(argument[2]))
+            yield from _of_sequence(list(argument[2]), common)
     elif code is codes.ATOMIC_GROUP:
-        yield from _of_sequence(list(argument))
+        yield from _of_sequence(list(argument), common)
     elif code is codes.BRANCH:
-        yield from _of_branches(argument[1])
+        yield from _of_branches(argument[1], common)
     elif code is codes.IN:
         signs = [_sign(*item) for item in argument]
         if None not in signs:
             yield Literals(frozenset(sign for sign in signs if sign))
 
 
-def _of_branches(branches: Sequence[Any]) -> Iterator[Literals]:
-    each = [_best(_of_sequence(list(branch))) for branch in branches]
+def _of_branches(branches: Sequence[Any], common: Common) -> Iterator[Literals]:
+    each = [_best(_of_sequence(list(branch), common), common) for branch in branches]
     known = [literals.texts for literals in each if literals is not None]
     if len(known) == len(each):
         texts = frozenset[str]().union(*known)

@@ -7,11 +7,15 @@ from sakimori_detector.sigma.batch import Batch, Derived
 from sakimori_detector.sigma.conditions import Condition, Fits, Matches, fields_of, tests_of
 from sakimori_detector.sigma.costs import costs
 from sakimori_detector.sigma.events import Event
-from sakimori_detector.sigma.index import EventIndex
+from sakimori_detector.sigma.index import POOR_SHARE, EventIndex
 from sakimori_detector.sigma.joining import joined
+from sakimori_detector.sigma.literals import NONE, CommonTexts
 from sakimori_detector.sigma.view import Aliases, View
 
 T = TypeVar("T")
+
+FIRST_PLAN_EVENTS: Final = 1_000
+"""After so many events the matcher looks which of its triggers are common; then after four times as many, and so on."""
 
 _SHOWN_CHARACTERS: Final = 200
 
@@ -35,12 +39,27 @@ class Matcher(Generic[T]):
         self, conditions: Iterable[tuple[Condition, T]], derived: Derived | None = None, aliases: Aliases | None = None
     ) -> None:
         given = list(conditions)
+        self._given = [condition for condition, _ in given]
         self._conditions = [(joined(condition), tag) for condition, tag in given]
-        cost = costs(condition for condition, _ in given)
-        self._index = EventIndex([condition.triggers(cost) for condition, _ in given])
-        fields = {field for condition, _ in given for field in fields_of(condition)}
+        fields = {field for condition in self._given for field in fields_of(condition)}
         self._derived = {name: derive for name, derive in (derived or {}).items() if name in fields}
         self._aliases = {name: others for name, others in (aliases or {}).items() if name in fields}
+        self._common: CommonTexts = {}
+        self._index = self._plan()
+        self._events_left = self._events_of_plan = FIRST_PLAN_EVENTS
+
+    def _plan(self) -> EventIndex:
+        cost = costs(self._given, self._common)
+        return EventIndex([condition.triggers(cost) for condition in self._given], self._common)
+
+    def _plan_anew(self) -> None:
+        """Wait for other texts than those that turned out to be in many events. What events meet stays the same."""
+        found = self._index.found_in(POOR_SHARE, self._events_of_plan)
+        if any(found.values()):
+            names = {*found, *self._common}
+            self._common = {name: found.get(name, NONE) | self._common.get(name, NONE) for name in names}
+            self._index = self._plan()
+        self._events_left = self._events_of_plan = self._events_of_plan * 4
 
     def view(self, event: Event) -> View:
         """Make what conditions read of an event."""
@@ -53,6 +72,9 @@ class Matcher(Generic[T]):
         for row, places in self._index.candidates(batch):
             view = batch.view(row)
             met += [(row, conditions[place][1]) for place in places if conditions[place][0].holds(view)]
+        self._events_left -= len(events)
+        if self._events_left <= 0:
+            self._plan_anew()
         return met
 
 

@@ -5,6 +5,7 @@ too little.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, Final
@@ -62,10 +63,11 @@ class Column:
 
 
 class Values:
-    """Finds texts that are one of many, both made alike."""
+    """Finds texts that are one of many, both made alike; `found` counts them."""
 
     def __init__(self, wanted: dict[str, set[int]]) -> None:
         self._wanted = {text: frozenset(places) for text, places in wanted.items()}
+        self.found = Counter[str]()
 
     def hits(self, column: Column) -> Iterator[Hit]:
         """Compare each text."""
@@ -74,6 +76,7 @@ class Values:
         if not wanted.keys().isdisjoint(folded):
             for number, text in enumerate(folded):
                 if text in wanted:
+                    self.found[text] += 1
                     yield number, wanted[text]
         for number, text in column.long.items():
             if (places := wanted.get(alike(text))) is not None:
@@ -89,6 +92,12 @@ class Substrings:
         encoded = [text.encode("utf-8", "replace") for text in self._texts]
         self._automaton = ahocorasick_rs.BytesAhoCorasick(encoded, implementation=_automaton_for(encoded))
         self._set: Any = None
+        self._found = [0] * len(self._texts)
+
+    @property
+    def found(self) -> Counter[str]:
+        """Count how often each literal was found, but in long texts."""
+        return Counter(dict(zip(self._texts, self._found, strict=True)))
 
     def hits(self, column: Column) -> Iterator[Hit]:
         """Search all texts at once, the long ones by themselves."""
@@ -96,6 +105,7 @@ class Substrings:
         if found:
             ends, places = column.ends(), self._places
             for literal, start, _ in found:
+                self._found[literal] += 1
                 yield bisect_right(ends, start), places[literal]
         for number, text in column.long.items():
             for literal in self._in_long(alike(text)):
