@@ -107,13 +107,20 @@ class Catalogue:
         if not found:
             raise DocumentError("the file is empty", 1, 1)
         entries = [Entry(path, number, document, _parse(document)) for number, document in enumerate(found)]
+        own: dict[str, int] = {}
         for entry in entries:
-            self._refuse_repeated_id(entry)
+            self._refuse_repeated_id(entry, own)
         return entries
 
-    def _refuse_repeated_id(self, entry: Entry) -> None:
-        for earlier in self._by_key.get(str(entry.rule.id).lower(), ()):
-            raise Refused(entry.document, f"the id '{entry.rule.id}' is that of {earlier.path}", "id")
+    def _refuse_repeated_id(self, entry: Entry, own: dict[str, int]) -> None:
+        if entry.rule.id is None:
+            return
+        key = str(entry.rule.id).lower()
+        earlier = [each.path for each in self._by_key.get(key, ()) if each.rule.id is not None]
+        if earlier or key in own:
+            where = earlier[0] if earlier else f"the rule in line {own[key]}"
+            raise Refused(entry.document, f"the id '{key}' is that of {where}", "id")
+        own[key] = entry.document.line
 
     def _add(self, path: str, entries: list[Entry]) -> None:
         self.files[path] = entries
