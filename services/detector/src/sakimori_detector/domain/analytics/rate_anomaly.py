@@ -7,8 +7,9 @@ count exceeds `factor` times the mean, the mean by `deviations` standard deviati
 the event with which a step becomes too much, and each with which that has doubled.
 
 An hour of which little is known yet is judged by the busiest known one. Steps without events count as 0, but after a
-day without any the source is taken to have been away. Of an anomaly only what would not have been one is learned. An
-event of a step that is over counts no more; when nothing else comes, the clock was wrong, and counting goes back.
+day without any the source is taken to have been away. Of an anomaly only mean and one deviation are learned, so a
+level that is new becomes usual within weeks, not hours. An event of a step that is over counts no more; when nothing
+else comes, the clock was wrong, and counting goes back.
 
 Memory: a key for each entity, `detector:baseline:<rule>:<entity>`, of 96 float32 and 48 bytes of counts, 0.5 KB.
 docs/reference/baselines.md describes it for those who read it.
@@ -141,7 +142,8 @@ class RateAnomaly:
         if step == rates.step:
             return
         slot = self._slot(rates.step)
-        rates.learn(slot, min(rates.count, self._limit(rates, slot)) if self._is_judged(rates) else rates.count)
+        is_odd = self._is_judged(rates) and rates.count > self._limit(rates, slot)
+        rates.learn(slot, sum(rates.expected(slot)) if is_odd else rates.count)
         if (step - rates.step) * self._chosen.step_seconds <= AWAY_SECONDS:
             for empty in range(rates.step + 1, step):
                 rates.learn(self._slot(empty), 0)
