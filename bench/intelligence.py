@@ -26,7 +26,7 @@ from datetime import UTC
 from typing import Final
 
 from sakimori.content import rules_dir
-from sakimori_common.contracts import Event
+from sakimori_common.contracts import Event, FieldValue
 from sakimori_common.ids import event_id
 from sakimori_common.instants import MICROSECONDS
 from sakimori_detector.adapters.files import read_files
@@ -41,7 +41,7 @@ from sakimori_detector.domain.intelligence.values import Kind
 from sakimori_detector.domain.loading import load
 
 BATCH_EVENTS: Final = 200
-ROUNDS: Final = 9
+ROUNDS: Final = 15
 NOON: Final = 1_768_564_800 * MICROSECONDS
 """Of a day in January 2026, UTC: no night, no weekend."""
 _FEED: Final = Feed(name="bench", url="https://feeds.example/all", format="plain", confidence=80)
@@ -77,67 +77,58 @@ def indicators(count: int, dice: random.Random) -> list[str]:
 
 
 def events(count: int, known: Sequence[str], dice: random.Random) -> list[list[Event]]:
-    """Make batches of events, one in a thousand with an indicator."""
+    """Make batches as the collector and the packet sensor send them, one event in a thousand with an indicator."""
     addresses = [text for text in known if "/" not in text and text[0].isdigit() and len(text) < 16]
-    made = []
+    batches: dict[bool, list[Event]] = {False: [], True: []}
     for turn in range(count):
         source = dice.choice(addresses) if turn % 1000 == 999 else _address(dice)
-        fields = {"source.ip": source, **_fields(turn, dice)}
-        dataset = str(fields.pop("event.dataset"))
+        dataset, fields = _flow_or_question(turn, dice) if turn % 2 else _request_or_login(turn, dice)
         at = NOON + turn * 1000
-        made.append(Event(event_id(at, "bench", str(turn)), at, dataset, fields))
-    return [made[at : at + BATCH_EVENTS] for at in range(0, count, BATCH_EVENTS)]
+        batches[bool(turn % 2)].append(
+            Event(event_id(at, "bench", str(turn)), at, dataset, {"source.ip": source, **fields})
+        )
+    return [each[at : at + BATCH_EVENTS] for each in batches.values() for at in range(0, len(each), BATCH_EVENTS)]
 
 
-def _fields(
-    turn: int, dice: random.Random
-) -> dict[str, str | int | float | bool | list[str | int | float | bool | None] | None]:
-    match turn % 10:
-        case 0:
-            return {
-                "event.dataset": "openssh.auth",
-                "event.category": "authentication",
-                "event.action": "ssh_login",
-                "event.outcome": "success",
-                "user.name": _name(dice),
-                "process.pid": turn,
-            }
-        case 1 | 2 | 3:
-            return {
-                "event.dataset": "network.flow",
-                "event.category": "network",
-                "destination.ip": _address(dice),
-                "source.port": 40_000,
-                "destination.port": 443,
-                "network.transport": "tcp",
-                "network.bytes": 9_000,
-                "tls.client.server_name": f"www.{_name(dice)}.example",
-                "sakimori.flow.state": "closed",
-            }
-        case 4 | 5:
-            return {
-                "event.dataset": "network.dns",
-                "event.category": "network",
-                "dns.type": "query",
-                "dns.question.name": f"{_name(dice)}.{_name(dice)}.test",
-                "destination.ip": "192.0.2.53",
-            }
-        case _:
-            path = f"/{_name(dice)}/{_name(dice)}.html"
-            return {
-                "event.dataset": "nginx.access",
-                "event.category": "web",
-                "url.path": path,
-                "http.request.method": "GET",
-                "url.original": f"{path}?page={turn}&q={_name(dice)}",
-                "url.query": f"page={turn}&q={_name(dice)}",
-                "url.domain": "www.shop.example",
-                "http.response.status_code": 200,
-                "http.response.body.bytes": turn,
-                "event.outcome": "success",
-                "user_agent.original": _AGENTS[turn % 3],
-                "http.request.referrer": "https://www.shop.example/",
-            }
+def _request_or_login(turn: int, dice: random.Random) -> tuple[str, dict[str, FieldValue]]:
+    if turn % 10 == 0:
+        login = {"event.category": "authentication", "event.action": "ssh_login", "event.outcome": "success"}
+        return "openssh.auth", {**login, "user.name": _name(dice), "process.pid": turn, "source.port": 40_000}
+    path, query = f"/{_name(dice)}/{_name(dice)}.html", f"page={turn}&q={_name(dice)}"
+    return "nginx.access", {
+        "event.category": "web",
+        "event.outcome": "success",
+        "http.request.method": "GET",
+        "http.request.referrer": f"https://www.shop.example/{_name(dice)}",
+        "http.response.status_code": 200,
+        "http.response.body.bytes": turn,
+        "url.original": f"{path}?{query}",
+        "url.path": path,
+        "url.query": query,
+        "url.domain": "www.shop.example",
+        "user_agent.original": dice.choice(_AGENTS),
+    }
+
+
+def _flow_or_question(turn: int, dice: random.Random) -> tuple[str, dict[str, FieldValue]]:
+    if turn % 10 < 4:
+        return "network.dns", {
+            "event.category": "network",
+            "destination.ip": "192.0.2.53",
+            "dns.type": "query",
+            "dns.question.name": f"{_name(dice)}.{_name(dice)}.test",
+            "dns.question.type": "A",
+        }
+    return "network.flow", {
+        "event.category": "network",
+        "destination.ip": _address(dice),
+        "destination.port": 443,
+        "network.bytes": 9_000 + turn,
+        "network.transport": "tcp",
+        "sakimori.flow.state": "closed",
+        "source.port": 40_000,
+        "tls.client.server_name": f"www.{_name(dice)}.example",
+    }
 
 
 def engines(table: Table) -> dict[str, Engine]:

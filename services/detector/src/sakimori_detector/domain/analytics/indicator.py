@@ -11,7 +11,7 @@ from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.intelligence.table import Hit, Table
 from sakimori_detector.domain.intelligence.values import Kind, host_of
 from sakimori_detector.domain.rules import AnalyticRule
-from sakimori_detector.sigma.events import elements
+from sakimori_detector.sigma.events import FieldValue, elements
 from sakimori_detector.sigma.windows import Group, Sign
 
 _KEY_GLUE: Final = "\x1f"
@@ -50,30 +50,30 @@ class Indicator:
         """See Analytic. A value that is on no list costs some 0.1 us, and 0.3 to find out."""
         table = self._world.intelligence.table if self._list is None else self._world.lists[self._list]
         groups = list[Group]()
+        rows = [event.fields for event in events] if table else []
         for name in self._fields if table else ():
-            holders = [event for event in events if name in event.fields]
-            known = self._known(name, holders, table) if holders else None
+            column = [row.get(name) for row in rows]
+            known = self._known(name, _distinct(column), events, table)
             if known:
-                for event in holders:
-                    for text in _texts(event, name):
-                        if text in known and (hit := self._hit(name, text, event, table)) is not None:
-                            groups.append(self._group(event, name, hit))
+                groups += self._found(name, known, events, table)
         return _one_per_indicator(groups), []
 
-    def _known(self, name: str, holders: Sequence[Event], table: Table) -> set[str]:
-        """Choose the values of a field of which anything is known."""
-        values = [event.fields[name] for event in holders]
-        if set(map(type, values)) != {str}:
-            values = [text for event in holders for text in _texts(event, name)]
-        texts = cast("set[str]", set(values))
-        if name not in _URL_FIELDS:
-            return set().union(*(table.known(kind, texts) for kind in self._types))
+    def _known(self, name: str, texts: set[str], events: Sequence[Event], table: Table) -> set[str]:
+        """Choose those values of a field of which anything is known."""
+        if not texts or name not in _URL_FIELDS:
+            return set().union(*(table.known(kind, texts) for kind in self._types)) if texts else texts
         known = {text for kind in self._types if kind is not Kind.URL for text in _with_host(texts, kind, table)}
         if Kind.URL in self._types:
             known |= table.known(Kind.URL, texts)
-            if name == "url.original" and _hosts(holders, table):
+            if name == "url.original" and _hosts(events, table):
                 known |= {text for text in texts if text.startswith("/")}
         return known
+
+    def _found(self, name: str, known: set[str], events: Sequence[Event], table: Table) -> Iterator[Group]:
+        for event in events:
+            for text in elements(event.fields.get(name)):
+                if type(text) is str and text in known and (hit := self._hit(name, text, event, table)) is not None:
+                    yield self._group(event, name, hit)
 
     def _hit(self, name: str, text: str, event: Event, table: Table) -> Hit | None:
         if name == "url.original" and text.startswith("/"):
@@ -103,8 +103,15 @@ class Indicator:
         return Group(self.window, key, [Sign(event.time, event.id, note=note(facts))])
 
 
-def _texts(event: Event, name: str) -> list[str]:
-    return [item for item in elements(event.fields.get(name)) if isinstance(item, str)]
+def _distinct(column: Sequence[FieldValue]) -> set[str]:
+    """List the texts of a column, those in lists, too."""
+    try:
+        values = set(column)
+    except TypeError:
+        values = {item for value in column for item in elements(value)}
+    values.discard(None)
+    texts = values if set(map(type, values)) <= {str} else {value for value in values if type(value) is str}
+    return cast("set[str]", texts)
 
 
 def _with_host(urls: set[str], kind: Kind, table: Table) -> set[str]:

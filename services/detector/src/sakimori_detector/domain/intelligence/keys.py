@@ -67,6 +67,11 @@ class Keys(Generic[T]):
     def __len__(self) -> int:
         return len(self._places)
 
+    @property
+    def sieve(self) -> tuple[bytes, int]:
+        """Give flags and mask: where `flags[hash(text) & mask]` is 0, a text is not there."""
+        return self._flags, self._flag_mask
+
     def sift(self, texts: Iterable[str]) -> set[str]:
         """Choose the texts that may be there: all that are, and one in ten that are not. Some 0.1 us a text."""
         flags, mask = self._flags, self._flag_mask
@@ -92,9 +97,12 @@ class Keys(Generic[T]):
         return self._compared(text) if self._flags[hash(text) & self._flag_mask] else ()
 
     def _compared(self, text: str) -> Sequence[T]:
-        encoded, found = text.encode("utf-8", "surrogatepass"), []
         bucket = hash(text) & self._mask
-        for place in self._places[self._starts[bucket] : self._starts[bucket + 1]]:
+        start, end = self._starts[bucket], self._starts[bucket + 1]
+        if start == end:
+            return ()
+        encoded, found = text.encode("utf-8", "surrogatepass"), list[T]()
+        for place in self._places[start:end]:
             number = len(self._firsts) - 1
             while self._firsts[number] > place:
                 number -= 1

@@ -60,7 +60,7 @@ class Table:
         keys = self._keys[kind]
         match kind:
             case Kind.IP:
-                return keys.sift(texts) | self._networks.sift(texts)
+                return self._networks.sift(texts, keys.sieve)
             case Kind.DOMAIN:
                 spellings = {text.lower().rstrip("."): text for text in texts if len(text) <= 2 * MAX_DOMAIN}
                 sifted = keys.sift_ends(spellings, 0 if self._has_top_level else 1)
