@@ -65,18 +65,9 @@ def _texts(data: Path, seed: int, each: int) -> Iterator[tuple[str, str, str, Se
     for target in sorted({str(event.fields.get("url.original", "")) for event in access_events(data)}):
         yield BENIGN, "access log", "access log", decode_request({"url.original": target}).split("\n")
     for family, value in texts.filled(texts.BENIGN, seed, each):
-        yield BENIGN, f"templates {family}", _fold_of(family), _of_value(value)
+        yield BENIGN, f"templates {family}", f"templates {family}", _of_value(value)
     for label, value in texts.filled(texts.ATTACKS, seed, 2 * each):
         yield label, "templates", "templates", _of_value(value)
-
-
-def _fold_of(family: str) -> str:
-    """Leave out half of the families of templates at a time."""
-    return (
-        "templates, first half"
-        if family in {"prose", "search_syntax", "paths", "tokens", "math", "mail", "logs"}
-        else "templates, second half"
-    )
 
 
 def _of_value(value: str) -> Sequence[str]:

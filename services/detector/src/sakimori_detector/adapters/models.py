@@ -42,6 +42,11 @@ def shipped() -> Model:
         return read_model(path)
 
 
+def model_in_use(file: str = "") -> Model:
+    """Read the model that a setting names, else the shipped one. Raises ModelError."""
+    return read_model(Path(file).expanduser()) if file else shipped()
+
+
 def read_model(path: Path) -> Model:
     """Read a model. Raises ModelError that names the file, whatever is wrong with it."""
     try:

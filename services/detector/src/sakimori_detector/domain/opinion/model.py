@@ -27,7 +27,8 @@ _MIN_SHARE: Final = 0.1
 
 PRIOR: Final = 60
 """N-grams that every text is taken to have besides its own and that say nothing. Without them, `{}` and `(1)` were
-surer attacks than anything of a hundred characters; with 60, three times as many attacks were found at equal alarms."""
+surer attacks than most of a hundred characters: at a threshold above them, 5 % of libinjection's SQL was found when
+left out of training; with 60, 80 %."""
 
 
 class ModelError(ValueError):
