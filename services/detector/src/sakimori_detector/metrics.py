@@ -42,6 +42,16 @@ class DetectorMetrics:
         )
         self.rules_loaded = Gauge("sakimori_rules_loaded", "Rules in use.", registry=registry)
         self.rule_problems = Gauge("sakimori_rule_problems", "Mistakes in the rules' folder.", registry=registry)
+        self.expressions_switched_off = Gauge(
+            "sakimori_expressions_switched_off",
+            "Expressions with look-around or back-references that took too long too often; their rules no longer fire.",
+            registry=registry,
+        )
+        self.second_opinion_loaded = Gauge(
+            "sakimori_second_opinion_loaded",
+            "1 when the model of the second opinion on web payloads is in use, 0 when rules do without.",
+            registry=registry,
+        )
         self.event_to_finding_seconds = Histogram(
             "sakimori_event_to_finding_seconds",
             "From the time in the deciding event to its finding, for findings opened; clocks must agree.",

@@ -13,6 +13,7 @@ from sakimori_common.contracts import Event, EventError, Finding
 from sakimori_common.instants import format_instant
 from sakimori_detector.adapters.files import read_files
 from sakimori_detector.adapters.memory import MemoryState
+from sakimori_detector.adapters.models import model_in_use
 from sakimori_detector.detection import Found, collect, detect
 from sakimori_detector.domain.analytics import AnalyticError, World
 from sakimori_detector.domain.cases import CaseError, events_of
@@ -21,7 +22,8 @@ from sakimori_detector.domain.intelligence.allowed import AllowList
 from sakimori_detector.domain.intelligence.holder import Intelligence
 from sakimori_detector.domain.intelligence.lists import ALLOWED_LIST, FEEDS_LIST, read_list, table_of
 from sakimori_detector.domain.loading import RuleSet, load
-from sakimori_detector.domain.rules import Case, Rule
+from sakimori_detector.domain.opinion.model import Model, ModelError
+from sakimori_detector.domain.rules import Case, Problem, Rule
 from sakimori_detector.recall import recall
 
 BATCH_EVENTS: Final = 200
@@ -44,9 +46,10 @@ class CaseResult(NamedTuple):
     why: str
 
 
-def load_folder(folder: Path, zone: str, kept_feeds: Path | None = None) -> RuleSet:
+def load_folder(folder: Path, zone: str, kept_feeds: Path | None = None, opinion_file: str = "") -> RuleSet:
     """Load a rules' folder: rules, lists, feeds that are files and, from `kept_feeds`, the last good copies of others.
 
+    The second opinion comes from `opinion_file` or with the detector; one that cannot be read is a problem.
     Raises FileNotFoundError, and ZoneInfoNotFoundError for an unknown time zone.
     """
     if not folder.is_dir():
@@ -55,8 +58,16 @@ def load_folder(folder: Path, zone: str, kept_feeds: Path | None = None) -> Rule
     loaded = load(files.rules, files.lists, ZoneInfo(zone), feeds=files.feeds)
     known = recall(loaded.feeds, folder, kept_feeds)
     loaded.world.intelligence.table = known.table
-    problems = (*files.problems, *loaded.problems, *known.problems)
-    return replace(loaded, problems=problems)
+    opinion, without = _opinion(opinion_file)
+    problems = (*files.problems, *loaded.problems, *known.problems, *without)
+    return replace(loaded, problems=problems, world=replace(loaded.world, opinion=opinion))
+
+
+def _opinion(file: str) -> tuple[Model | None, list[Problem]]:
+    try:
+        return model_in_use(file), []
+    except ModelError as error:
+        return None, [Problem(file or "second opinion", 1, 1, str(error))]
 
 
 class OfflineDetector:

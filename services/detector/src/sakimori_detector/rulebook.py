@@ -15,8 +15,10 @@ from sakimori_detector.domain.intelligence.feeds import FEEDS_PATH, Feed
 from sakimori_detector.domain.intelligence.holder import Intelligence
 from sakimori_detector.domain.intelligence.lists import ALLOWED_LIST
 from sakimori_detector.domain.loading import RuleSet, load
+from sakimori_detector.domain.opinion.model import Model
 from sakimori_detector.domain.rules import Rule
 from sakimori_detector.metrics import DetectorMetrics
+from sakimori_detector.sigma.backtracking import switched_off
 from sakimori_detector.sigma.compiling import Numbering
 
 POLL_SECONDS = 2.0
@@ -27,8 +29,8 @@ class Rulebook:
 
     A rule whose file was broken by a change stays in use as it was until the file is mended or removed, so do feeds and
     the allow-list; all do while the folder itself is away. `allowed` are the addresses that are allowed beside
-    lists/allowed.txt, `intelligence` is what rules ask about what feeds say. Raises FileNotFoundError when the folder
-    is not there at the start.
+    lists/allowed.txt, `intelligence` is what rules ask about what feeds say, `opinion` the second one on web payloads.
+    Raises FileNotFoundError when the folder is not there at the start.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Rulebook:
         *,
         allowed: Sequence[str] = (),
         intelligence: Intelligence | None = None,
+        opinion: Model | None = None,
     ) -> None:
         if not folder.is_dir():
             raise FileNotFoundError(f"{folder}: no such folder; DETECTOR_RULES_DIR names that of the rules")
@@ -49,7 +52,9 @@ class Rulebook:
         self._log = log
         self._given_allowed = allowed
         self._intelligence = intelligence or Intelligence()
+        self._opinion = opinion
         self._numbers = Numbering()
+        self._switched_off: set[str] = set()
         self.allowed = AllowList()
         self.feeds: tuple[Feed, ...] = ()
         self._stamp = stamp(folder)
@@ -63,6 +68,7 @@ class Rulebook:
 
     async def refresh(self) -> bool:
         """Load again if a file changed, came or went; says whether it did."""
+        self._tell_switched_off()
         latest = await asyncio.to_thread(stamp, self._folder)
         if latest == self._stamp or not self._folder.is_dir():
             return False
@@ -91,7 +97,7 @@ class Rulebook:
         self._metrics.rules_loaded.set(len(rules))
         self._metrics.rule_problems.set(len(problems))
         self._follow(loaded, {problem.path for problem in problems})
-        return Engine(rules, replace(loaded.world, allowed=self.allowed))
+        return Engine(rules, replace(loaded.world, allowed=self.allowed, opinion=self._opinion))
 
     def _follow(self, loaded: RuleSet, broken: set[str]) -> None:
         """Take up feeds and allow-list; with a mistake in its file, what is missing now stays as it was."""
@@ -100,6 +106,14 @@ class Rulebook:
         self.feeds = (*loaded.feeds, *earlier)
         known = self.allowed.entries if f"lists/{ALLOWED_LIST}.txt" in broken else ()
         self.allowed = AllowList(dict.fromkeys([*loaded.world.allowed.entries, *known]))
+
+    def _tell_switched_off(self) -> None:
+        """Tell of expressions that gave up so often that they are no longer asked; each is logged once."""
+        found = switched_off()
+        self._metrics.expressions_switched_off.set(len(found))
+        for expression in set(found) - self._switched_off:
+            self._log.warning("expression_switched_off", expression=expression)
+        self._switched_off = set(found)
 
     def _still_good(self, loaded: RuleSet, broken: set[str]) -> list[Rule]:
         engine: Engine | None = getattr(self, "engine", None)

@@ -36,6 +36,9 @@ class DetectorSettings(ServiceSettings):
     """How long a feed may take to give its document."""
     feed_secrets: SecretStr = SecretStr("")
     """What feeds with a `secret_header` want in it: `name=value`, separated by commas."""
+    opinion_file: str = ""
+    """Model of the second opinion on web payloads; empty takes the one that comes with the detector. One that cannot be
+    used is logged and done without."""
     dry_run: bool = False
     """Decide, record and show, but have nobody enforce it."""
 

@@ -13,10 +13,12 @@ from sakimori_common.instants import now
 from sakimori_common.metrics import ConsumerMetrics
 from sakimori_detector.adapters.feeds import AnyFeeds, FileFeeds, HttpFeeds, feed_client
 from sakimori_detector.adapters.kept_feeds import FeedFolder
+from sakimori_detector.adapters.models import model_in_use
 from sakimori_detector.adapters.postgres import PostgresFindings
 from sakimori_detector.adapters.suffixes import is_suffix
 from sakimori_detector.adapters.valkey import ValkeyState
 from sakimori_detector.domain.intelligence.holder import Intelligence
+from sakimori_detector.domain.opinion.model import Model, ModelError
 from sakimori_detector.handlers import EventsHandler
 from sakimori_detector.metrics import DetectorMetrics
 from sakimori_detector.rulebook import Rulebook
@@ -92,7 +94,20 @@ def _rulebook(
         context.log,
         allowed=settings.allowed_networks,
         intelligence=intelligence,
+        opinion=_opinion(settings, context, metrics),
     )
+
+
+def _opinion(settings: DetectorSettings, context: ServiceContext, metrics: DetectorMetrics) -> Model | None:
+    """Read the model; without one the rules work on, for they find most by themselves."""
+    try:
+        model = model_in_use(settings.opinion_file)
+    except ModelError as error:
+        context.log.warning("second_opinion_unavailable", why=str(error))
+        return None
+    context.log.info("second_opinion_loaded", version=model.version, threshold=round(model.threshold, 4))
+    metrics.second_opinion_loaded.set(1)
+    return model
 
 
 def _source(settings: DetectorSettings, client: httpx.AsyncClient) -> AnyFeeds:
