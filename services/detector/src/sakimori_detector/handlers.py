@@ -12,7 +12,7 @@ from sakimori_detector.detection import Found, collect, detect
 from sakimori_detector.domain.clocks import timely
 from sakimori_detector.domain.policy import decision_of, is_allowed
 from sakimori_detector.metrics import DetectorMetrics
-from sakimori_detector.ports import Clock, DetectionState, FindingStore
+from sakimori_detector.ports import Clock, DetectionState, FindingStore, Replaced
 from sakimori_detector.rulebook import Rulebook
 
 _HEADERS = {"schema": SCHEMA_VERSION, "source": "detector"}
@@ -27,7 +27,7 @@ class _Result(NamedTuple):
     message: Message
     findings: list[Finding]
     decisions: list[Decision]
-    replaced: list[str]
+    replaced: list[Replaced]
 
 
 class EventsHandler:
@@ -80,7 +80,7 @@ class EventsHandler:
         if not findings:
             return
         decisions = [decision for result in results for decision in result.decisions]
-        replaced = [id_ for result in results for id_ in result.replaced]
+        replaced = [each for result in results for each in result.replaced]
         kept = iter(await self._store.store(findings, decisions, replaced))
         publications = []
         for result in results:
@@ -105,8 +105,15 @@ class EventsHandler:
     def _result(self, message: Message, found: Sequence[Found], now: int) -> _Result:
         self._count(found, now)
         decisions = [decision for each in found if (decision := self._decide(each, now)) is not None]
-        replaced = [each.replaced for each in found if each.replaced is not None]
-        return _Result(message, [each.finding for each in found], decisions, replaced)
+        return _Result(message, [each.finding for each in found], decisions, self._replaced(found))
+
+    def _replaced(self, found: Sequence[Found]) -> list[Replaced]:
+        windows = self._rulebook.engine.windows
+        return [
+            Replaced(each.replaced, each.finding, each.outcome.anchor + windows[each.outcome.rule_id].hold)
+            for each in found
+            if each.replaced is not None and each.outcome.rule_id in windows
+        ]
 
     def _decide(self, found: Found, now: int) -> Decision | None:
         finding, outcome, _, measure, _ = found

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sakimori_common.contracts import Decision, Finding
 from sakimori_detector.domain.folds import Fold
@@ -54,16 +54,28 @@ class DetectionState(Protocol):
         """Put away what was judged; what somebody else has settled meanwhile is passed over. Raises Unavailable."""
 
 
+class Replaced(NamedTuple):
+    """The id under which a finding was known until an earlier event came, and the finding by its new one.
+
+    What was last seen up to `until` (microseconds) under the old id is meant; it may be given to a later finding.
+    """
+
+    id: str
+    by: Finding
+    until: int
+
+
 class FindingStore(Protocol):
     """Where findings and decisions are kept."""
 
     async def store(
-        self, findings: Sequence[Finding], decisions: Sequence[Decision], replaced: Sequence[str] = ()
+        self, findings: Sequence[Finding], decisions: Sequence[Decision], replaced: Sequence[Replaced] = ()
     ) -> list[Finding]:
         """Write both, in one transaction; returns the findings with `created_at` and trace as they are kept.
 
-        A finding that is there is updated, its count never lowered; a decision that is there stays. `replaced`
-        are ids of findings that these take the place of; they go. Raises Unavailable when the database is away.
+        A finding that is there is updated, its count never lowered; a decision that is there stays. `replaced` are
+        findings that these take the place of; they are seen no more, even if somebody stores them later. Raises
+        Unavailable when the database is away.
         """
 
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from sakimori_common.context import Postgres
 from sakimori_common.contracts import Decision, Finding
 from sakimori_common.instants import format_instant, parse_instant, to_datetime, to_microseconds
 from sakimori_common.postgres import CONNECTION_ERRORS, unavailable
+from sakimori_detector.ports import Replaced
 
 _FINDING = """
 INSERT INTO detector.findings AS kept (
@@ -35,7 +37,14 @@ INSERT INTO detector.decisions (
 ON CONFLICT (id) DO NOTHING
 """
 
-_REPLACED = "DELETE FROM detector.findings WHERE id = ANY($1::text[])"
+_REPLACED = """
+INSERT INTO detector.findings AS kept (
+  id, rule_id, title, message, severity, confidence, entity_type, entity, dataset, first_seen_at, last_seen_at,
+  created_at, count, tactics, techniques, evidence, why, response, details, trace_id, replaced_until
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::text::jsonb, $17, $18,
+  $19::text::jsonb, $20, $21)
+ON CONFLICT (id) DO UPDATE SET replaced_until = greatest(kept.replaced_until, excluded.replaced_until)
+"""
 
 
 class PostgresFindings:
@@ -45,7 +54,7 @@ class PostgresFindings:
         self._pool = pool
 
     async def store(
-        self, findings: Sequence[Finding], decisions: Sequence[Decision], replaced: Sequence[str] = ()
+        self, findings: Sequence[Finding], decisions: Sequence[Decision], replaced: Sequence[Replaced] = ()
     ) -> list[Finding]:
         """See `ports.FindingStore.store`. Rows are written in the order of their ids, lest replicas lock each other."""
         by_id = sorted(findings, key=lambda finding: (finding.id, finding.count))
@@ -53,11 +62,12 @@ class PostgresFindings:
             async with self._pool.acquire() as connection, connection.transaction():
                 kept = await connection.fetchmany(_FINDING, [_finding_row(finding) for finding in by_id])
                 if replaced:
-                    await connection.execute(_REPLACED, sorted(replaced))
+                    rows = [_replaced_row(each) for each in sorted(replaced, key=lambda each: each.id)]
+                    await connection.executemany(_REPLACED, rows)
                 if decisions:
                     ordered = sorted(decisions, key=lambda decision: decision.id)
                     await connection.executemany(_DECISION, [_decision_row(decision) for decision in ordered])
-        except CONNECTION_ERRORS as error:
+        except (*CONNECTION_ERRORS, asyncpg.DeadlockDetectedError) as error:  # rows of two kinds have no common order
             raise unavailable(error) from error
         stored = {finding.id: row for finding, row in zip(by_id, kept, strict=True)}
         return [_as_kept(finding, stored[finding.id]) for finding in findings]
@@ -91,6 +101,11 @@ def _finding_row(finding: Finding) -> tuple[Any, ...]:
         msgspec.json.encode(finding.details).decode(),
         finding.trace_id,
     )
+
+
+def _replaced_row(replaced: Replaced) -> tuple[Any, ...]:
+    row = _finding_row(msgspec.structs.replace(replaced.by, id=replaced.id))
+    return (*row, to_datetime(replaced.until))
 
 
 def _decision_row(decision: Decision) -> tuple[Any, ...]:

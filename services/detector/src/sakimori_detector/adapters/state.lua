@@ -219,13 +219,11 @@ local function observe(window, key, name, signs, is_late)
   local times, values, events, n = {}, {}, {}, 0
 
   local stored
-  if #signs == 1 and window[3] > 1 and kind <= SUM and not is_late then
+  if #signs == 1 and window[3] > 1 and kind ~= SUM and not is_late then
     local sign = signs[1]  -- most keys of most batches are new: all is done in one call then
-    if kind ~= SUM then
-      local fresh = cmsgpack.pack({sign[1] - reach, 0, -1, false, sign[1], sign[3], sign[2]})
-      stored = call('SET', name, fresh, 'NX', 'GET', 'EX', ttl)
-      if not stored then return end
-    end
+    local fresh = cmsgpack.pack({sign[1] - reach, 0, -1, false, sign[1], sign[3], sign[2]})
+    stored = call('SET', name, fresh, 'NX', 'GET', 'EX', ttl)
+    if not stored then return end
   end
   stored = stored or call('GET', name)
   if stored then

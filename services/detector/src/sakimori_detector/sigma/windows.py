@@ -122,7 +122,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     event_ids: list[str]
     event_id: str
     note: str
-    observed: float = 0
+    observed: int | float = 0
     replaced: int = -1
     seen: list[Seen] = []
     sample: str = ""
@@ -187,6 +187,8 @@ class KeyWindow:
 
     def observe(self, group: Group, lateness: int = LATENESS) -> list[Outcome]:
         """Count the signs of a batch; returns each finding that they opened or added to, once."""
+        if self._settled < 0 and self._opens_nothing(group, lateness):
+            return []
         fresh, touched, latecomers = self._enter(group)
         outcomes = _Replay(self, group, fresh, touched, lateness).run() if fresh or touched else []
         if latecomers:
@@ -195,6 +197,16 @@ class KeyWindow:
                 self.late = KeyWindow()
             outcomes += self.late.observe(late, lateness)
         return outcomes
+
+    def _opens_nothing(self, group: Group, lateness: int) -> bool:
+        """Enter the first sign of a key, if one is not enough; says whether it was that. Most keys have no second."""
+        window = group.window
+        if len(group.signs) > 1 or window.threshold <= 1 or window.sums_values:
+            return False
+        time, event_id, value, *_ = group.signs[0]
+        self._entries = [Entry(time, value, event_id)]
+        self._settled = max(time - window.reach(lateness), 0)
+        return True
 
     def _enter(self, group: Group) -> tuple[dict[Entry, Sign], Sign | None, list[Sign]]:
         """Put signs in their places; gives those that are new, the last that the settled finding took, the late."""
