@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Protocol
 from sakimori_common.contracts import Event
 from sakimori_common.ids import stable_id
 from sakimori_detector.domain.rules import Base, CorrelationRule, Detection, EventRule, Rule
+from sakimori_detector.domain.sources import read
 from sakimori_detector.sigma.correlations import Correlation
 from sakimori_detector.sigma.events import FieldValue, key_of, number_of
 from sakimori_detector.sigma.windows import LATENESS, Group, Outcome, Sign, Window, microseconds
@@ -135,10 +136,12 @@ def count(groups: dict[tuple[str, str], Group], counted: Counted, event: Event) 
     window, key_fields, value_fields, value, is_entity, is_number = counted
     fields = event.fields
     values = [fields[name] if name in fields else event.get(name) for name in key_fields]
-    if None in values and not is_entity:
-        return
+    if None in values:
+        values = [read(event, name) for name in key_fields]
+        if None in values and not is_entity:
+            return
     if value_fields:
-        found = _value([event.get(name) for name in value_fields], is_number)
+        found = _value([read(event, name) for name in value_fields], is_number)
         if not found:
             return
         value = found

@@ -13,6 +13,7 @@ from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.normalise import DECODED_FIELD
 from sakimori_detector.domain.opinion.asking import ASKED, opinion_on
 from sakimori_detector.domain.rules import AnalyticRule, CorrelationRule, EventRule, Rule
+from sakimori_detector.domain.sources import read
 from sakimori_detector.sigma.correlations import Correlation
 from sakimori_detector.sigma.events import key_of
 from sakimori_detector.sigma.matcher import Match, explain
@@ -137,7 +138,7 @@ def _rate(window: Window, outcome: Outcome) -> int:
 
 def _entity(rule: Rule, outcome: Outcome, event: Event, noted: Mapping[str, Any]) -> str:
     """Name what the finding is about: what an analytic says, else the rule's entity in the event."""
-    value = noted["entity"] if "entity" in noted else _grouped(rule, outcome).get(rule.entity, event.get(rule.entity))
+    value = noted["entity"] if "entity" in noted else _grouped(rule, outcome).get(rule.entity, read(event, rule.entity))
     if value is not None:
         return clean(key_of(value))
     return outcome.key.replace(KEY_GLUE, " ") if isinstance(rule, AnalyticRule) and outcome.key else "unknown"

@@ -9,6 +9,7 @@ from typing import Final
 from sakimori_detector.domain.normalise import DECODED_FIELD, decode_request
 from sakimori_detector.domain.taxonomy import aliases, names_of
 from sakimori_detector.sigma.batch import Derived
+from sakimori_detector.sigma.events import Event, FieldValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +184,15 @@ def canonical(source: LogSource, name: str) -> str:
 
 ALIASES: Final[Mapping[str, tuple[str, ...]]] = aliases()
 """ECS names to the names that events of a source that was not mapped may have instead."""
+
+
+def read(event: Event, name: str) -> FieldValue:
+    """Read a field by its ECS name, or by what a source that was not mapped calls it; None when absent."""
+    value = event.get(name)
+    if value is None:
+        others = (event.fields.get(other) for other in ALIASES.get(name, ()))
+        value = next((other for other in others if other is not None), None)
+    return value
 
 
 def derived_fields(dataset: str) -> Derived:

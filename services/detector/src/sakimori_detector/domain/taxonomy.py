@@ -68,6 +68,8 @@ HOST: Final[Names] = {
     "Protocol": "network.transport",
     "Computer": "host.name",
     "ComputerName": "host.name",
+    "Hostname": "host.name",
+    "host.hostname": "host.name",
 }
 
 WINDOWS: Final[Names] = {
