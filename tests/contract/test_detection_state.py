@@ -1,6 +1,7 @@
 """One suite for both states of the detector: windows, findings, folds, redelivery."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -25,6 +26,17 @@ FAILURES = Window("brute_force_attack", threshold=5, timespan=300 * S, hold=300 
 RATE = Window("rate_limit_exceeded", threshold=101, timespan=60 * S, hold=60 * S)
 SINGLE = Window("sql_injection", threshold=1, timespan=0, hold=300 * S)
 PORTS = Window("port_scan", threshold=20, timespan=60 * S, hold=60 * S, counts_values=True)
+
+
+EVERY_KIND = (
+    SINGLE,
+    Window("count", 3, 5 * S, 7 * S),
+    Window("distinct", 3, 5 * S, 7 * S, counts_values=True),
+    Window("sum", 7, 5 * S, 7 * S, sums_values=True),
+    Window("exceeds", 7, 5 * S, 7 * S, sums_values=True, is_strict=True),
+    Window("together", 2, 6 * S, 7 * S, ways=(("00", "01"), ("02", "03", "04"))),
+    Window("in_order", 3, 9 * S, 9 * S, ways=(("00", "01", "02"), ("03", "04")), is_ordered=True),
+)
 
 
 @pytest.fixture(params=["memory", "valkey"])
@@ -206,15 +218,6 @@ async def test_a_fold_may_leave_a_key_alone(state: DetectionState) -> None:
     assert outcome.event_id == "f2"
 
 
-EVERY_KIND = (
-    SINGLE,
-    Window("count", 3, 5 * S, 7 * S),
-    Window("distinct", 3, 5 * S, 7 * S, counts_values=True),
-    Window("sum", 7, 5 * S, 7 * S, sums_values=True),
-    Window("exceeds", 7, 5 * S, 7 * S, sums_values=True, is_strict=True),
-    Window("together", 2, 6 * S, 7 * S, ways=(("00", "01"), ("02", "03", "04"))),
-    Window("in_order", 3, 9 * S, 9 * S, ways=(("00", "01", "02"), ("03", "04")), is_ordered=True),
-)
 arrivals = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), min_size=1, max_size=150)
 
 
@@ -360,6 +363,15 @@ async def test_one_old_event_is_enough_where_one_is(state: DetectionState) -> No
     assert (outcome.is_opened, outcome.first, outcome.event_id) == (True, START, "old0")
 
 
+async def test_a_rule_that_counts_otherwise_since_a_reload_goes_on_with_what_is_there(state: DetectionState) -> None:
+    for number, window in enumerate((FAILURES, *EVERY_KIND, FAILURES)):
+        changed = dataclasses.replace(window, rule_id="brute_force_attack")
+        found = [Sign(START + number * S, f"e{number}", "01")]
+        await state.apply(batch(f"b{number}", changed, found))
+    (outcome,) = await state.apply(batch("last", FAILURES, signs(20, 21, 22, 23, prefix="last")))
+    assert outcome.count >= 5
+
+
 async def test_windows_outlive_a_restart_of_the_detector(valkey: Valkey) -> None:
     assert await ValkeyState(valkey).apply(batch("b1", FAILURES, signs(0, 1, 2, 3))) == []
     await ValkeyState(valkey).apply(waiting("b2", 0, 4))
@@ -376,8 +388,8 @@ async def test_memory_in_valkey_is_bounded_a_key_and_expires(valkey: Valkey) -> 
             batch(f"b{number}", RATE, signs(*(number + i / 100 for i in range(100)), prefix=f"{number}-"))
         )
     (name,) = await valkey.keys("detector:window:*")
-    assert await valkey.memory_usage(name) < 24_000
-    assert 0 < await valkey.ttl(name) <= 120 + 900
+    assert (await valkey.memory_usage(name) or 0) < 24_000
+    assert 0 < await valkey.ttl(name) <= 60 + 60 + 60 + 900
 
 
 async def test_memory_forgets_windows_that_are_over_and_never_exceeds_its_bound() -> None:

@@ -1,6 +1,6 @@
 """Counts signs level by level, where correlations count findings of others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
 
 import msgspec
@@ -25,7 +25,7 @@ class Part(NamedTuple):
 async def counted(
     engine: Engine, state: DetectionState, part: Part, signs: Signs, judged: Sequence[Outcome] = ()
 ) -> list[Outcome]:
-    """Count the signs of some events: a round trip to the state a level, one where nothing feeds a correlation.
+    """Count the signs of some events: one round trip to the state, and one more a level where a finding may feed it.
 
     `judged` are findings that correlations may count beside those that come of the signs.
 
@@ -34,8 +34,9 @@ async def counted(
     """
     events = {event.id: event for event in part.events} if engine.depth or engine.judged else {}
     levels: dict[int, list[Group]] = {}
-    _enter(engine, levels, signs.groups)
-    _enter(engine, levels, _fed(engine, judged, events))
+    present = {group.window.rule_id for group in signs.groups} | {outcome.rule_id for outcome in judged}
+    _enter(engine, levels, signs.groups, present)
+    _enter(engine, levels, _fed(engine, judged, events), present)
     outcomes: list[Outcome] = []
     for level in range(engine.depth + 1):
         folds = () if level else signs.folds
@@ -44,13 +45,17 @@ async def counted(
             groups = [_with_samples(group, events) for group in levels.get(level, ())]
             found = await state.apply(Batch(name, groups, folds, part.arrived_at))
             outcomes += [_shown(outcome, events) for outcome in found]
-            _enter(engine, levels, _fed(engine, found, events))
+            _enter(engine, levels, _fed(engine, found, events), present)
     return outcomes
 
 
-def _enter(engine: Engine, levels: dict[int, list[Group]], groups: Sequence[Group]) -> None:
+def _enter(engine: Engine, levels: dict[int, list[Group]], groups: Sequence[Group], present: Set[str]) -> None:
+    """Put groups where they belong: at once, if nothing of this part can come up to them from the rules below."""
     for group in groups:
-        levels.setdefault(engine.levels.get(group.window.rule_id, 0), []).append(group)
+        rule_id = group.window.rule_id
+        below = engine.below.get(rule_id)
+        level = engine.levels[rule_id] if below and not below.isdisjoint(present) else 0
+        levels.setdefault(level, []).append(group)
 
 
 def _shown(outcome: Outcome, events: Mapping[str, Event]) -> Outcome:

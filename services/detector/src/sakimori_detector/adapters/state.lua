@@ -89,7 +89,7 @@ local function take(kind, remembered, finding, time, value, event)
     end
   end
   finding[TALLY] = finding[TALLY] + 1
-  if kind == SUM then finding[TOTAL] = finding[TOTAL] + tonumber(value) end
+  if kind == SUM then finding[TOTAL] = finding[TOTAL] + (tonumber(value) or 0) end
   local recent = finding[RECENT]
   recent[#recent + 1] = event
   if #recent > EVIDENCE then table.remove(recent, 1) end
@@ -154,7 +154,7 @@ local complete = {
     local run, total = {}, 0
     for at = place, 1, -1 do
       if times[at] < earliest then return nil end
-      run[#run + 1], total = at, total + tonumber(values[at])
+      run[#run + 1], total = at, total + (tonumber(values[at]) or 0)
       if total > window[3] or (total == window[3] and not window[9]) then return run end
     end
   end,

@@ -114,7 +114,7 @@ class ValkeyState:
         try:
             async with self._valkey.pipeline(transaction=False) as pipeline:
                 for each in settled:
-                    await self._settling(keys=[each.ripe.name], args=_settling(each), client=pipeline)
+                    await self._settling(keys=[each.ripe.name], args=_settling(each, self._lateness), client=pipeline)
                 await pipeline.execute()
         except CONNECTION_ERRORS as error:
             raise unavailable(error) from error
@@ -133,10 +133,10 @@ def _ripe(name: bytes, stored: bytes | None, signs: Sequence[bytes], now: int) -
     return Ripe(rule, key, name.decode(), version, found, judged, newest + now - arrived)
 
 
-def _settling(settled: Settled) -> list[bytes | str | int]:
+def _settling(settled: Settled, lateness: int) -> list[bytes | str | int]:
     window, ripe, (_, judged, waiting) = settled
     held = b"" if judged.held is None else msgspec.msgpack.encode(judged.held)
-    seconds = GRACE_SECONDS if window is None else _ttl_seconds(window)
+    seconds = GRACE_SECONDS if window is None else _ttl_seconds(window, lateness)
     signs = [] if window is None else [msgspec.msgpack.encode(each) for each in _waiting(window, waiting)]
     return [ripe.version, len(ripe.signs), judged.until, held, seconds, *signs]
 
@@ -198,13 +198,13 @@ def _constants(window: Window, lateness: int) -> tuple[Any, ...]:
         window.remembered,
         window.is_strict,
         window.ways,
-        _ttl_seconds(window),
+        _ttl_seconds(window, lateness),
     )
 
 
 def _constants_of_judged(window: Window, lateness: int) -> tuple[Any, ...]:
     reach = reach_of(window, lateness)
-    return window.rule_id, window.timespan, reach, _ttl_seconds(window), slot_of(window), MAX_WAITING
+    return window.rule_id, window.timespan, reach, _ttl_seconds(window, lateness), slot_of(window), MAX_WAITING
 
 
 def _kind(window: Window) -> int:
@@ -219,5 +219,5 @@ def _member(value: str) -> str:
     return value if len(value) <= MAX_MEMBER_CHARACTERS else digest(value).hex()
 
 
-def _ttl_seconds(window: Window) -> int:
-    return (window.timespan + window.hold) // MICROSECONDS + GRACE_SECONDS
+def _ttl_seconds(window: Window, lateness: int) -> int:
+    return (window.timespan + window.hold + reach_of(window, lateness)) // MICROSECONDS + GRACE_SECONDS

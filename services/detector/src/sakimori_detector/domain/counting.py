@@ -54,11 +54,12 @@ class Plan:
     """All that the Sigma rules of a load count.
 
     `windows` by rule, those of correlations that yield no finding included; `feeds` by the rule whose findings they
-    take; `levels`: how many correlations lie below a rule, 0 where none does; `judged`: what is told of a window only
-    when it is over.
+    take; `levels`: how many correlations lie below a rule, 0 where none does, and `below` which; `judged`: what is told
+    of a window only when it is over.
     """
 
     windows: dict[str, Window] = field(default_factory=dict)
+    below: dict[str, frozenset[str]] = field(default_factory=dict)
     conditions: list[tuple[Detection, Counted]] = field(default_factory=list)
     feeds: dict[str, list[Feed]] = field(default_factory=dict)
     levels: dict[str, int] = field(default_factory=dict)
@@ -85,6 +86,7 @@ def _add(made: Plan, rule: CorrelationRule) -> None:
     for each in inner:
         _add(made, each)
     made.levels[rule.id] = 1 + max((made.levels.get(each.id, 0) for each in inner), default=-1)
+    made.below[rule.id] = frozenset(each.id for each in inner).union(*(made.below[each.id] for each in inner))
     window = made.windows[rule.id] = window_of(rule, max((_delay(made, each) for each in inner), default=0))
     if window.is_judged:
         made.judged[rule.id] = rule.correlation

@@ -28,7 +28,7 @@ class Engine:
         self.rules: Mapping[str, Rule] = {rule.id: rule for rule in rules}
         planned = plan(self.rules.values())
         self.windows, self.judged = planned.windows, planned.judged
-        self.feeds, self.levels = planned.feeds, planned.levels
+        self.feeds, self.levels, self.below = planned.feeds, planned.levels, planned.below
         self.depth = max(planned.levels.values(), default=0)
         self.opinion = world.opinion
         self._analytics: list[tuple[frozenset[str], Analytic]] = []

@@ -112,7 +112,7 @@ def _evidence(rule: Rule, window: Window, outcome: Outcome, sighting: _Sighting)
         rules={
             correlation.references[int(seen.value)]: RuleSeen(count=seen.count, event_id=seen.event_id)
             for seen in outcome.seen
-            if correlation is not None and int(seen.value) < len(correlation.references)
+            if correlation is not None and seen.value.isdigit() and int(seen.value) < len(correlation.references)
         },
     )
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from sakimori_detector.sigma.correlations import Correlation, holds
-from sakimori_detector.sigma.windows import EVIDENCE_EVENTS, Outcome, Seen, Sign, Window
+from sakimori_detector.sigma.windows import EVIDENCE_EVENTS, Outcome, Seen, Sign, Window, number
 
 MAX_WAITING: Final = 2000
 SLOTS: Final = 8
@@ -147,7 +147,7 @@ def _observed(correlation: Correlation, signs: Sequence[Sign]) -> float | None:
 
 
 def _numbers(signs: Sequence[Sign]) -> list[float]:
-    return [float(sign.value) for sign in signs]
+    return [number(sign.value) for sign in signs]
 
 
 def percentile(numbers: Sequence[float], percent: int) -> float:
@@ -162,6 +162,9 @@ def percentile(numbers: Sequence[float], percent: int) -> float:
 def _rules_seen(correlation: Correlation, signs: Sequence[Sign]) -> float | None:
     """Count the rules that were seen; in order, the most of them that were."""
     names = correlation.references
+    signs = [
+        sign for sign in signs if sign.value.isdigit() and int(sign.value) < len(names)
+    ]  # the rule may have changed
     seen = {sign.value for sign in signs}
     longest = _longest_in_order([int(sign.value) for sign in signs])
     if correlation.expression is None:

@@ -162,7 +162,7 @@ class _Open:
                 return
         self.count += 1
         if window.sums_values:
-            self.total += float(entry.value)
+            self.total += number(entry.value)
         self.recent.append(entry.event_id)
         del self.recent[:-EVIDENCE_EVENTS]
 
@@ -370,7 +370,7 @@ def _summed(window: Window, back: Iterator[Entry]) -> list[Entry] | None:
     found, total = [], 0.0
     for entry in back:
         found.append(entry)
-        total += float(entry.value)
+        total += number(entry.value)
         if total > window.threshold or (total == window.threshold and not window.is_strict):
             return found
     return None
@@ -411,6 +411,14 @@ def retained(window: Window, settled: Sequence[Entry], since: int) -> list[Entry
         latest = {entry.value: entry for entry in near}
         near = [entry for entry in near if latest[entry.value] is entry]
     return near[-window.retained :]
+
+
+def number(value: str) -> float:
+    """Read a value that is added up; 0 for one from before the rule did so."""
+    try:
+        return float(value)
+    except ValueError:
+        return 0
 
 
 def microseconds(seconds: float) -> int:
