@@ -68,6 +68,8 @@ class Where:
 
     def holds(self, event: Event) -> bool:
         """Say whether an event has them."""
+        if not self._wanted:
+            return True
         return all(not values.isdisjoint(_folded(event.get(name))) for name, values in self._wanted.items())
 
 

@@ -95,6 +95,7 @@ class RateAnomaly:
         self._hours = LocalHours(zone_of(self._chosen.time_zone, world.zone))
         self._where = Where(self._chosen.where)
         self._entity = rule.entity
+        self._is_by_dataset = rule.entity == "event.dataset"
         self._step_us = microseconds(self._chosen.step_seconds)
         self.window = window_of(rule)
 
@@ -102,9 +103,9 @@ class RateAnomaly:
         """See Analytic."""
         by_entity: dict[str, list[Event]] = {}
         for event in events:
-            entity = event.get(self._entity)
+            entity = event.dataset if self._is_by_dataset else event.get(self._entity)
             if entity is not None and self._where.holds(event):
-                by_entity.setdefault(key_of(entity), []).append(event)
+                by_entity.setdefault(entity if type(entity) is str else key_of(entity), []).append(event)
         return [], [
             fold_over(
                 (event.time for event in mine),
