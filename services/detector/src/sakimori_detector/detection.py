@@ -7,11 +7,11 @@ from typing import NamedTuple
 from sakimori_common.contracts import Event, Finding
 from sakimori_detector.chains import Part, counted
 from sakimori_detector.domain import escalation
-from sakimori_detector.domain.analytics.contract import facts
+from sakimori_detector.domain.analytics.contract import REPLACES_FIELD, facts
 from sakimori_detector.domain.engine import Engine, Signs
 from sakimori_detector.domain.findings import finding_of, replaced_id
 from sakimori_detector.domain.policy import measure_for
-from sakimori_detector.domain.rules import AnalyticRule, Measure
+from sakimori_detector.domain.rules import Measure
 from sakimori_detector.domain.samples import event_of
 from sakimori_detector.ports import Batch, DetectionState
 from sakimori_detector.sigma.judging import Ripe, Settled, Verdict, judge
@@ -103,27 +103,19 @@ async def _follow_up(
 ) -> list[Found]:
     """Let the findings that opened count as events. One level: what is found about findings does not."""
     ours = sorted((each for each in found if each.finding.dataset != escalation.DATASET), key=_order)
-    opened = [_event_of(engine, each) for each in ours if each.outcome.is_opened]
-    moved = {each.finding.id: each for each in ours if not each.outcome.is_opened and each.outcome.replaced >= 0}
-    signs = engine.evaluate(opened)
-    again = [_event_of(engine, each) for each in moved.values()]
-    signs.groups += _replacing(engine, engine.evaluate(again).groups, moved)
+    events = [_event_of(engine, each) for each in ours if each.outcome.is_opened or each.outcome.replaced >= 0]
+    signs = engine.evaluate(events)
     if not signs.groups and not signs.folds:
         return []
-    events = [*opened, *again]
+    replaced = {event.id: str(event.fields.get(REPLACES_FIELD, "")) for event in events}
+    signs.groups = [_replacing(group, replaced) for group in signs.groups]
     outcomes = await counted(engine, state, Part(f"{part.id}:findings", events, part.arrived_at), signs)
     return _all_found(engine, outcomes, events, created_at)
 
 
-def _replacing(engine: Engine, groups: Sequence[Group], moved: Mapping[str, Found]) -> list[Group]:
-    """Let signs of findings whose anchor moved take the place of those that they were; analytics see each once."""
-    return [
-        group._replace(
-            signs=[sign._replace(replaces=moved[sign.event_id].replaced or sign.event_id) for sign in group.signs]
-        )
-        for group in groups
-        if not isinstance(engine.rules.get(group.window.rule_id), AnalyticRule)
-    ]
+def _replacing(group: Group, replaced: Mapping[str, str]) -> Group:
+    """Let the signs of findings whose anchor moved take the place of those that they were."""
+    return group._replace(signs=[sign._replace(replaces=replaced.get(sign.event_id, "")) for sign in group.signs])
 
 
 async def _climb(state: DetectionState, batch_id: str, found: list[Found]) -> list[Found]:
@@ -146,7 +138,9 @@ def _order(found: Found) -> tuple[int, str]:
 
 
 def _event_of(engine: Engine, found: Found) -> Event:
-    return escalation.event_of(found.finding, engine.rules[found.finding.rule_id], found.outcome.anchor)
+    outcome = found.outcome
+    replaces = None if outcome.is_opened or outcome.replaced < 0 else found.replaced or found.finding.id
+    return escalation.event_of(found.finding, engine.rules[found.finding.rule_id], outcome.anchor, replaces)
 
 
 def _climbed(found: Found, seconds: dict[str, int]) -> Found:

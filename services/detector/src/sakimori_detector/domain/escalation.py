@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from sakimori_common.contracts import Event, FieldValue, Finding
-from sakimori_detector.domain.analytics.contract import facts, note
+from sakimori_detector.domain.analytics.contract import REPLACES_FIELD, facts, note
 from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory
 from sakimori_detector.domain.rules import Rule
 from sakimori_detector.sigma.windows import Group, Outcome, Sign, Window, microseconds
@@ -40,8 +40,11 @@ class _Level(msgspec.Struct, array_like=True):
     until: int
 
 
-def event_of(finding: Finding, rule: Rule, opened_at: int) -> Event:
-    """Write a finding as the event that it opened (docs/reference/fields.md); its id is the finding's."""
+def event_of(finding: Finding, rule: Rule, opened_at: int, replaces: str | None = None) -> Event:
+    """Write a finding as the event that it opened (docs/reference/fields.md); its id is the finding's.
+
+    `replaces` is the id that it had, or has, as an event of a later time, until an earlier event came.
+    """
     fields: dict[str, FieldValue] = {
         "event.category": "intrusion_detection",
         "event.severity": finding.severity.rank,
@@ -58,6 +61,8 @@ def event_of(finding: Finding, rule: Rule, opened_at: int) -> Event:
     }
     if finding.entity != UNKNOWN:
         fields[finding.entity_type] = finding.entity
+    if replaces is not None:
+        fields[REPLACES_FIELD] = replaces
     if finding.trace_id:
         fields["trace.id"] = finding.trace_id
     return Event(finding.id, opened_at, DATASET, fields)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -17,6 +17,9 @@ from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.windows import Group, Window, microseconds
 
 P = TypeVar("P", bound=msgspec.Struct)
+
+REPLACES_FIELD: Final = "sakimori.finding.replaces"
+"""Of `sakimori.finding`: the id of the finding that this one takes the place of, since its anchor moved; or its own."""
 
 
 class AnalyticError(ValueError):

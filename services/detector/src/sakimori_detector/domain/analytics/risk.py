@@ -22,7 +22,14 @@ import msgspec
 
 from sakimori_common.contracts import Event, Severity
 from sakimori_detector.domain import ladder
-from sakimori_detector.domain.analytics.contract import AnalyticError, World, note, parameters, window_of
+from sakimori_detector.domain.analytics.contract import (
+    REPLACES_FIELD,
+    AnalyticError,
+    World,
+    note,
+    parameters,
+    window_of,
+)
 from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory
 from sakimori_detector.domain.ladder import Rung
 from sakimori_detector.domain.rules import AnalyticRule
@@ -73,8 +80,9 @@ class _Memory(msgspec.Struct, array_like=True):
     at: int = 0
     given: list[_Given] = []
 
-    def add(self, given: _Given, half_life_seconds: float) -> None:
-        """Take in a finding; one that is there already changes nothing."""
+    def add(self, given: _Given, half_life_seconds: float, replaces: str = "") -> None:
+        """Take in a finding, in the place of the one that it replaces; one that is there already changes nothing."""
+        self.given = [each for each in self.given if each.finding != replaces]
         if any(each.finding == given.finding for each in self.given):
             return
         insort(self.given, given)
@@ -141,16 +149,22 @@ class Risk:
         for event in events:
             rule = str(event.fields.get("rule.id"))[:128]
             given = _Given(event.time, event.id, rule, round(self._points(event), 3))
-            memory.add(given, self._chosen.half_life_seconds)
+            memory.add(given, self._chosen.half_life_seconds, _replaces(event))
+        replaced = {event.id: _replaces(event) for event in events}
         groups = [
             group
             for at, score in memory.scores(self._chosen.half_life_seconds)
-            for group in self._tell(place, memory, at, score, events[-1].id)
+            for group in self._tell(place, memory, at, score, replaced)
         ]
         return Step([Write(msgspec.msgpack.encode(memory), self._ttl_seconds)], groups)
 
-    def _tell(self, place: tuple[str, str], memory: _Memory, at: int, score: float, event_id: str) -> Iterator[Group]:
-        """Give the signs of one finding for the rungs that it has not been told of; `event_id` showed it."""
+    def _tell(
+        self, place: tuple[str, str], memory: _Memory, at: int, score: float, shown: Mapping[str, str]
+    ) -> Iterator[Group]:
+        """Give the signs of one finding for the rungs that it has not been told of.
+
+        `shown` are the findings that showed it, the last one latest, and those that they replace.
+        """
         given = memory.given[at]
         reached = [rung for rung in self._chosen.ladder if score >= rung.score]
         reasons = memory.given[: at + 1][-MAX_REASONS:]
@@ -162,9 +176,15 @@ class Risk:
                 "reason": ", ".join(f"{each.rule} {each.points:+g}" for each in reasons),
                 "rung_score": rung.score,
                 "once": True,
-                "shown_by": event_id,
+                "shown_by": list(shown)[-1],
                 **rung.facts(),
             }
             key = "\x1f".join([*place, f"{rung.score:g}"])
-            yield Group(self.window, key, [Sign(given.time, given.finding, note=note(facts))])
+            sign = Sign(given.time, given.finding, note=note(facts), replaces=shown.get(given.finding, ""))
+            yield Group(self.window, key, [sign])
         given.told = max(given.told, len(reached))
+
+
+def _replaces(event: Event) -> str:
+    """Name the finding that this one took the place of when its anchor moved."""
+    return str(event.fields.get(REPLACES_FIELD, ""))
