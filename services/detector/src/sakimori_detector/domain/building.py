@@ -5,12 +5,11 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from sigma.exceptions import SigmaError
 
 from sakimori_common.contracts import Severity
 from sakimori_detector.domain.analytics import AnalyticError, World, build
 from sakimori_detector.domain.blocks import Block, cases_of, read_block
-from sakimori_detector.domain.catalogue import Catalogue, Entry, Refused, refusal
+from sakimori_detector.domain.catalogue import Catalogue, Entry
 from sakimori_detector.domain.imported import block_for
 from sakimori_detector.domain.rules import (
     DEFAULT_WINDOW_SECONDS,
@@ -21,12 +20,11 @@ from sakimori_detector.domain.rules import (
     EventRule,
 )
 from sakimori_detector.domain.sources import LOG_SOURCES, LogSource, canonical, datasets_of, events_of
-from sakimori_detector.sigma.compiling import Numbering, Unsupported, Vocabulary, condition_of
+from sakimori_detector.sigma.compiling import Numbering, Unsupported, Vocabulary
 from sakimori_detector.sigma.conditions import All, AnyOf, Condition, Exact, Not
 from sakimori_detector.sigma.correlations import Correlation, correlation_of
 from sakimori_detector.sigma.documents import PathPart
-from sakimori_detector.sigma.patterns import PatternError
-from sakimori_detector.sigma.wildcards import PlaceholderLeft
+from sakimori_detector.sigma.parsing import Refused, compiled
 
 MAX_CHAIN: Final = 10
 """Correlations over correlations over ..."""
@@ -139,16 +137,9 @@ class Builder:
     def _compiled(self, entry: Entry) -> Detection:
         logsource = entry.rule.logsource
         source = LogSource(logsource.category, logsource.product, logsource.service)
-        try:
-            vocabulary = Vocabulary(partial(canonical, source), self._placeholders)
-            condition = condition_of(entry.rule, self._numbers, vocabulary)
-            return Detection(datasets_of(source), _of_right_events(condition, source), source)
-        except SigmaError as error:
-            raise refusal(entry.document, error) from None
-        except (Unsupported, PatternError, PlaceholderLeft) as error:
-            raise Refused(entry.document, str(error), "detection") from None
-        except RecursionError:
-            raise Refused(entry.document, "the condition is nested too deep", "detection", "condition") from None
+        vocabulary = Vocabulary(partial(canonical, source), self._placeholders)
+        condition = compiled(entry.document, entry.rule, self._numbers, vocabulary)
+        return Detection(datasets_of(source), _of_right_events(condition, source), source)
 
     def _block(self, entry: Entry, source: LogSource, key: str | None = None) -> Block:
         if entry.is_ours:

@@ -6,32 +6,17 @@ Nothing is compiled here, so a correlation may refer to rules of any file that i
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
-from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
 
 from sakimori_detector.domain.rules import Problem
 from sakimori_detector.sigma import documents
-from sakimori_detector.sigma.documents import Document, DocumentError, PathPart
-from sakimori_detector.sigma.patterns import POLICY
-from sakimori_detector.sigma.spellings import respelled
+from sakimori_detector.sigma.documents import Document, DocumentError
+from sakimori_detector.sigma.parsing import Refused, parse
 
-MAX_CONDITION_CHARACTERS: Final = 10_000
-"""pySigma takes some 0.4 s for as many."""
-_STAND_IN: Final[dict[str, Any]] = {
-    "logsource": {"product": "any"},
-    "detection": {"any": {"event.id|exists": True}, "condition": "any"},
-}
-"""What pySigma checks everything else of an analytic or a correlation with."""
-
-
-class Refused(Exception):
-    """A file is not used; says why and which part of which document it is about."""
-
-    def __init__(self, document: Document, why: str, *path: PathPart) -> None:
-        super().__init__(why)
-        self.line, self.column = document.place(*path, mentioned=why)
+_OTHERS: Final = frozenset({"correlation", "analytic"})
+"""What may stand in the place of a detection."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +91,7 @@ class Catalogue:
         found = documents.read(text)
         if not found:
             raise DocumentError("the file is empty", 1, 1)
-        entries = [Entry(path, number, document, _parse(document)) for number, document in enumerate(found)]
+        entries = [Entry(path, number, document, parse(document, _OTHERS)) for number, document in enumerate(found)]
         own: dict[str, int] = {}
         for entry in entries:
             self._refuse_repeated_id(entry, own)
@@ -128,53 +113,3 @@ class Catalogue:
             for key in (entry.rule.name, entry.rule.id):
                 if key is not None:
                     self._by_key.setdefault(str(key).lower(), []).append(entry)
-
-
-def _parse(document: Document) -> SigmaRule:
-    data = document.data
-    if "correlation" in data or "analytic" in data:
-        data = {**_STAND_IN, **{name: value for name, value in data.items() if name not in {"correlation", "analytic"}}}
-        data["detection"] = _STAND_IN["detection"]
-    detection = respelled(data.get("detection"))
-    if isinstance(detection, dict) and "condition" in detection:
-        _check_condition(document, detection["condition"])
-    try:
-        return SigmaRule.from_dict({**data, "detection": detection} if detection is not None else data, policy=POLICY)
-    except SigmaError as error:
-        raise refusal(document, error) from None
-    except (TypeError, AttributeError, ValueError, KeyError, RecursionError) as error:
-        raise Refused(document, f"not a Sigma rule: {error}") from None
-
-
-def _check_condition(document: Document, given: Any) -> None:
-    """Refuse what pySigma stumbles over, and what it would take long for."""
-    conditions = given if isinstance(given, list) else [given]
-    why = ""
-    if not all(isinstance(condition, str) for condition in conditions):
-        why = f"a condition is text, not '{given}'"
-    elif sum(len(str(condition)) for condition in conditions) > MAX_CONDITION_CHARACTERS:
-        why = f"the condition has over {MAX_CONDITION_CHARACTERS} characters"
-    if why:
-        raise Refused(document, why, "detection", "condition")
-
-
-def refusal(document: Document, error: SigmaError) -> Refused:
-    """Point at what a pySigma error is about; it says so by its class only."""
-    why = str(error.args[0] if error.args else error)
-    name = type(error).__name__.removeprefix("Sigma").removesuffix("Error").lower()
-    path: tuple[PathPart, ...] = ("correlation",) if name.startswith("correlation") else _PARTS.get(name, (name,))
-    return Refused(document, why, *path)
-
-
-_PARTS: Final[dict[str, tuple[PathPart, ...]]] = {
-    "condition": ("detection", "condition"),
-    "identifier": ("id",),
-    "modifier": ("detection",),
-    "placeholder": ("detection",),
-    "regularexpression": ("detection",),
-    "rulenotfound": ("correlation", "rules"),
-    "tag": ("tags",),
-    "timespan": ("correlation", "timespan"),
-    "type": ("detection",),
-    "value": ("detection",),
-}

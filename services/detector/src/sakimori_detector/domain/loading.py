@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from sakimori_detector.domain.analytics import World
 from sakimori_detector.domain.building import Builder, correlation_in
-from sakimori_detector.domain.catalogue import Catalogue, Entry, Refused
+from sakimori_detector.domain.catalogue import Catalogue, Entry
 from sakimori_detector.domain.intelligence.allowed import AllowList
 from sakimori_detector.domain.intelligence.entries import Entry as Known
 from sakimori_detector.domain.intelligence.feeds import Feed, read_feeds
@@ -20,6 +20,7 @@ from sakimori_detector.domain.intelligence.lists import ALLOWED_LIST, FEEDS_LIST
 from sakimori_detector.domain.placeholders import PLACEHOLDERS_PATH, read_placeholders
 from sakimori_detector.domain.rules import Problem, Rule
 from sakimori_detector.sigma.compiling import Numbering
+from sakimori_detector.sigma.parsing import Refused
 
 
 @dataclass(frozen=True, slots=True)

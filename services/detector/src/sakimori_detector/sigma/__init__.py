@@ -1,5 +1,11 @@
-"""A streaming evaluator of Sigma rules: it needs pySigma, google-re2 and msgspec, and nothing else of Sakimori.
+"""A streaming evaluator of Sigma rules, README.md shows it: rules from texts, events in, hits out.
 
-`events` says what an event must look like, `documents` reads rule files, `compiling` makes conditions of rules,
-`matcher` finds the conditions that an event meets, `correlations` and `windows` count over time.
+It needs pySigma (with PyYAML), google-re2, regex, ahocorasick-rs and msgspec, and nothing else of Sakimori. `ruleset` is the way in; `compiling`, `conditions` and `matcher` are what it is made of, `correlations`,
+`windows` and `judging` count over time.
 """
+
+from sakimori_detector.sigma.compiling import Vocabulary
+from sakimori_detector.sigma.events import Event
+from sakimori_detector.sigma.ruleset import Hit, PlainEvent, Problem, Rule, RuleSet, load_rules
+
+__all__ = ["Event", "Hit", "PlainEvent", "Problem", "Rule", "RuleSet", "Vocabulary", "load_rules"]
