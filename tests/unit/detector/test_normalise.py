@@ -125,7 +125,7 @@ def test_ampersands_without_a_name_behind_them_belong_to_the_value() -> None:
 def test_a_question_mark_in_a_body_is_text() -> None:
     body = "<?xml version='1.0'?><a/>"
 
-    assert decode_request({"url.original": "/", "http.request.body.content": body}) == f"/\n{body}"
+    assert decode_request({"url.original": "/", "http.request.body.content": body}) == f"/\n{body}\nversion=1.0"
 
 
 def test_only_the_beginning_of_an_endless_value_is_read() -> None:
@@ -153,3 +153,83 @@ def test_percent_encoding_makes_no_difference(raw: str) -> None:
 @given(st.text(alphabet="%25ecu/*&#x\\;<0a", max_size=3000))
 def test_hostile_encodings_end(raw: str) -> None:
     assert not re.search("\x00", decode_value(raw))
+
+
+def test_a_body_of_json_shows_its_values_however_deep() -> None:
+    body = r'{"user":{"name":"a\u0027 or 1"},"tags":["x","%3Cb%3E"],"inner":"{\"q\":\"deep\"}","n":1}'
+
+    assert decode_request({"url.path": "/", "http.request.body.content": body}).split("\n")[2:] == [
+        "user.name=a' or 1",
+        "tags=x",
+        "tags=<b>",
+        'inner={"q":"deep"}',
+        "inner.q=deep",
+    ]
+
+
+def test_a_body_of_several_parts_shows_their_values_and_file_names() -> None:
+    body = (
+        '--x\r\nContent-Disposition: form-data; name="text"\r\n\r\nhello\r\n'
+        '--x\r\nContent-Disposition: form-data; name="file"; filename="../a.php"\r\n'
+        "Content-Type: text/plain\r\n\r\n1\r\n--x--"
+    )
+
+    assert decode_request({"url.path": "/", "http.request.body.content": body}).split("\n")[-3:] == [
+        "text=hello",
+        "file=1",
+        "file.filename=../a.php",
+    ]
+
+
+def test_a_body_of_xml_shows_text_and_attributes() -> None:
+    body = '<a b="1&#39;"><c>it&#x27;s</c></a>'
+
+    assert decode_request({"url.path": "/", "http.request.body.content": body}).split("\n")[-2:] == ["c=it's", "b=1'"]
+
+
+def test_cookies_are_lines() -> None:
+    fields = {"url.path": "/", "http.request.headers.cookie": "lang=ja; id=%27; theme=a;b"}
+
+    assert decode_request(fields) == "/\nlang=ja\nid='\ntheme=a;b"
+
+
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+)
+
+
+def test_a_plain_browser_and_a_plain_referrer_are_left_out() -> None:
+    fields = {"url.path": "/", "user_agent.original": CHROME, "http.request.referrer": "https://example.com/a/b-c.html"}
+
+    assert decode_request(fields) == "/"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("user_agent.original", CHROME + " union select 1"),
+        ("user_agent.original", "Mozilla/5.0 (X11; 1 or sleep 5)"),
+        ("user_agent.original", CHROME + "'"),
+        ("user_agent.original", "curl/8.5.0"),
+        ("http.request.referrer", "https://example.com/../etc/passwd"),
+        ("http.request.referrer", "https://example.com/?q=1"),
+    ],
+)
+def test_one_with_anything_odd_stays(name: str, value: str) -> None:
+    assert decode_request({"url.path": "/", name: value}).split("\n")[1] == value.partition("?")[0]
+
+
+def test_endless_bodies_are_bounded() -> None:
+    for body in (
+        "[" * 100_000,
+        "[" + '"x",' * 100_000,
+        "<a b='1'>" * 10_000,
+        "--x\n" * 10_000,
+        '{"a":' * 9 + '"x"' + "}" * 9,
+    ):
+        assert len(decode_request({"url.path": "/", "http.request.body.content": body})) < 6 * MAX_PART_CHARACTERS
+
+
+@given(st.text(alphabet='{}[]",:\\u0<>=/a \r\n-', max_size=300))
+def test_any_body_decodes(body: str) -> None:
+    assert body[:1] in decode_request({"url.path": "/", "http.request.body.content": body}) or body[0].isspace()

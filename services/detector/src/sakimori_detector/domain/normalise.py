@@ -7,7 +7,9 @@ and the sloppy hex digits of old servers), HTML entities, `\\xHH` and `\\uHHHH` 
 (NFKC) and look-alikes of quotes and slashes. Zero bytes and other invisible characters vanish; `+` is a space.
 
 A part with a comment (`/**/`) appears twice, as it is and with its comments as spaces: a database reads past the
-comment, a browser or a file system does not.
+comment, a browser or a file system does not. So does a body of JSON, XML or multipart/form-data: as it is, and its
+values as lines `name=value` (bodies.py). A browser's user agent and a referrer without anything that could mean
+something to an interpreter are left out: they are most of the text and none of the attacks.
 """
 
 import re
@@ -18,6 +20,7 @@ from html import unescape
 from typing import Final, Literal
 
 from sakimori_common.contracts import FieldValue
+from sakimori_detector.domain.bodies import values_of
 
 DECODED_FIELD: Final = "sakimori.request.decoded"
 
@@ -30,18 +33,34 @@ MAX_ROUNDS: Final = 5
 _REMEMBERED_CHARACTERS: Final = 256
 """Values no longer than this are decoded once; 8192 of them take some 5 MB."""
 
-_Shape = Literal["address", "form", "text"]
+_Shape = Literal["address", "form", "cookie", "text"]
 
 _OTHER_FIELDS: Final[tuple[tuple[str, _Shape], ...]] = (
     ("http.request.referrer", "address"),
     ("user_agent.original", "text"),
     ("http.request.body.content", "form"),
-    ("http.request.headers.cookie", "form"),
+    ("http.request.headers.cookie", "cookie"),
     ("http.request.headers.x-forwarded-for", "text"),
     ("http.request.headers.content-type", "text"),
+    ("http.request.headers.host", "text"),
+    ("http.request.headers.x-forwarded-host", "text"),
+    ("http.request.headers.origin", "text"),
+    ("http.request.headers.authorization", "text"),
+    ("http.request.headers.accept-language", "text"),
+    ("http.request.headers.x-api-version", "text"),
 )
 """Field, and what it is made of: `&` parts a form's parameters and `+` is a space there, `?` ends an address's path."""
 
+_PLAIN_AGENT = re.compile(r"Mozilla/\d\.\d(?: \([\w .,:;/+-]*\)| \(KHTML, like Gecko\)| [A-Za-z]\w*(?:/[\w.]+)?)*")
+_PLAIN_REFERRER = re.compile(r"https?://[\w.-]+(?::\d+)?(?:/[\w-]+)*(?:/|\.[a-z]{2,5})?")
+_OFTEN_PLAIN: Final = {"user_agent.original": _PLAIN_AGENT, "http.request.referrer": _PLAIN_REFERRER}
+_SPEAKS = re.compile(
+    r"\b(?:select|union|drop|insert|delete|update|exec|execute|declare|waitfor|shutdown|by|or|and|xor|etc|proc|cat|eval)\b",
+    re.IGNORECASE,
+)
+"""Words that an interpreter understands without a sign beside them."""
+
+_NEXT_COOKIE = re.compile(r";\s*(?=[\w.$-]{1,64}=)")
 _NEXT_PARAMETER = re.compile(r"&(?=[\w.\-\[\]$%]{1,64}=)")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\})")
 _UNICODE_PERCENT = re.compile(r"%[uU]([0-9a-fA-F]{4})")
@@ -75,7 +94,7 @@ def decode_request(fields: Mapping[str, FieldValue]) -> str:
     """
     parts = [_decoded(_target(fields), "address")]
     for name, shape in _OTHER_FIELDS:
-        if isinstance(value := fields.get(name), str):
+        if isinstance(value := fields.get(name), str) and not _is_left_out(value, name):
             parts.append(_decoded(value, shape))
     return "\n".join(parts)
 
@@ -96,7 +115,21 @@ def _decoded(value: str, shape: _Shape) -> str:
 
 
 def _decode_part(value: str, shape: _Shape) -> str:
-    return decode_value(_shaped(value[:MAX_PART_CHARACTERS], shape))
+    value = value[:MAX_PART_CHARACTERS]
+    decoded = decode_value(_shaped(value, shape))
+    if shape != "form":
+        return decoded
+    inside = values_of(value)
+    return "\n".join([decoded, *(f"{name}={decode_value(text)}" for name, text in inside)]) if inside else decoded
+
+
+def _is_left_out(value: str, name: str) -> bool:
+    return name in _OFTEN_PLAIN and len(value) <= _REMEMBERED_CHARACTERS and _is_without_meaning(value, name)
+
+
+@lru_cache(maxsize=8192)
+def _is_without_meaning(value: str, name: str) -> bool:
+    return _OFTEN_PLAIN[name].fullmatch(value) is not None and not _SPEAKS.search(value)
 
 
 _remembered = lru_cache(maxsize=8192)(_decode_part)
@@ -123,6 +156,8 @@ def _target(fields: Mapping[str, FieldValue]) -> str:
 
 
 def _shaped(text: str, shape: _Shape) -> str:
+    if shape == "cookie":
+        return _NEXT_COOKIE.sub("\n", text)
     return text if shape == "text" else _parted(text, is_address=shape == "address")
 
 
