@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from itertools import chain
 from typing import Final, NamedTuple
 
 from sakimori_detector.domain.intelligence.keys import Keys
 from sakimori_detector.domain.intelligence.networks import Networks
+from sakimori_detector.domain.intelligence.sieve import Sieve
 from sakimori_detector.domain.intelligence.stock import Origin, Stock
 from sakimori_detector.domain.intelligence.values import Kind, domain_of, email_of, hash_of, host_of, url_of
 from sakimori_detector.sigma.events import address_of
@@ -35,6 +37,8 @@ class Table:
         stocks = list(stocks)
         self._keys = {kind: Keys(stock.texts[kind] for stock in stocks if kind in stock.texts) for kind in Kind}
         self._networks = Networks(item for stock in stocks for item in stock.networks)
+        addresses = chain.from_iterable(stock.texts.get(Kind.IP, ()) for stock in stocks)
+        self._heads = Sieve.of({text.rpartition(".")[0] for text in addresses}.union(self._networks.heads))
         self._hosts = Keys(stock.hosts for stock in stocks)
         self._has_top_level = any("." not in text for stock in stocks for text in stock.texts.get(Kind.DOMAIN, ()))
         self._search: dict[Kind, Callable[[str], Sequence[Known]]] = {
@@ -60,19 +64,19 @@ class Table:
         keys = self._keys[kind]
         match kind:
             case Kind.IP:
-                return self._networks.sift(texts, keys.sieve)
+                return self._heads.sift_heads(texts, 1) | self._networks.sift_wide(texts)
             case Kind.DOMAIN:
                 spellings = {text.lower().rstrip("."): text for text in texts if len(text) <= 2 * MAX_DOMAIN}
-                sifted = keys.sift_ends(spellings, 0 if self._has_top_level else 1)
+                sifted = keys.sieve.sift_ends(spellings, 0 if self._has_top_level else 1)
                 return {spellings[text] for text in sifted} | {text for text in texts if not text.isascii()}
             case Kind.URL:
-                return {text for text in texts if self._may_have_host(text)} if keys else set()
+                return {text for text in texts if "://" in text and self._may_have_host(text)} if keys else set()
             case _:
-                return {text for text in texts if keys.sift((text.lower(),))}
+                return {text for text in texts if keys.sieve.passes(text.lower())}
 
     def _may_have_host(self, url: str) -> bool:
         plain = _PLAIN_URL.match(url)
-        return bool(self._hosts.sift((plain[1].lower(),))) if plain is not None else "://" in url
+        return plain is None or self._hosts.sieve.passes(plain[1].lower())
 
     def search(self, kind: Kind, text: str) -> Sequence[Known]:
         """List what is known of a value, the narrowest indicator first, expired or not."""
