@@ -14,8 +14,8 @@ from sakimori_detector.sigma.view import View
 MAX_REMEMBERED: Final = 1000
 """Kinds of events whose matcher is remembered; the oldest is forgotten. Kinds with the same detections share one."""
 
-_Kind = tuple[str, str | None]
-"""A dataset and, for one that nobody knows, `event.category`."""
+_Kind = str | tuple[str, str | None]
+"""A dataset; one that nobody knows with its `event.category`."""
 
 
 class Matchers:
@@ -28,23 +28,24 @@ class Matchers:
 
     def met(self, events: Sequence[Event]) -> list[tuple[int, Counted]]:
         """List the events, by their place, with what to count of them; both in their order."""
-        rows = list(map(_kind, events))
-        kinds = set(rows)
-        if len(kinds) == 1:
-            matcher = self._of(kinds.pop())
-            return [] if matcher is None else matcher.met(events)
-        met = [found for kind in kinds for found in self._met_by(kind, rows, events)]
-        return sorted(met, key=lambda found: found[0])
+        places: dict[_Kind, list[int]] = {}
+        for place, event in enumerate(events):
+            kind = event.dataset if event.dataset in LOG_SOURCES else _kind(event)
+            if kind in places:
+                places[kind].append(place)
+            else:
+                places[kind] = [place]
+        met = [found for kind, some in places.items() for found in self._met_by(kind, some, events)]
+        return met if len(places) == 1 else sorted(met, key=lambda found: found[0])
 
     def view(self, event: Event) -> View:
         """Look at an event as its detections do."""
         matcher = self._of(_kind(event))
         return View(event, event.fields, ALIASES) if matcher is None else matcher.view(event)
 
-    def _met_by(self, kind: _Kind, rows: list[_Kind], events: Sequence[Event]) -> Iterator[tuple[int, Counted]]:
+    def _met_by(self, kind: _Kind, places: list[int], events: Sequence[Event]) -> Iterator[tuple[int, Counted]]:
         matcher = self._of(kind)
         if matcher is not None:
-            places = [place for place, each in enumerate(rows) if each == kind]
             for place, counted in matcher.met([events[place] for place in places]):
                 yield places[place], counted
 
@@ -56,7 +57,7 @@ class Matchers:
         return self._by_kind[kind]
 
     def _make(self, kind: _Kind) -> Matcher[Counted] | None:
-        dataset, category = kind
+        dataset, category = (kind, None) if isinstance(kind, str) else kind
         places = tuple(place for place, (each, _) in enumerate(self._detections) if _is_meant(each, dataset, category))
         if not places:
             return None
@@ -71,7 +72,7 @@ class Matchers:
 
 def _kind(event: Event) -> _Kind:
     if event.dataset in LOG_SOURCES:
-        return event.dataset, None
+        return event.dataset
     category = event.fields.get("event.category")
     return event.dataset, category if isinstance(category, str) else None
 

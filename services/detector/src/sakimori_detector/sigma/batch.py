@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import Final
+from typing import Final, cast
 
 from sakimori_detector.sigma.events import Event, FieldValue, elements, key_of
 from sakimori_detector.sigma.view import Aliases, View
@@ -21,10 +21,7 @@ class Batch:
         self._events = events
         self._aliases = aliases
         self._fields: list[Mapping[str, FieldValue]] = [event.fields for event in events]
-        if derived:
-            self._fields = [
-                {**fields, **{name: derive(fields) for name, derive in derived.items()}} for fields in self._fields
-            ]
+        self._derived = {name: [derive(fields) for fields in self._fields] for name, derive in derived.items()}
         self._present = set(chain.from_iterable(self._fields))
 
     def __len__(self) -> int:
@@ -32,10 +29,15 @@ class Batch:
 
     def view(self, row: int) -> View:
         """Show one event to the tests of a condition."""
-        return View(self._events[row], self._fields[row], self._aliases)
+        fields = self._fields[row]
+        if self._derived:
+            fields = {**fields, **{name: values[row] for name, values in self._derived.items()}}
+        return View(self._events[row], fields, self._aliases)
 
     def column(self, field: str, absent: FieldValue = None) -> list[FieldValue] | None:
         """List a field's value in each row, `absent` where it has none; None where no event has the field."""
+        if field in self._derived:
+            return self._derived[field]
         names = [name for name in (field, *self._aliases.get(field, ())) if name in self._present]
         if field in _ENVELOPE:
             return [self.view(row).value(field) for row in range(len(self))]
@@ -58,7 +60,7 @@ def texts_of(column: Sequence[FieldValue]) -> tuple[list[str], Sequence[int]]:
     """
     kinds = set(map(type, column))
     if kinds <= _PLAIN:
-        return list(map(str, column)), range(len(column))
+        return cast(list[str], column) if kinds == {str} else list(map(str, column)), range(len(column))
     pairs = [(key_of(item), row) for row, value in enumerate(column) for item in elements(value)]
     return [text for text, _ in pairs], [row for _, row in pairs]
 
