@@ -10,6 +10,7 @@ from sakimori_common.contracts import Severity
 from sakimori_detector.domain.analytics import AnalyticError, World, build
 from sakimori_detector.domain.blocks import Block, cases_of, read_block
 from sakimori_detector.domain.catalogue import Catalogue, Entry
+from sakimori_detector.domain.filters import check_filter, filters_of
 from sakimori_detector.domain.imported import block_for
 from sakimori_detector.domain.rules import (
     DEFAULT_WINDOW_SECONDS,
@@ -55,8 +56,15 @@ class Builder:
         self._numbers = numbers
         self._world = world
         self._placeholders = placeholders
+        self._filters: list[Entry] = []
         self._detections: dict[Entry, Detection] = {}
         self._correlations: dict[Entry, CorrelationRule] = {}
+
+    def add_filter(self, entry: Entry) -> None:
+        """Apply a filter to what is compiled from now on. Raises Refused."""
+        check_filter(entry)
+        self._compiled(entry)
+        self._filters.append(entry)
 
     def detection(self, entry: Entry) -> Detection:
         """Compile the detection of an entry that has one. Raises Refused."""
@@ -125,8 +133,8 @@ class Builder:
         if found in chain:
             why = f"the correlation refers to itself by way of {name!r}"
             raise Refused(asking.document, why, "correlation", "rules")
-        if found.kind == "analytic":
-            raise Refused(asking.document, f"{name!r} is an analytic", "correlation", "rules")
+        if found.kind in {"analytic", "filter"}:
+            raise Refused(asking.document, f"{name!r} is no rule but of kind {found.kind}", "correlation", "rules")
         if found.kind == "detection":
             return self.detection(found)
         rule = self.correlation_rule(found, chain)
@@ -139,6 +147,8 @@ class Builder:
         source = LogSource(logsource.category, logsource.product, logsource.service)
         vocabulary = Vocabulary(partial(canonical, source), self._placeholders)
         condition = compiled(entry.document, entry.rule, self._numbers, vocabulary)
+        for each in filters_of(entry, self._filters):
+            condition = All((condition, compiled(each.document, each.rule, self._numbers, vocabulary)))
         return Detection(datasets_of(source), _of_right_events(condition, source), source)
 
     def _block(self, entry: Entry, source: LogSource, key: str | None = None) -> Block:

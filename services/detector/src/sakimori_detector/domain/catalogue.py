@@ -31,7 +31,7 @@ class Entry:
     @property
     def kind(self) -> str:
         """Tell what stands in the place of the detection, if anything does."""
-        return next((kind for kind in ("correlation", "analytic") if kind in self.document.data), "detection")
+        return next((kind for kind in ("correlation", "analytic", "filter") if kind in self.document.data), "detection")
 
     @property
     def is_ours(self) -> bool:

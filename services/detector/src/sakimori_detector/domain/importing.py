@@ -14,7 +14,7 @@ from sakimori_detector.sigma.documents import DocumentError
 Verdict = Literal["loaded", "unmapped", "refused", "skipped"]
 """`unmapped`: loaded, but no dataset here is known to have its log source. `skipped`: no Sigma rule at all."""
 
-_RULE_PARTS: Final = frozenset({"detection", "logsource", "correlation", "analytic"})
+_RULE_PARTS: Final = frozenset({"detection", "logsource", "correlation", "filter", "analytic"})
 _ECS_SETS: Final = frozenset(name.partition(".")[0] for name in ecs_names() if "." in name) | {
     "sakimori",
     "log",
@@ -61,7 +61,7 @@ def reports(files: Sequence[str], skipped: Sequence[str], loaded: RuleSet) -> li
 
 def _report(path: str, rules: Sequence[Rule]) -> FileReport:
     if not rules:
-        return FileReport(path, "loaded", "serves correlations only")
+        return FileReport(path, "loaded", "serves other rules, yields no finding of its own")
     fields = sorted({field for rule in rules for detection in _detections(rule) for field in _kept(detection)})
     datasets = dict.fromkeys(dataset for rule in rules for dataset in rule.datasets)
     names = ", ".join(rule.id for rule in rules)

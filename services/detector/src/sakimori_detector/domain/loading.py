@@ -151,18 +151,23 @@ def _each_file(catalogue: Catalogue, use: Callable[[Entry], object]) -> bool:
 
 
 def _rules(catalogue: Catalogue, builder: Builder, silent: set[Entry]) -> tuple[Rule, ...]:
-    """Build what stands on its own, then the correlations, again while files go that others may refer to."""
+    """Build the filters, what stands on its own, then the correlations, again while files go that they may refer to."""
     made: dict[Entry, Rule] = {}
 
+    def filtering(entry: Entry) -> None:
+        if entry.kind == "filter":
+            builder.add_filter(entry)
+
     def alone(entry: Entry) -> None:
-        if entry.kind != "correlation":
+        if entry.kind in {"detection", "analytic"}:
             made[entry] = builder.analytic_rule(entry) if entry.kind == "analytic" else builder.event_rule(entry)
 
     def correlated(entry: Entry) -> None:
         if entry.kind == "correlation":
             made[entry] = builder.correlation_rule(entry)
 
+    _each_file(catalogue, filtering)
     _each_file(catalogue, alone)
     while _each_file(catalogue, correlated):
         builder.forget_correlations()
-    return tuple(made[entry] for entry in catalogue if entry not in silent)
+    return tuple(made[entry] for entry in catalogue if entry in made and entry not in silent)

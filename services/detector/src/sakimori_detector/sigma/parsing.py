@@ -32,12 +32,14 @@ class Refused(Exception):
 def parse(document: Document, others: frozenset[str] = frozenset({"correlation"})) -> SigmaRule:
     """Parse and check a document. Of `others`, which may stand in the place of the detection, nothing is checked.
 
-    Raises Refused.
+    What a filter filters by stands in the place of its detection. Raises Refused.
     """
     data = document.data
     if not others.isdisjoint(data):
         data = {**_STAND_IN, **{name: value for name, value in data.items() if name not in others}}
         data["detection"] = _STAND_IN["detection"]
+    elif isinstance(data.get("filter"), dict):
+        data = {**data, "detection": {name: part for name, part in data["filter"].items() if name != "rules"}}
     detection = respelled(data.get("detection"))
     if isinstance(detection, dict) and "condition" in detection:
         _check_condition(document, detection["condition"])

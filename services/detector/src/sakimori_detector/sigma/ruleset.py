@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sigma.rule import SigmaRule
 
@@ -13,7 +14,8 @@ from sakimori_detector.sigma.events import Event, FieldValue
 from sakimori_detector.sigma.matcher import Match, Matcher, explain
 from sakimori_detector.sigma.parsing import Refused, compiled, parse
 
-MAX_DATASETS = 1000
+_OTHERS: Final = frozenset({"correlation", "filter"})
+MAX_DATASETS: Final = 1000
 """Datasets whose matcher is remembered; the oldest is forgotten."""
 
 
@@ -96,7 +98,7 @@ class RuleSet:
 
 
 def load_rules(files: Mapping[str, str], vocabulary: Vocabulary = PLAIN, means: Means = _any_dataset) -> RuleSet:
-    """Make rules of the texts of files by path; correlations are passed over (`correlations`, `windows`).
+    """Make rules of the texts of files by path; correlations and filters are passed over.
 
     `vocabulary` says what events call the fields of rules, and what placeholders stand for. A file with a mistake is a
     Problem, and the others are used.
@@ -117,5 +119,5 @@ def _rules_of(path: str, text: str, numbers: Numbering, vocabulary: Vocabulary) 
     return [
         Rule(path, rule, compiled(document, rule, numbers, vocabulary))
         for document, rule in parsed
-        if "correlation" not in document.data
+        if _OTHERS.isdisjoint(document.data)
     ]
