@@ -14,10 +14,11 @@ from sakimori_common.ids import event_id
 from sakimori_common.instants import parse_instant
 from sakimori_detector.adapters.models import shipped
 from sakimori_detector.domain.loading import load
+from sakimori_detector.domain.normalise import decode_request
 from sakimori_detector.domain.opinion.asking import pooled
 from sakimori_detector.domain.opinion.model import Model
 from sakimori_detector.domain.opinion.ngrams import aligned, normalised
-from sakimori_detector.domain.opinion.parts import suspicious_parts
+from sakimori_detector.domain.opinion.parts import suspicious_parts, values
 from sakimori_detector.domain.rules import Rule
 from sakimori_detector.offline import Latest, OfflineDetector
 
@@ -176,6 +177,16 @@ def test_a_request_without_telling_characters_is_not_asked_about() -> None:
 
 def test_only_the_value_with_them_is_asked_about() -> None:
     assert suspicious_parts({"url.original": "/shop?page=2&q=o%27hara"}) == ["o'hara"]
+
+
+@given(st.text(alphabet="ab1=&?/.+-~:,@;%27'(é[", max_size=24), st.text(alphabet="ab1=&?/.+-%3d", max_size=12))
+def test_no_value_is_passed_over_for_how_it_looks_raw(target: str, body: str) -> None:
+    fields = {"url.original": target, "http.request.body.content": body}
+    assert set(suspicious_parts(fields)) >= set(values(decode_request({"url.original": target}).split("\n")))
+    assert set(suspicious_parts(fields)) <= set(values(decode_request(fields).split("\n")))
+    assert set(suspicious_parts({"http.request.body.content": body})) == set(
+        values(decode_request({"http.request.body.content": body}).split("\n"))
+    )
 
 
 def test_a_client_cannot_have_thousands_of_parameters_judged() -> None:
