@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sakimori_detector.sigma.windows import Group, KeyWindow, Outcome, Sign, Window
+from sakimori_detector.sigma.sliding import KeyWindow
+from sakimori_detector.sigma.windows import Group, Outcome, Sign, Window
 
 S = 1_000_000
 START = 1_768_528_800 * S

@@ -8,7 +8,8 @@ from sakimori_detector.adapters.memory_waiting import WaitingSigns
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.ports import Batch
 from sakimori_detector.sigma.judging import Ripe, Settled
-from sakimori_detector.sigma.windows import LATENESS, Group, KeyWindow, Outcome, merged, microseconds
+from sakimori_detector.sigma.sliding import KeyWindow
+from sakimori_detector.sigma.windows import LATENESS, Group, Outcome, merged, microseconds
 
 K = TypeVar("K")
 V = TypeVar("V")

@@ -1,4 +1,4 @@
--- Counts one batch for the windows of adapters/valkey.py; the twin of sigma/windows.py, held together by
+-- Counts one batch for the windows of adapters/valkey.py; the twin of sigma/sliding.py, held together by
 -- tests/contract/test_detection_state.py. All or nothing, and once: the outcomes are remembered under the batch's id.
 --
 -- KEYS[1]          the batch

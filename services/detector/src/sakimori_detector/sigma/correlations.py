@@ -6,21 +6,15 @@ medians, `neq`, expressions over rule names). pySigma takes one operator a condi
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations, islice, product
+from itertools import combinations, islice
 from math import ceil, floor, isfinite
 from typing import Any, Final, Literal, NamedTuple, get_args
 
-from sigma.correlations import (
-    CorrelationConditionAND,
-    CorrelationConditionItem,
-    CorrelationConditionOR,
-    SigmaCorrelationTimespan,
-    SigmaExtendedCorrelationCondition,
-    SigmaRuleReference,
-)
+from sigma.correlations import SigmaCorrelationTimespan
 from sigma.exceptions import SigmaError
 
 from sakimori_detector.sigma.compiling import Unsupported
+from sakimori_detector.sigma.expressions import MAX_WAYS, Expression, has_not, read_expression, text_of, ways_of
 
 Kind = Literal[
     "event_count",
@@ -33,16 +27,10 @@ Kind = Literal[
     "value_median",
 ]
 Operator = Literal["gt", "gte", "lt", "lte", "eq", "neq"]
-Expression = str | tuple[Literal["and", "or", "not"], tuple["Expression", ...]]
-"""A reference to a rule, or an operator and what it joins."""
-
 MAX_THRESHOLD: Final = 10_000
 """The greatest count that is waited for: a key keeps that many entries."""
 MAX_REFERENCES: Final = 32
 MAX_TIMESPAN_SECONDS: Final = 31 * 86_400
-MAX_EXPRESSION_CHARACTERS: Final = 2000
-MAX_WAYS: Final = 128
-"""In how many ways an expression over rules may come true; each is looked for at every event."""
 
 _KEYS: Final = frozenset({"type", "rules", "generate", "group-by", "timespan", "aliases", "condition"})
 _TEMPORAL: Final = ("temporal", "temporal_ordered")
@@ -102,7 +90,7 @@ class Correlation:
     def is_known_early(self) -> bool:
         """Whether more events can only make it truer, so that it is known before its window is over."""
         if self.expression is not None:
-            return not _has_not(self.expression)
+            return not has_not(self.expression)
         return self.kind in (*_COUNTS, "value_sum") and all(bound.operator in ("gt", "gte") for bound in self.bounds)
 
     @property
@@ -119,7 +107,7 @@ class Correlation:
         of = f" of {', '.join(self.fields)}" if self.fields else ""
         rank = f" ({self.percentile} %)" if self.kind == "value_percentile" else ""
         if self.expression is not None:
-            what = f" {_text(self.expression)}"
+            what = f" {text_of(self.expression)}"
         else:
             what = "".join(f" {bound.operator} {bound.number:g}" for bound in self.bounds)
         return f"{self.kind}{rank}{of}{what} within {self.timespan_seconds} s"
@@ -133,7 +121,7 @@ class Correlation:
         places = {reference: place for place, reference in enumerate(self.references)}
         if self.expression is None:
             return tuple(islice(combinations(places.values(), int(self.threshold)), MAX_WAYS + 1))
-        return tuple(sorted({tuple(sorted(places[name] for name in way)) for way in _ways(self.expression)}))
+        return tuple(sorted({tuple(sorted(places[name] for name in way)) for way in ways_of(self.expression)}))
 
     def field_names(self) -> Iterator[str]:
         """Name every field of events that it reads, aliases resolved."""
@@ -153,7 +141,7 @@ def correlation_of(data: Mapping[str, Any]) -> Correlation:
     if isinstance(condition, str):
         if kind not in _TEMPORAL:
             raise Unsupported(f"a condition that is text is for temporal correlations, not for '{kind}'")
-        expression, named = _expression(condition)
+        expression, named = read_expression(condition)
         references = _matching(references, named)
     if not references or len(references) > MAX_REFERENCES:
         raise Unsupported(f"rules: name 1 to {MAX_REFERENCES} rules")
@@ -286,77 +274,9 @@ def _most(bound: Bound) -> float:
     return floor(bound.number) if bound.operator in ("lte", "eq") else MAX_THRESHOLD
 
 
-def _expression(text: str) -> tuple[Expression, tuple[str, ...]]:
-    if len(text) > MAX_EXPRESSION_CHARACTERS:
-        raise Unsupported(f"condition: over {MAX_EXPRESSION_CHARACTERS} characters")
-    try:
-        parsed = SigmaExtendedCorrelationCondition(text)
-        return _tree(parsed.parsed), tuple(parsed.get_referenced_rules())
-    except (SigmaError, RecursionError):
-        raise Unsupported(f"condition: no expression of rules, and, or, not: '{text[:80]}'") from None
-
-
-def _tree(item: SigmaRuleReference | CorrelationConditionItem) -> Expression:
-    if isinstance(item, SigmaRuleReference):
-        return item.reference
-    joined = tuple(map(_tree, item.args))
-    if isinstance(item, CorrelationConditionAND):
-        return ("and", joined)
-    return ("or", joined) if isinstance(item, CorrelationConditionOR) else ("not", joined)
-
-
 def _matching(references: tuple[str, ...], named: tuple[str, ...]) -> tuple[str, ...]:
     """Keep the order of `rules:` where there is one; both must speak of the same rules."""
     stray = set(references) ^ set(named) if references else set()
     if stray:
         raise Unsupported(f"rules and condition do not speak of the same rules: '{min(stray)}'")
     return references or named
-
-
-def _has_not(expression: Expression) -> bool:
-    if isinstance(expression, str):
-        return False
-    return expression[0] == "not" or any(map(_has_not, expression[1]))
-
-
-def _ways(expression: Expression) -> frozenset[frozenset[str]]:
-    """Write an expression without `not` as the sets of rules that fulfil it, none within another."""
-    if isinstance(expression, str):
-        return frozenset({frozenset({expression})})
-    parts = [_ways(part) for part in expression[1]]
-    if expression[0] == "or":
-        found = {way for part in parts for way in part}
-    else:
-        found = {frozenset[str]()}
-        for part in parts:
-            found = {one | other for one, other in product(found, part)}
-            _refuse_many(found)
-    _refuse_many(found)
-    return frozenset(way for way in found if not any(other < way for other in found))
-
-
-def _refuse_many(ways: set[frozenset[str]]) -> None:
-    if len(ways) > MAX_WAYS:
-        raise Unsupported(f"condition: comes true in over {MAX_WAYS} ways")
-
-
-def _text(expression: Expression, is_inner: bool = False) -> str:
-    if isinstance(expression, str):
-        return expression
-    operator, parts = expression
-    if operator == "not":
-        return f"not {_text(parts[0], True)}"
-    joined = f" {operator} ".join(_text(part, True) for part in parts)
-    return f"({joined})" if is_inner else joined
-
-
-def holds(expression: Expression, seen: frozenset[str]) -> bool:
-    """Evaluate an expression over the rules that were seen."""
-    if isinstance(expression, str):
-        return expression in seen
-    match expression[0]:
-        case "and":
-            return all(holds(part, seen) for part in expression[1])
-        case "or":
-            return any(holds(part, seen) for part in expression[1])
-    return not holds(expression[1][0], seen)

@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from sakimori_detector.sigma.correlations import Correlation, holds
+from sakimori_detector.sigma.correlations import Correlation
+from sakimori_detector.sigma.expressions import holds
 from sakimori_detector.sigma.windows import EVIDENCE_EVENTS, Outcome, Seen, Sign, Window, number
 
 MAX_WAITING: Final = 2000

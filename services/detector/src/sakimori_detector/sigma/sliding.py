@@ -1,0 +1,318 @@
+"""Sliding windows: when signs add up to a finding, and what belongs to it. Time is event time, in microseconds.
+
+What comes out is a function of the set of signs, not of the order in which they came. The signs of a key are replayed
+in order of time; a finding opens at the first that completes its window (a count, distinct values, a sum, all of some
+rules), takes in whatever comes within `hold` of that one, its anchor, and what comes later may open the next. Signs
+newer than the newest less the lateness stay open to change: when an earlier one arrives, the replay of those few goes
+another way, and since more signs only make a window complete earlier, the anchor moves back and nothing else. What is
+older is settled. A sign older than that counts for the finding whose time it falls into; else it goes to a second
+window of the same key, that of the latecomers, so that neither a replay of old logs nor a wrong clock spoils the first.
+
+Memory per key is bounded: `MAX_UNSETTLED` signs that are not settled and `Window.retained` that are, twice if there
+are latecomers. Of a key with more signs within the lateness the older are settled before their time, which only shows
+if an even older one comes. adapters/state.lua does the same in Valkey; the contract suite holds the two together.
+"""
+
+import bisect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import msgspec
+
+from sakimori_detector.sigma.windows import (
+    EVIDENCE_EVENTS,
+    LATENESS,
+    MAX_UNSETTLED,
+    Group,
+    Outcome,
+    Seen,
+    Sign,
+    Window,
+    number,
+)
+
+
+class Entry(NamedTuple):
+    """A sign as it is kept, in the order of the replay."""
+
+    time: int
+    value: str
+    event_id: str
+
+
+@dataclass(slots=True)
+class _Open:
+    """A finding that still takes in what comes. `seen` maps a value to how often and in which event last."""
+
+    anchor: int
+    first: int
+    last: int
+    count: int = 0
+    total: float = 0
+    recent: list[str] = field(default_factory=list)
+    seen: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def copy(self) -> "_Open":
+        return replace(self, recent=list(self.recent), seen=dict(self.seen))
+
+    def take(self, window: Window, entry: Entry) -> None:
+        """Count an entry; of one that comes late only the span may grow backwards."""
+        self.first, self.last = min(self.first, entry.time), max(self.last, entry.time)
+        if window.counts_values or window.ways:
+            known = self.seen.get(entry.value)
+            if known is not None or len(self.seen) < window.remembered:
+                self.seen[entry.value] = ((known[0] if known else 0) + 1, entry.event_id)
+            if known is not None and window.counts_values:
+                return
+        self.count += 1
+        if window.sums_values:
+            self.total += number(entry.value)
+        self.recent.append(entry.event_id)
+        del self.recent[:-EVIDENCE_EVENTS]
+
+
+class KeyWindow:
+    """The window of one key."""
+
+    __slots__ = ("_base", "_emitted", "_entries", "_settled", "_settled_count", "late")
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._settled_count = 0  # the first of the entries are
+        self._settled = -1  # until when, exclusive
+        self._base: _Open | None = None  # the finding as it is before the first entry that is not settled
+        self._emitted = -1  # the anchor that was last spoken of
+        self.late: KeyWindow | None = None
+
+    @property
+    def newest(self) -> int:
+        """Time of the newest entry."""
+        return self._entries[-1].time if self._entries else 0
+
+    def observe(self, group: Group, lateness: int = LATENESS) -> list[Outcome]:
+        """Count the signs of a batch; returns each finding that they opened or added to, once."""
+        if self._settled < 0 and self._opens_nothing(group, lateness):
+            return []
+        fresh, touched, latecomers = self._enter(group)
+        outcomes = _Replay(self, group, fresh, touched, lateness).run() if fresh or touched else []
+        if latecomers:
+            late = Group(group.window, group.key, latecomers)
+            if self.late is None or any(sign.time < self.late._settled for sign in latecomers):
+                self.late = KeyWindow()
+            outcomes += self.late.observe(late, lateness)
+        return outcomes
+
+    def _opens_nothing(self, group: Group, lateness: int) -> bool:
+        """Enter the first sign of a key, if one is not enough; says whether it was that. Most keys have no second."""
+        window = group.window
+        if len(group.signs) > 1 or window.threshold <= 1 or window.sums_values:
+            return False
+        time, event_id, value, *_ = group.signs[0]
+        self._entries = [Entry(time, value, event_id)]
+        self._settled = max(time - window.reach(lateness), 0)
+        return True
+
+    def _enter(self, group: Group) -> tuple[dict[Entry, Sign], Sign | None, list[Sign]]:
+        """Put signs in their places; gives those that are new, the last that the settled finding took, the late."""
+        window, base = group.window, self._base
+        known = {(entry.event_id, entry.value if window.ways else "") for entry in self._entries}
+        fresh: dict[Entry, Sign] = {}
+        touched, latecomers = None, []
+        for sign in group.signs:
+            entry = Entry(sign.time, sign.value, sign.event_id)
+            member = (sign.event_id, sign.value if window.ways else "")
+            if sign.replaces:
+                known -= self._take_back(window, sign)
+            if member in known:
+                continue
+            if sign.time >= self._settled:
+                known.add(member)
+                bisect.insort(self._entries, entry, lo=self._settled_count)
+                fresh[entry] = sign
+            elif base is not None and base.first <= sign.time <= base.anchor + window.hold:
+                base.take(window, entry)
+                touched = sign
+            else:
+                latecomers.append(sign)
+        return fresh, touched, latecomers
+
+    def _take_back(self, window: Window, sign: Sign) -> set[tuple[str, str]]:
+        """Remove the sign that this one replaces, if it is not settled; gives it as `known` has it."""
+        for place in range(self._settled_count, len(self._entries)):
+            entry = self._entries[place]
+            if (entry.event_id, entry.value) == (sign.replaces, sign.value):
+                del self._entries[place]
+                return {(entry.event_id, entry.value if window.ways else "")}
+        return set()
+
+
+class _Replay:
+    """One pass over the entries that are not settled: settles what is old, gives what the new ones came to."""
+
+    def __init__(
+        self, of: KeyWindow, group: Group, fresh: dict[Entry, Sign], touched: Sign | None, lateness: int
+    ) -> None:
+        self._of = of
+        self._group = group
+        self._window = group.window
+        self._fresh = fresh
+        self._touched = touched
+        self._latest_fresh = touched
+        self._settled = self._bound(lateness)
+        self._is_known = True
+        self._outcomes: list[Outcome] = []
+
+    def _bound(self, lateness: int) -> int:
+        entries = self._of._entries
+        if not entries:
+            return self._of._settled
+        bound = max(self._of._settled, entries[-1].time - self._window.reach(lateness))
+        is_over = len(entries) - self._of._settled_count > MAX_UNSETTLED
+        return max(bound, entries[-MAX_UNSETTLED].time) if is_over else bound
+
+    def run(self) -> list[Outcome]:
+        """Replay."""
+        of, entries = self._of, self._of._entries
+        current = of._base
+        base, settled_count = current, len(entries)
+        must_settle = len(entries) - MAX_UNSETTLED
+        for place in range(of._settled_count, len(entries)):
+            entry = entries[place]
+            if settled_count == len(entries) and place >= must_settle and entry.time >= self._settled:
+                base, settled_count = current and current.copy(), place
+            if current is not None and entry.time > current.anchor + self._window.hold:
+                self._flush(current)
+                current = None
+            sign = self._fresh.get(entry)
+            self._latest_fresh = sign or self._latest_fresh
+            if current is not None:
+                current.take(self._window, entry)
+                self._touched = sign or self._touched
+            elif (start := _fired(self._window, entries, place)) is not None:
+                current = self._opened(start, entry)
+        if current is not None:
+            self._flush(current)
+        of._base, of._settled = base, self._settled
+        kept = retained(self._window, entries[:settled_count], self._settled)
+        of._entries, of._settled_count = kept + entries[settled_count:], len(kept)
+        return self._outcomes
+
+    def _opened(self, run: list[Entry], entry: Entry) -> _Open:
+        opened = _Open(entry.time, run[0].time, entry.time)
+        for each in run:
+            opened.take(self._window, each)
+        self._is_known = False
+        latest = self._latest_fresh
+        self._touched = latest if latest is not None and latest.time >= opened.first else None
+        return opened
+
+    def _flush(self, finding: _Open) -> None:
+        touched, emitted = self._touched, self._of._emitted
+        self._touched = None
+        if touched is None:
+            return
+        is_moved = finding.anchor <= emitted <= finding.anchor + self._window.hold
+        outcome = self._outcome(finding, touched, not self._is_known and not is_moved)
+        if is_moved and emitted != finding.anchor:
+            outcome = msgspec.structs.replace(outcome, replaced=emitted)
+        self._outcomes.append(outcome)
+        self._of._emitted = finding.anchor if is_moved else max(emitted, finding.anchor)
+
+    def _outcome(self, finding: _Open, latest: Sign, is_opened: bool) -> Outcome:
+        window = self._window
+        observed = finding.total if window.sums_values else len(finding.seen) if window.ways else finding.count
+        return Outcome(
+            rule_id=window.rule_id,
+            key=self._group.key,
+            anchor=finding.anchor,
+            first=finding.first,
+            last=finding.last,
+            count=finding.count,
+            is_opened=is_opened,
+            event_ids=list(finding.recent),
+            event_id=latest.event_id,
+            note=latest.note,
+            observed=observed,
+            seen=[Seen(value, *seen) for value, seen in sorted(finding.seen.items())] if window.ways else [],
+        )
+
+
+def _fired(window: Window, entries: Sequence[Entry], place: int) -> list[Entry] | None:
+    """Give the newest entries that complete the window at a place; None when it is not complete."""
+    if window.ways:
+        find: Callable[[Window, Iterator[Entry]], list[Entry] | None] = _seen_in_order if window.is_ordered else _seen
+    elif window.counts_values:
+        find = _distinct
+    elif window.sums_values:
+        find = _summed
+    else:
+        start = place - int(window.threshold) + 1
+        if start < 0 or entries[place].time - entries[start].time > window.timespan:
+            return None
+        return list(entries[start : place + 1])
+    found = find(window, _back_from(entries, place, window.timespan))
+    return None if found is None else found[::-1]
+
+
+def _back_from(entries: Sequence[Entry], place: int, timespan: int) -> Iterator[Entry]:
+    earliest = entries[place].time - timespan
+    for at in range(place, -1, -1):
+        if entries[at].time < earliest:
+            return
+        yield entries[at]
+
+
+def _distinct(window: Window, back: Iterator[Entry]) -> list[Entry] | None:
+    found: dict[str, Entry] = {}
+    for entry in back:
+        if found.setdefault(entry.value, entry) is entry and len(found) >= window.threshold:
+            return list(found.values())
+    return None
+
+
+def _summed(window: Window, back: Iterator[Entry]) -> list[Entry] | None:
+    found, total = [], 0.0
+    for entry in back:
+        found.append(entry)
+        total += number(entry.value)
+        if total > window.threshold or (total == window.threshold and not window.is_strict):
+            return found
+    return None
+
+
+def _seen(window: Window, back: Iterator[Entry]) -> list[Entry] | None:
+    """Of every value the latest; the first way that is complete going back has the latest start."""
+    found: dict[str, Entry] = {}
+    for entry in back:
+        if found.setdefault(entry.value, entry) is entry:
+            for way in window.ways:
+                if all(value in found for value in way):
+                    return sorted((found[value] for value in way), reverse=True)
+    return None
+
+
+def _seen_in_order(window: Window, back: Iterator[Entry]) -> list[Entry] | None:
+    """Go back each way at once: after its last value the latest of the one before, and so on."""
+    chains: list[list[Entry]] | None = None
+    for entry in back:
+        if chains is None:
+            ways = [way for way in window.ways if way[-1] == entry.value]
+            chains = [[] for _ in ways]
+        for way, chain in zip(ways, chains, strict=True):
+            if way[-1 - len(chain)] == entry.value:
+                chain.append(entry)
+                if len(chain) == len(way):
+                    return chain
+    return None
+
+
+def retained(window: Window, settled: Sequence[Entry], since: int) -> list[Entry]:
+    """Choose of the settled entries those that a later one, not before `since`, can still complete a window with."""
+    near = [entry for entry in settled if entry.time >= since - window.timespan]
+    if window.is_ordered:  # of a row of the same value only the last is ever the latest before another
+        near = [entry for at, entry in enumerate(near) if at + 1 == len(near) or near[at + 1].value != entry.value]
+    elif window.ways or window.counts_values:
+        latest = {entry.value: entry for entry in near}
+        near = [entry for entry in near if latest[entry.value] is entry]
+    return near[-window.retained :]
