@@ -151,8 +151,9 @@ def test_windash_takes_every_dash_before_a_word(dash: str) -> None:
     assert not is_met(item("f|windash|contains: ' -param-name'"), {"f": f"cmd {dash}param/name"})
 
 
-def test_a_cidr_or_a_number_with_text_modifiers_is_refused() -> None:
+def test_values_that_cannot_be_looked_for_are_refused() -> None:
     assert "incompatible" in why_refused(item("f|contains: 5"))[0]
+    assert "over 64 ? in one value" in why_refused(item(f"f: '{'?' * 65}*'"))[0]
     assert "host bits" in why_refused(item("f|cidr: 192.0.2.1/24"))[0]
 
 

@@ -99,7 +99,7 @@ class Numbering:
 def condition_of(rule: SigmaRule, numbers: Numbering, vocabulary: Vocabulary = PLAIN) -> Condition:
     """Compile a rule's condition (of several, any).
 
-    Raises Unsupported, PatternError, PlaceholderLeft, and pySigma's SigmaError.
+    Raises Unsupported, PatternError, StringError, and pySigma's SigmaError.
     """
     compiler = _Compiler(numbers, vocabulary)
     compiled = [compiler.compiled(parsed.parsed) for parsed in rule.detection.parsed_condition]

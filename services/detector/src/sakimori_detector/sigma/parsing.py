@@ -10,7 +10,7 @@ from sakimori_detector.sigma.conditions import Condition
 from sakimori_detector.sigma.documents import Document, PathPart
 from sakimori_detector.sigma.patterns import POLICY, PatternError
 from sakimori_detector.sigma.spellings import respelled
-from sakimori_detector.sigma.wildcards import PlaceholderLeft
+from sakimori_detector.sigma.wildcards import StringError
 
 MAX_CONDITION_CHARACTERS: Final = 10_000
 """pySigma takes some 0.4 s for as many."""
@@ -69,7 +69,7 @@ def compiled(document: Document, rule: SigmaRule, numbers: Numbering, vocabulary
         return condition_of(rule, numbers, vocabulary)
     except SigmaError as error:
         raise _refusal(document, error) from None
-    except (Unsupported, PatternError, PlaceholderLeft) as error:
+    except (Unsupported, PatternError, StringError) as error:
         raise Refused(document, str(error), "detection") from None
     except RecursionError:
         raise Refused(document, "the condition is nested too deep", "detection", "condition") from None

@@ -17,7 +17,15 @@ Part = tuple[str, ...]
 """What stands between two `*`: texts with one `?` between each two."""
 
 
-class PlaceholderLeft(ValueError):
+MAX_SINGLES: Final = 64
+"""`?` in one value: a search for them takes so many steps for each character of the text."""
+
+
+class StringError(ValueError):
+    """A string cannot be looked for; the message says why."""
+
+
+class PlaceholderLeft(StringError):
     """A placeholder has no value; `name` is its name."""
 
     def __init__(self, name: str) -> None:
@@ -92,7 +100,9 @@ class Wildcards:
 
 
 def of_string(value: SigmaString, *, anywhere: bool = False) -> Wildcards:
-    """Read a Sigma string; with `anywhere` it may stand inside a value, as keywords may. Raises PlaceholderLeft."""
+    """Read a Sigma string; with `anywhere` it may stand inside a value, as keywords may. Raises StringError."""
+    if value.s.count(SpecialChars.WILDCARD_SINGLE) > MAX_SINGLES:
+        raise StringError(f"over {MAX_SINGLES} ? in one value")
     parts: list[list[str]] = [[""]]
     for sign in value.s:
         if sign is SpecialChars.WILDCARD_MULTI:
