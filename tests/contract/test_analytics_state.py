@@ -108,8 +108,8 @@ def event(seconds: int, kind: int, who: int) -> Event:
         fields = {"source.ip": f"203.0.113.{who % 2}", "url.path": "/probe" if kind else "/", "url.original": "/"}
         return Event(identity, time, "nginx.access", dict(fields))
     action = ["chat.message_posted", "security.rate_limit_hit", "security.high_risk_block"][kind - 2]
-    fields = {"event.action": action, "user.id": f"u{who}", "client.fingerprint": "fp"}
-    return Event(identity, time, "chat.message" if kind == 2 else "chat.security", fields)
+    told = {"event.action": action, "user.id": f"u{who}", "client.fingerprint": "fp"}
+    return Event(identity, time, "chat.message" if kind == 2 else "chat.security", dict(told))
 
 
 def told(found: Sequence[Found]) -> list[tuple[object, ...]]:

@@ -1,23 +1,29 @@
 """Risk of entities over findings, and the ladder: from events to findings, scores and measures."""
 
 import asyncio
+import os
 import random
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from detector_run import START, Run, S, chat, event, limited
 from sakimori_common.contracts import DecisionAction, Event
+from sakimori_common.log import logger
 from sakimori_detector.adapters.memory import MemoryState
 from sakimori_detector.detection import Found, detect
 from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.ladder import LadderError, Rung, check, climbed, halved
 from sakimori_detector.domain.loading import load
 from sakimori_detector.domain.policy import decision_of
+from sakimori_detector.metrics import DetectorMetrics
+from sakimori_detector.rulebook import Rulebook
 
 RISK = """
 title: Risk
@@ -94,10 +100,8 @@ def score(run: Run, entity: str = "203.0.113.9") -> float:
         return 0.0
     older, at, given = msgspec.msgpack.decode(kept)
     latest = given[-1][0]
-    return sum(
-        points * 0.5 ** ((latest - time) / (3600 * S))
-        for time, points in [(at, older), *((each[0], each[3]) for each in given)]
-    )
+    parts = [(at, older), *((each[0], each[3]) for each in given)]
+    return float(sum(points * 0.5 ** ((latest - time) / (3600 * S)) for time, points in parts))
 
 
 def request(seconds: float, path: str, address: str = "203.0.113.9") -> Event:
@@ -185,6 +189,32 @@ async def test_a_changed_weight_takes_effect_with_the_next_load_and_no_code() ->
         await run.feed(found_event(0, "rule"))
         scores.append(score(run))
     assert scores == [10.0, 12.0]
+
+
+async def test_a_weight_is_changed_while_the_service_runs_and_the_score_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "risk" / "risk_escalated.yml"
+    path.parent.mkdir()
+    path.write_text(RISK, encoding="utf-8")
+    rulebook = Rulebook(tmp_path, "Asia/Tokyo", DetectorMetrics(CollectorRegistry()), logger("test"))
+    state = MemoryState()
+    scores = []
+    for number, weight in enumerate(["high: 10", "high: 4"]):
+        path.write_text(RISK.replace("high: 10", weight), encoding="utf-8")
+        os.utime(path, (number, number))
+        assert await rulebook.refresh()
+        finding = found_event(number, f"rule_{number}")
+        found = await detect(rulebook.engine, state, str(number), [finding], lambda event: event.time)
+        scores += [each.finding.details["reason"] for each in found]
+    assert scores[0] == "rule_0 +10"
+    assert scores[-1] == "rule_0 +10, rule_1 +4"
+
+
+async def test_a_rule_without_a_decision_decides_nothing_whatever_the_ladder_says() -> None:
+    silent = RISK.replace("  decision: {action: block, seconds: 30}\n", "")
+    run = Run(files={"risk/risk_escalated.yml": silent})
+    await run.feed(*(found_event(number, f"rule_{number}") for number in range(20)))
+    assert len(run.opened("risk_escalated")) == 5
+    assert set(run.measures()) == {None}
 
 
 async def test_findings_of_a_batch_count_for_the_entity_in_the_same_call() -> None:
