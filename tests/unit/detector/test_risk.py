@@ -400,5 +400,5 @@ async def test_a_lift_ends_a_block_at_once_and_old_logs_lift_nothing() -> None:
     assert measure is not None
     lift = decision_of(finding, measure, outcome, now=START + 70 * S, dry_run=False)
     assert lift is not None
-    assert lift.expires_at == lift.created_at
+    assert (lift.created_at, lift.expires_at) == ("2026-01-16T03:01:10.000Z", "2026-01-16T03:00:10.000Z")
     assert decision_of(finding, measure, outcome, now=START + 3660 * S, dry_run=False) is None

@@ -14,6 +14,8 @@ from sakimori_detector.sigma.windows import Outcome, microseconds
 ORIGIN = "detector"
 LIFT_SECONDS = 3600
 """An event this old no longer lifts: what is blocked by now is blocked for something later."""
+SKEW_SECONDS = 60
+"""A lift is a decision that ended so long ago: an enforcer whose clock is behind must not take it for a short block."""
 
 
 def measure_for(rule: Rule, outcome: Outcome) -> Measure | None:
@@ -53,7 +55,7 @@ def decision_of(finding: Finding, measure: Measure, outcome: Outcome, *, now: in
     is_over = runs_from + microseconds(measure.seconds or LIFT_SECONDS) <= now
     if is_over or finding.entity == "unknown":
         return None
-    expires_at = runs_from + microseconds(measure.seconds) if measure.seconds else now
+    expires_at = runs_from + microseconds(measure.seconds) if measure.seconds else now - microseconds(SKEW_SECONDS)
     return Decision(
         id=_identity(finding, measure, outcome),
         entity_type=finding.entity_type,
