@@ -15,7 +15,7 @@ from sakimori_common.instants import parse_instant
 from sakimori_detector.adapters.models import shipped
 from sakimori_detector.domain.loading import load
 from sakimori_detector.domain.normalise import decode_request
-from sakimori_detector.domain.opinion.asking import pooled
+from sakimori_detector.domain.opinion.asking import opinion_on, pooled
 from sakimori_detector.domain.opinion.model import Model
 from sakimori_detector.domain.opinion.ngrams import aligned, normalised
 from sakimori_detector.domain.opinion.parts import suspicious_parts, values
@@ -290,3 +290,11 @@ def test_findings_are_the_same_whatever_the_batches() -> None:
 
     assert run(1) == run(7) == run(40)
     assert len(run(40)) >= 20
+
+
+def test_an_opinion_is_about_the_value_in_which_the_rule_matched() -> None:
+    fields = {"url.original": "/item?note=it%27s%20fine&id=7%27%20or%201%3D1--%20"}
+    assert opinion_on(MODEL, fields, "note=it's fine", 0.9)["opinion"]["probability"] < 0.5
+    assert opinion_on(MODEL, fields, "id=7' or 1=1-- ", 0.9)["opinion"]["probability"] > 0.9
+    assert opinion_on(MODEL, fields, "sqlmap", 0.9) == {}
+    assert opinion_on(MODEL, fields, "", 0.9) == {}

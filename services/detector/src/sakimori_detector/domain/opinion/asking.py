@@ -11,6 +11,8 @@ from sakimori_detector.domain.opinion.parts import suspicious_parts
 WEIGHT: Final = 0.25
 LIMIT: Final = 1.0
 """The rule decides: at most 1 is added to its log-odds or taken from them, 0.9 becomes 0.96 or 0.77."""
+SUREST: Final = 0.9999
+"""What is shown at most: calibration has too few texts to tell more."""
 ASKED: Final = "@opinion"
 """A rule whose details show this has the opinion counted in."""
 
@@ -20,10 +22,12 @@ def opinion_on(
 ) -> dict[str, Any]:
     """Judge the parts of a web event's values in which a rule matched: the facts `opinion` and `confidence`.
 
-    Empty without a model, and where the match lies elsewhere (the path, a header): nothing is said about those.
+    Empty without a model, and where the match lies elsewhere (the path, a header): nothing is said about those. Some
+    0.5 ms, once a rule, entity and batch that a finding comes of.
     """
     lines = [line.strip() for line in matched.split("\n") if line.strip()]
-    parts = [part for part in suspicious_parts(fields) if any(line in part or part in line for line in lines)]
+    asked = suspicious_parts(fields) if model is not None and lines else []
+    parts = [part for part in asked if any(line in part or part.strip() in line for line in lines)]
     if model is None or not parts:
         return {}
     part, opinion = strongest(parts, model.opinions(parts))
@@ -39,7 +43,7 @@ def strongest(parts: Sequence[str], opinions: Sequence[Opinion]) -> tuple[str, O
 def told(model: Model, part: str, opinion: Opinion) -> dict[str, Any]:
     """Write an opinion for people: probability, class, model, and the parts of the text that spoke for the class."""
     return {
-        "probability": round(opinion.probability, 4),
+        "probability": min(round(opinion.probability, 4), SUREST),
         "class": opinion.attack,
         "model": model.version,
         "ngrams": [
