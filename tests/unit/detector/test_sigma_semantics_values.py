@@ -190,6 +190,9 @@ PLACEHOLDERS = "admins: [root, 'adm*']\nservers: srv1\nn: [1, 2]\n"
         ("f: '%servers%'", "srv1", False),
         ("f: '%servers%'", "%servers%", True),
         ("f|expand: '100% sure'", "100% sure", True),
+        (r"f|expand: '\%plain%servers%'", "%plainsrv1", True),
+        (r"f|expand: '\%plain%servers%'", "srv1", False),
+        (r"f|expand: 'a*\%%servers%\%'", "abc%srv1%", True),
     ],
 )
 def test_placeholders_have_the_values_of_their_file_or_of_a_list(detection: str, value: Any, expected: bool) -> None:

@@ -4,9 +4,11 @@ pySigma parses, applies the modifiers and validates; here its tree of values bec
 does not mean is refused (`Unsupported`), and equal tests of different rules become one.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as field_
+from itertools import groupby
 from typing import Final, TypeVar
 
 from sigma.conditions import (
@@ -31,8 +33,10 @@ from sigma.types import (
     SigmaNumber,
     SigmaRegularExpression,
     SigmaString,
+    SigmaStringPartType,
     SigmaTimestampPart,
     SigmaType,
+    SpecialChars,
 )
 
 from sakimori_detector.sigma import patterns, wildcards
@@ -180,6 +184,8 @@ class _Compiler:
 
         if not value.contains_placeholder():
             return [value]
+        if isinstance(value, SigmaString):
+            value.s = list(_with_escapes(value.s))
         filled = value.replace_placeholders(values)
         if not filled:
             raise Unsupported("a placeholder has an empty list of values")
@@ -190,6 +196,32 @@ class _Compiler:
             text, is_cased = "".join(map(str, value.s)), isinstance(value, SigmaCasedString)
             return Exact(name, text if is_cased else fold(text), is_cased)
         return Fits(name, wildcards.of_string(value))
+
+
+_PLACEHOLDER: Final = re.compile(r"\\%|%([^%\\]+)%")
+
+
+def _with_escapes(parts: Sequence[SigmaStringPartType]) -> Iterator[SigmaStringPartType]:
+    r"""Read placeholders anew: in `\%plain%name%` the first sign is a plain one, which pySigma does not know."""
+    for is_special, run in groupby(parts, lambda part: isinstance(part, SpecialChars)):
+        if is_special:
+            yield from run
+        else:
+            yield from _split("".join(f"%{part.name}%" if isinstance(part, Placeholder) else str(part) for part in run))
+
+
+def _split(text: str) -> Iterator[str | Placeholder]:
+    """Split a text into plain ones and placeholders."""
+    plain, place = "", 0
+    for match in _PLACEHOLDER.finditer(text):
+        plain, place = plain + text[place : match.start()], match.end()
+        if match[1] is None:
+            plain += "%"
+        else:
+            yield from (plain, Placeholder(match[1])) if plain else (Placeholder(match[1]),)
+            plain = ""
+    if plain + text[place:]:
+        yield plain + text[place:]
 
 
 def _same_kind(filled: T, value: T) -> T:
