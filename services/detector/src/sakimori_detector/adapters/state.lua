@@ -3,10 +3,10 @@
 --
 -- KEYS[1]          the batch
 -- KEYS[2 .. 1+n]   what the folds read (n of them)
--- ARGV[1]          MessagePack: batch_ttl, n, windows (see `observe`), groups of (place of the window, key, name of the
---                  key, signs of (time, event, value, note, replaced event or '')), the same two for judged
---                  windows (see `await`), and when
---                  the batch arrived
+-- ARGV[1]          MessagePack: batch_ttl, n, windows of (rule, kind, threshold, timespan, hold, reach, retained,
+--                  remembered, is_strict, ways, ttl), groups of (place of the window, key, name of the key, signs of
+--                  (time, event, value, note, replaced event or '')), the same two for judged windows (see `await`),
+--                  and when the batch arrived
 -- ARGV[2 .. 1+3n]  per key of the folds: the value that was read ("-" if absent, else "=" and the value), the value to
 --                  write, its seconds to live ("0": leave the key alone)
 -- detector:window:<rule>:<name>[:late]: MessagePack of {settled, settled_count, emitted, base, time, value, event,
@@ -213,135 +213,177 @@ local function kept_of(kind, retained, times, values, count, since)
   return keep
 end
 
-local function observe(window, key, name, signs, is_late)
-  local rule, kind, _, timespan, hold, reach, retained, remembered, _, _, ttl = unpack(window)
-  local settled, settled_count, emitted, base = -1, 0, -1, false
-  local times, values, events, n = {}, {}, {}, 0
-
-  local stored
-  if #signs == 1 and window[3] > 1 and kind ~= SUM and not is_late then
-    local sign = signs[1]  -- most keys of most batches are new: all is done in one call then
-    local fresh = cmsgpack.pack({sign[1] - reach, 0, -1, false, sign[1], sign[3], sign[2]})
-    stored = call('SET', name, fresh, 'NX', 'GET', 'EX', ttl)
-    if not stored then return end
-  end
-  stored = stored or call('GET', name)
+-- The window of a key as it is worked on; `member` tells a sign from any other of the key.
+local function opened(window, key, stored)
+  local kind = window[2]
+  local at = {
+    window = window, key = key, kind = kind, timespan = window[4], hold = window[5], remembered = window[8],
+    by_value = kind == WAYS or kind == ORDERED, settled = -1, settled_count = 0, emitted = -1, base = false,
+    times = {}, values = {}, events = {}, n = 0, known = {}, fresh = {}, fresh_count = 0,
+  }
   if stored then
-    stored = cmsgpack.unpack(stored)
-    if is_late then
-      for i = 1, #signs do
-        if signs[i][1] < stored[1] then stored = nil break end
-      end
-    end
-  end
-  if stored then
-    settled, settled_count, emitted, base = stored[1], stored[2], stored[3], unpacked(stored[4])
+    at.settled, at.settled_count, at.emitted, at.base = stored[1], stored[2], stored[3], unpacked(stored[4])
     for i = 5, #stored, 3 do
-      n = n + 1
-      times[n], values[n], events[n] = stored[i], stored[i + 1], stored[i + 2]
+      local n = at.n + 1
+      at.n, at.times[n], at.values[n], at.events[n] = n, stored[i], stored[i + 1], stored[i + 2]
+      at.known[at.by_value and stored[i + 2] .. '\0' .. stored[i + 1] or stored[i + 2]] = true
     end
   end
+  return at
+end
 
-  -- Enters the signs.
-  local by_value = kind == WAYS or kind == ORDERED
-  local known, fresh, fresh_count, touched, late = {}, {}, 0, nil, nil
-  for i = 1, n do known[by_value and events[i] .. '\0' .. values[i] or events[i]] = true end
+local function member_of(at, value, event) return at.by_value and event .. '\0' .. value or event end
+
+-- Puts an entry in its place by time, value and event.
+local function insert(at, time, value, event)
+  local times, values, events, place = at.times, at.values, at.events, at.n + 1
+  while place > at.settled_count + 1 do
+    local before = place - 1
+    local is_later = times[before] > time or (times[before] == time
+      and (values[before] > value or (values[before] == value and events[before] > event)))
+    if not is_later then break end
+    times[place], values[place], events[place] = times[before], values[before], events[before]
+    place = before
+  end
+  times[place], values[place], events[place] = time, value, event
+  at.n = at.n + 1
+end
+
+-- Removes what a sign takes the place of, if it is not settled.
+local function take_back(at, value, replaced)
+  local times, values, events = at.times, at.values, at.events
+  for i = at.settled_count + 1, at.n do
+    if events[i] == replaced and values[i] == value then
+      at.known[member_of(at, value, replaced)] = nil
+      for to = i, at.n do times[to], values[to], events[to] = times[to + 1], values[to + 1], events[to + 1] end
+      at.n = at.n - 1
+      return
+    end
+  end
+end
+
+-- Enters the signs; gives those that come too late for this window.
+local function enter(at, signs)
+  local late
   for i = 1, #signs do
     local sign = signs[i]
-    local time, event, value, replaces = sign[1], sign[2], sign[3], sign[5]
-    local member = by_value and event .. '\0' .. value or event
-    if replaces ~= '' then
-      for at = settled_count + 1, n do
-        if events[at] == replaces and values[at] == value then
-          known[by_value and replaces .. '\0' .. value or replaces] = nil
-          for to = at, n do times[to], values[to], events[to] = times[to + 1], values[to + 1], events[to + 1] end
-          n = n - 1
-          break
-        end
-      end
-    end
-    if known[member] then
+    local time, event, value, base = sign[1], sign[2], sign[3], at.base
+    if sign[5] ~= '' then take_back(at, value, sign[5]) end
+    local member = member_of(at, value, event)
+    if at.known[member] then
       -- counted already
-    elseif time >= settled then
-      local at = n + 1
-      while at > settled_count + 1 and (times[at - 1] > time or (times[at - 1] == time
-          and (values[at - 1] > value or (values[at - 1] == value and events[at - 1] > event)))) do
-        times[at], values[at], events[at] = times[at - 1], values[at - 1], events[at - 1]
-        at = at - 1
-      end
-      times[at], values[at], events[at] = time, value, event
-      n, known[member], fresh[member], fresh_count = n + 1, true, sign, fresh_count + 1
-    elseif base and base[FIRST] <= time and time <= base[ANCHOR] + hold then
-      take(kind, remembered, base, time, value, event)
-      touched = sign
+    elseif time >= at.settled then
+      insert(at, time, value, event)
+      at.known[member], at.fresh[member], at.fresh_count = true, sign, at.fresh_count + 1
+    elseif base and base[FIRST] <= time and time <= base[ANCHOR] + at.hold then
+      take(at.kind, at.remembered, base, time, value, event)
+      at.touched = sign
     else
       late = late or {}
       late[#late + 1] = sign
     end
   end
+  return late
+end
 
-  if fresh_count > 0 or touched then
-    -- Replays what is not settled.
-    if n > 0 then
-      settled = math.max(settled, times[n] - reach)
-      if n - settled_count > MAX_UNSETTLED then settled = math.max(settled, times[n - MAX_UNSETTLED + 1]) end
-    end
-    local current, is_known, latest, new_base, new_count = base, true, touched, base, nil
-    local function flush()
-      if touched then
-        local anchor = current[ANCHOR]
-        local is_moved = anchor <= emitted and emitted <= anchor + hold
-        local seen = by_value and listed(current[SEEN]) or {}
-        outcomes[#outcomes + 1] = {rule, key, anchor, current[FIRST], current[LAST], current[TALLY],
-          not is_known and not is_moved, current[RECENT], touched[2], touched[4] or '',
-          kind == SUM and current[TOTAL] or by_value and current.distinct or current[TALLY],
-          is_moved and emitted ~= anchor and emitted or -1, seen}
-        emitted = is_moved and anchor or math.max(emitted, anchor)
-      end
-      touched = nil
-    end
-    for at = settled_count + 1, n do
-      local time, value, event = times[at], values[at], events[at]
-      if not new_count and at > n - MAX_UNSETTLED and time >= settled then
-        new_base, new_count = current and copy(current), at - 1
-      end
-      if current and time > current[ANCHOR] + hold then
-        flush()
-        current = false
-      end
-      local sign = fresh[by_value and event .. '\0' .. value or event]
-      latest = sign or latest
-      if current then
-        take(kind, remembered, current, time, value, event)
-        touched = sign or touched
-      else
-        local run = complete[kind](times, values, at, time - timespan, window)
-        if run then
-          current = {time, times[run[#run]], time, 0, 0, {}, {}, distinct = 0}
-          for i = #run, 1, -1 do
-            take(kind, remembered, current, times[run[i]], values[run[i]], events[run[i]])
-          end
-          is_known = false
-          touched = latest and latest[1] >= current[FIRST] and latest or nil
-        end
-      end
-    end
-    if not new_count then new_base, new_count = current and copy(current), n end
-    if current then flush() end
+-- Tells of a finding if a sign of this batch is in it.
+local function flush(at, current)
+  local touched, anchor, emitted = at.touched, current[ANCHOR], at.emitted
+  at.touched = nil
+  if not touched then return end
+  local is_moved = anchor <= emitted and emitted <= anchor + at.hold
+  local observed = at.kind == SUM and current[TOTAL] or at.by_value and current.distinct or current[TALLY]
+  outcomes[#outcomes + 1] = {at.window[1], at.key, anchor, current[FIRST], current[LAST], current[TALLY],
+    not at.is_known and not is_moved, current[RECENT], touched[2], touched[4] or '', observed,
+    is_moved and emitted ~= anchor and emitted or -1, at.by_value and listed(current[SEEN]) or {}}
+  at.emitted = is_moved and anchor or math.max(emitted, anchor)
+end
 
-    local saved = {settled, 0, emitted, packed(new_base)}
-    local keep = kept_of(kind, retained, times, values, new_count, settled - timespan)
-    local kept, at = 0, 4
-    for i = 1, n do
-      if i > new_count or keep[i] then
-        if i <= new_count then kept = kept + 1 end
-        saved[at + 1], saved[at + 2], saved[at + 3] = times[i], values[i], events[i]
-        at = at + 3
-      end
-    end
-    saved[2] = kept
-    call('SET', name, cmsgpack.pack(saved), 'EX', ttl)
+-- Opens a finding if the entry at a place completes the window.
+local function fired(at, place)
+  local time = at.times[place]
+  local run = complete[at.kind](at.times, at.values, place, time - at.timespan, at.window)
+  if not run then return false end
+  local current = {time, at.times[run[#run]], time, 0, 0, {}, {}, distinct = 0}
+  for i = #run, 1, -1 do
+    take(at.kind, at.remembered, current, at.times[run[i]], at.values[run[i]], at.events[run[i]])
   end
+  at.is_known = false
+  at.touched = at.latest and at.latest[1] >= current[FIRST] and at.latest or nil
+  return current
+end
+
+-- Goes over the entries that are not settled, and settles those that are old by now.
+local function replay(at, reach)
+  local current, n, settled_count = at.base, at.n, nil
+  if n > 0 then
+    at.settled = math.max(at.settled, at.times[n] - reach)
+    if n - at.settled_count > MAX_UNSETTLED then
+      at.settled = math.max(at.settled, at.times[n - MAX_UNSETTLED + 1])
+    end
+  end
+  at.is_known, at.latest = true, at.touched
+  for i = at.settled_count + 1, n do
+    local time, value, event = at.times[i], at.values[i], at.events[i]
+    if not settled_count and i > n - MAX_UNSETTLED and time >= at.settled then
+      at.base, settled_count = current and copy(current), i - 1
+    end
+    if current and time > current[ANCHOR] + at.hold then
+      flush(at, current)
+      current = false
+    end
+    local sign = at.fresh[member_of(at, value, event)]
+    at.latest = sign or at.latest
+    if current then
+      take(at.kind, at.remembered, current, time, value, event)
+      at.touched = sign or at.touched
+    else
+      current = fired(at, i)
+    end
+  end
+  if not settled_count then at.base, settled_count = current and copy(current), n end
+  if current then flush(at, current) end
+  return settled_count
+end
+
+local function save(at, name, settled_count)
+  local saved, kept, size = {at.settled, 0, at.emitted, packed(at.base)}, 0, 4
+  local keep = kept_of(at.kind, at.window[7], at.times, at.values, settled_count, at.settled - at.timespan)
+  for i = 1, at.n do
+    if i > settled_count or keep[i] then
+      if i <= settled_count then kept = kept + 1 end
+      saved[size + 1], saved[size + 2], saved[size + 3] = at.times[i], at.values[i], at.events[i]
+      size = size + 3
+    end
+  end
+  saved[2] = kept
+  call('SET', name, cmsgpack.pack(saved), 'EX', at.window[11])
+end
+
+-- Reads what is stored of a key. A key of one sign that is not enough is done in one call: most keys of most batches.
+local function read(window, name, signs, is_late)
+  local stored
+  if #signs == 1 and window[3] > 1 and window[2] ~= SUM and not is_late then
+    local sign = signs[1]
+    local fresh = cmsgpack.pack({math.max(sign[1] - window[6], 0), 0, -1, false, sign[1], sign[3], sign[2]})
+    stored = call('SET', name, fresh, 'NX', 'GET', 'EX', window[11])
+    if not stored then return nil, true end
+  else
+    stored = call('GET', name)
+  end
+  stored = stored and cmsgpack.unpack(stored)
+  for i = 1, is_late and stored and #signs or 0 do
+    if signs[i][1] < stored[1] then return nil end  -- late even among the late: they start anew
+  end
+  return stored
+end
+
+local function observe(window, key, name, signs, is_late)
+  local stored, is_done = read(window, name, signs, is_late)
+  if is_done then return end
+  local at = opened(window, key, stored)
+  local late = enter(at, signs)
+  if at.fresh_count > 0 or at.touched then save(at, name, replay(at, window[6])) end
   if late then observe(window, key, name .. ':late', late, true) end
 end
 
