@@ -50,6 +50,7 @@ def replica(rabbitmq_url: str, postgres: Postgres, valkey: Valkey, rules_dir: Pa
             valkey_url=SecretStr("redis://given"),
             rules_dir=rules_dir,
             allowed_addresses="192.0.2.200",
+            feeds_dir=rules_dir.parent / "feeds",
         )
         own = await open_bus(rabbitmq_url, service="detector")
         context = ServiceContext.of("detector", own, postgres, valkey)

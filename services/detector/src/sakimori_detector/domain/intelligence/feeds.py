@@ -19,7 +19,7 @@ DEFAULT_EXPIRY_SECONDS: Final = 7 * 86_400
 """How long the last good copy of a feed that is fetched counts; a file counts as long as it is there."""
 _COLUMNS: Final = ("value", "type", "last_seen", "valid_until", "confidence")
 Name = Annotated[str, msgspec.Meta(pattern="^[a-z0-9][a-z0-9_-]{0,63}$")]
-Seconds = Annotated[int, msgspec.Meta(ge=10, le=366 * 86_400)]
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=366 * 86_400)]
 ColumnNumber = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
