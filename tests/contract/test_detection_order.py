@@ -192,3 +192,31 @@ async def test_the_findings_are_those_of_one_pass_in_order(
     expected = await asyncio.to_thread(in_one_pass, events)
     chance.shuffle(events)
     assert final(await shared(await replicas.of(count), events, cuts)) == expected
+
+
+JUDGED = [rule for rule in LOADED.rules if rule.id in {"exactly", "average", "without"}]
+scattered = st.lists(
+    st.tuples(st.integers(0, 300), st.sampled_from(["one", "two"]), st.integers(0, 5), st.integers(1, 2)),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(stream=scattered, late=st.lists(st.floats(0, 1), min_size=40, max_size=40), cuts=cuts)
+@settings(max_examples=200, deadline=None)
+def test_windows_that_are_judged_on_the_way_are_those_judged_in_the_end(
+    stream: list[tuple[int, str, int, int]], late: list[float], cuts: list[int]
+) -> None:
+    """Events come up to a minute late; what is over is judged after each batch."""
+    events = made(stream)
+    arrivals = sorted(zip(events, late, strict=False), key=lambda each: each[0].time + each[1] * 60 * SECOND)
+    detector = OfflineDetector(JUDGED, World())
+    found: list[Found] = []
+    at = turn = 0
+    while at < len(arrivals):
+        size = cuts[turn % len(cuts)]
+        found += detector.feed([event for event, _ in arrivals[at : at + size]])
+        at, turn = at + size, turn + 1
+    found += detector.finish()
+    in_the_end = OfflineDetector(JUDGED, World())
+    assert final(found) == final(in_the_end.feed(events) + in_the_end.finish())
