@@ -34,6 +34,15 @@ def test_a_harmless_one_loads_and_reads_64_kb(expression: str) -> None:
     assert not is_met(item(f"f|re: {json.dumps(expression)}"), {"f": "id= ba'adm " * 6_000})
 
 
+@pytest.mark.parametrize(
+    ("expression", "value", "other"),
+    [(r"end\Z", "the end", "ending"), (r"\u0041+$", "xAA", "xBB"), ("(?#ab)c", "c", "ab")],
+)
+def test_what_else_re2_does_not_know_runs_too(expression: str, value: str, other: str) -> None:
+    assert is_met(item(f"f|re: '{expression}'"), {"f": value})
+    assert not is_met(item(f"f|re: '{expression}'"), {"f": other})
+
+
 def test_a_search_that_takes_too_long_gives_up_and_the_tenth_is_the_last() -> None:
     slow = Backtracker("^(?!x)(a+)+$")  # not probed, as one that only strange texts make slow
     text = "a" * (MAX_CHARACTERS - 1) + "!"

@@ -75,25 +75,23 @@ def _is_slow(source: str) -> bool:
 
 
 def _try_backtracking(source: str, refused: PatternError) -> None:
-    if not _BACKTRACKING.search(source):
-        raise refused
     try:
         backtracker(source)
     except TooSlow as error:
         raise PatternError(f"the expression {error}") from None
     except (regex.error, RecursionError, OverflowError) as error:
-        raise PatternError(f"no expression: {error}") from None
+        raise (PatternError(f"no expression: {error}") if _BACKTRACKING.search(source) else refused) from None
 
 
 _BACKTRACKING: Final = re.compile(r"\(\?(?:[=!>(]|<[=!]|P=)|\\[1-9]|[*+?}]\+")
-"""What RE2 does not know and `regex` does: look-around, atomic groups, conditions, back-references, possessiveness."""
+"""Look-around and the like: RE2 has nothing to say about what is wrong beside them."""
 
 
 def _with_flags(expression: str, flags: str) -> str:
     return f"(?{flags}){expression}" if flags else expression
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=32_768)
 def compiled(source: str) -> Any:
     """Compile an expression. Raises PatternError that says what RE2 cannot do with it."""
     try:
