@@ -62,7 +62,7 @@ def settings_of_all(home: Home, secrets: Secrets, urls: Mapping[str, str]) -> di
     ports["api-gateway"] = int(os.environ.get("GATEWAY_PORT") or 8000)
     own: dict[str, dict[str, object]] = {
         "notifier": {},
-        "detector": {"rules_dir": rules_dir()},
+        "detector": {"rules_dir": rules_dir(), "feeds_dir": home.path / "feeds"},
         "collector": {"ingest_token": SecretStr(secrets.ingest_token)},
         "packet-sensor": {"spool_dir": home.path / "sensor"},
         "chat": {"secret_key": SecretStr(secrets.chat_secret_key), "spool_dir": home.path / "chat-spool"},

@@ -14,11 +14,14 @@ from sakimori_detector.offline import BATCH_EVENTS, BadLine, Latest, OfflineDete
 
 Files = Annotated[list[Path] | None, typer.Argument(help="Files of events, one JSON object a line; - is stdin.")]
 Rules = Annotated[Path | None, typer.Option("--rules", help="The rules' folder.")]
+Feeds = Annotated[
+    Path | None, typer.Option("--feeds", help="Folder of feeds' last good copies, to use as they are; asks no server.")
+]
 
 
-def detect(files: Files = None, rules: Rules = None, time_zone: TimeZone = "Asia/Tokyo") -> None:
+def detect(files: Files = None, rules: Rules = None, time_zone: TimeZone = "Asia/Tokyo", feeds: Feeds = None) -> None:
     """Evaluate events against the rules; findings go to stdout when all events are read."""
-    loaded = loaded_rules(rules, time_zone)
+    loaded = loaded_rules(rules, time_zone, feeds)
     report_problems(loaded)
     detector, latest = OfflineDetector(loaded.rules, loaded.world), Latest()
     is_refused = bool(loaded.problems)

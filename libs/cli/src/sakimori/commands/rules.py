@@ -66,10 +66,10 @@ def test(folder: Folder = None, time_zone: TimeZone = "Asia/Tokyo") -> None:
     raise typer.Exit(1 if failed or loaded.problems else 0)
 
 
-def loaded_rules(folder: Path | None, time_zone: str) -> RuleSet:
-    """Load the rules or end with status 2 and a sentence."""
+def loaded_rules(folder: Path | None, time_zone: str, kept_feeds: Path | None = None) -> RuleSet:
+    """Load the rules or end with status 2 and a sentence; `kept_feeds` has the last good copies of feeds."""
     try:
-        return load_folder(folder or rules_dir(), time_zone)
+        return load_folder(folder or rules_dir(), time_zone, kept_feeds)
     except FileNotFoundError as error:
         typer.echo(f"sakimori: {error}", err=True)
     except (ZoneInfoNotFoundError, ValueError):
