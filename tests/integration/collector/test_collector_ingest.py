@@ -126,6 +126,7 @@ BAD_LINES = [
     b'{"@timestamp": "2026-01-01T00:00:00Z", "event.dataset": "x", "n": 123456789012345678901234567890}',
     b'{"@timestamp": "2026-01-01T00:00:00Z", "event.dataset": "chat.security"}',
     b'{"@timestamp": "2026-01-01T00:00:00Z", "event": {"dataset": "gateway.auth"}}',
+    b'{"@timestamp": "2026-01-01T00:00:00Z", "event.dataset": "sakimori.finding"}',
     b'{"@timestamp": "2026-01-01T00:00:00Z", "event.dataset": "x", "v": "' + b"x" * 70_000 + b'"}',
     b'{"@timestamp": "2026-01-01T00:00:00Z", "event.dataset": "x", "v": "' + b"x" * 1_100_000 + b'"}',
     b'{"a": "\\ud800"}',

@@ -1,5 +1,7 @@
 """Ban evasion and the risk of chat fingerprints: who is one person and who is an office."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,6 +127,20 @@ async def test_a_cookie_older_than_the_limit_was_there_before() -> None:
     await run.feed(chat(110, "b", client__cookie_age_seconds=3600), chat(115, "c", client__cookie_age_seconds=16))
     assert risk(run) is None
     await run.feed(chat(120, "d", client__cookie_age_seconds=2))
+    assert risk(run) == b"5"
+
+
+@pytest.mark.parametrize("age", [-5, float("nan"), float("inf"), 10**15, "old", None, True])
+async def test_an_age_that_is_none_says_nothing(age: Any) -> None:
+    run = Run(*BOTH)
+    await run.feed(limited(100, "a"), chat(110, "b", client__cookie_age_seconds=age))
+    assert risk(run) == b"5"
+
+
+@pytest.mark.parametrize("seconds", [-5, 0, float("nan"), float("inf"), 10**15, "long", None])
+async def test_a_ban_of_strange_length_is_no_traceback(seconds: Any) -> None:
+    run = Run(*BOTH)
+    await run.feed(limited(100, "a", chat__block_seconds=seconds), chat(110, "b"))
     assert risk(run) == b"5"
 
 

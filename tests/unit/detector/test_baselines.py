@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sakimori_common.contracts import Event
-from sakimori_common.instants import parse_instant
+from sakimori_common.contracts import Event, FieldValue
+from sakimori_common.instants import EARLIEST, LATEST, parse_instant
 from sakimori_detector.adapters.memory import MemoryState
 from sakimori_detector.detection import Found, detect
 from sakimori_detector.domain.analytics.asked import LocalHours
@@ -316,3 +316,21 @@ def test_batch_boundaries_change_no_rate(steps: list[int], cuts: set[int]) -> No
     events = [*learned, *traffic(steps, 2 * 288)]
     moved = [len(learned) + cut for cut in sorted(cuts)]
     assert _all(RATES, events, moved) == _all(RATES, events, [])
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Pacific/Kiritimati", "America/Los_Angeles"])
+def test_the_first_and_the_last_instant_there_is_have_a_local_hour(zone: str) -> None:
+    hours = LocalHours(ZoneInfo(zone))
+    assert all(0 <= hours.at(time).hour < 24 for time in (EARLIEST, LATEST))
+
+
+@pytest.mark.parametrize("text", [HOURS, RATES])
+def test_events_of_impossible_times_and_types_are_no_traceback(text: str) -> None:
+    watched = Watched(text)
+    strange: list[FieldValue] = [["a", None], True, 1e300, "", "x" * 60_000, "\0"]
+    for time in (EARLIEST, LATEST, MONDAY):
+        for number, value in enumerate(strange):
+            fields: dict[str, FieldValue] = {"user.name": value, "event.outcome": "success"}
+            fields["source.geo.country_iso_code"] = value
+            for dataset in ("openssh.auth", "nginx.access"):
+                assert watched.feed([Event(f"{time}-{number}", time, dataset, dict(fields))]) == []

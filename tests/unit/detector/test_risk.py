@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -174,6 +175,15 @@ async def test_a_finding_that_comes_late_counts_as_if_it_had_faded_since() -> No
     await run.feed(found_event(3600, "rule", "low"), found_event(0, "rule"))
     await in_time.feed(found_event(0, "rule"), found_event(3600, "rule", "low"))
     assert score(run) == pytest.approx(score(in_time))
+
+
+@pytest.mark.parametrize("confidence", [float("nan"), float("inf"), -1, 7, "1", None])
+async def test_a_confidence_that_is_none_gives_no_points(confidence: Any) -> None:
+    run = Run(files={"risk/risk_escalated.yml": RISK})
+    strange = found_event(0, "rule")
+    strange.fields["sakimori.finding.confidence"] = confidence
+    await run.feed(strange)
+    assert run.state.value("detector:risk:source.ip:203.0.113.9") is None
 
 
 async def test_entities_are_counted_apart() -> None:

@@ -15,7 +15,7 @@ from sakimori_common.instants import format_instant
 
 MAX_LINE_BYTES = 1 << 20
 """Of one posted line: what it becomes must fit into one message of the bus."""
-OWN_DATASETS = ("chat.", "gateway.")
+OWN_DATASETS = ("chat.", "gateway.", "sakimori.")
 """Only the services themselves know these: who holds the ingest token must not put words into their mouths."""
 _CARRIED = ("host.hostname", "log.file.path", "log.offset")
 

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sakimori_common.contracts import Event, FieldValue
+from sakimori_common.instants import LATEST
 from sakimori_detector.domain.analytics.contract import AnalyticError
 from sakimori_detector.sigma.events import elements, key_of
 from sakimori_detector.sigma.windows import microseconds
@@ -14,6 +15,8 @@ Wanted = str | int | list[str | int]
 """A value, or several of which one must be there."""
 
 _QUARTER: Final = microseconds(900)
+_LAST_QUARTER: Final = (LATEST - microseconds(86_400)) // _QUARTER
+"""Later ones may be in a year that no zone knows."""
 _REMEMBERED_QUARTERS: Final = 10_000
 _FRIDAY: Final = 5
 
@@ -34,8 +37,8 @@ class LocalHours:
         self._known: dict[int, Local] = {}
 
     def at(self, time: int) -> Local:
-        """Give the local hour of a time in microseconds."""
-        quarter = time // _QUARTER
+        """Give the local hour of a time in microseconds; the last days of the year 9999 are one."""
+        quarter = min(time // _QUARTER, _LAST_QUARTER)
         known = self._known.get(quarter)
         if known is None:
             if len(self._known) > _REMEMBERED_QUARTERS:

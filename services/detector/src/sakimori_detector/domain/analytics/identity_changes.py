@@ -30,6 +30,7 @@ POSTED: Final = "chat.message_posted"
 BAN_SECONDS: Final = 30
 """How long a ban holds where the event does not say (`chat.block_seconds`)."""
 
+MAX_COOKIE_SECONDS: Final = 366 * 86_400
 MAX_IDENTITIES: Final = 32
 """Remembered of a fingerprint, the longest unseen forgotten first: 14 KB with the changes, however hard one tries."""
 MAX_NAME_CHARACTERS: Final = 64
@@ -139,7 +140,8 @@ class Identities(msgspec.Struct, array_like=True):
 
     def _evidence(self, limited: Identity, event: Event, language: str) -> list[str]:
         age = event.fields.get("client.cookie_age_seconds")
-        is_older = isinstance(age, int | float) and event.time - microseconds(age) < (limited.limited_at or 0)
+        is_age = isinstance(age, int | float) and 0 <= age <= MAX_COOKIE_SECONDS
+        is_older = is_age and event.time - microseconds(float(age)) < (limited.limited_at or 0)  # type: ignore[arg-type]
         pieces = {
             "follows_limit": True,
             "during_ban": event.time <= limited.banned_until,

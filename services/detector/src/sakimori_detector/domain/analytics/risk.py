@@ -141,7 +141,7 @@ class Risk:
         weight = self._weights.get(str(event.fields.get("event.severity_name")), 0.0)
         confidence = event.fields.get("sakimori.finding.confidence")
         factor = self._chosen.factors.get(str(event.fields.get("rule.id")), 1.0)
-        return weight * factor * confidence if isinstance(confidence, int | float) else 0.0
+        return weight * factor * confidence if isinstance(confidence, int | float) and 0 <= confidence <= 1 else 0.0
 
     def _step(self, place: tuple[str, str], events: Sequence[Event], values: Sequence[bytes | None]) -> Step:
         raw = values[0]
