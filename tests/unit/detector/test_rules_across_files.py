@@ -195,6 +195,7 @@ def test_a_rule_that_is_not_ours_keeps_what_it_says_of_itself_and_needs_no_cases
     assert isinstance(rule, EventRule)
     assert (rule.why, rule.author, rule.falsepositives) == ("Somebody failed.", "Ada", ("Typing errors",))
     assert (rule.severity, rule.message) == (Severity.LOW, "Failed login: {source.ip}")
+    assert rule.details == {"c-ip": "c-ip", "rule_author": "=Ada"}
     assert rule.is_imported
     assert missing_cases(rule) == []
     assert rule.response

@@ -1,6 +1,5 @@
 """What a rule without a `sakimori:` block says of itself: public Sigma rules know neither entity nor confidence."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from sigma.rule import SigmaRule
@@ -62,7 +61,7 @@ def block_for(rule: SigmaRule, severity: Severity, source: LogSource, entity: st
         why=(rule.description or rule.title).strip()[:_MAX_WHY],
         response=_RESPONSE[severity],
         confidence=_confidence(rule, severity),
-        details=_details(rule.fields, source),
+        details=_details(rule, source),
     )
 
 
@@ -71,6 +70,8 @@ def _confidence(rule: SigmaRule, severity: Severity) -> float:
     return round(_BY_STATUS.get(status, _UNKNOWN_STATUS) - _BY_LEVEL.get(severity, 0.0), 2)
 
 
-def _details(fields: Sequence[object], source: LogSource) -> dict[str, str]:
-    names = [name for name in fields if isinstance(name, str) and name[:1] not in {"@", "="}]
-    return {name: canonical(source, name) for name in names[:_MAX_DETAILS]}
+def _details(rule: SigmaRule, source: LogSource) -> dict[str, str]:
+    """Show the fields that the rule calls telling, and who wrote it: its licence wants that in what it generates."""
+    names = [name for name in rule.fields if isinstance(name, str) and name[:1] not in {"@", "="}]
+    shown = {name: canonical(source, name) for name in names[:_MAX_DETAILS]}
+    return {**shown, "rule_author": f"={rule.author}"} if rule.author else shown
