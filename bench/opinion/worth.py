@@ -1,6 +1,6 @@
 """What the second opinion finds beyond the rules, at how many false alarms, and what it costs."""
 
-import os
+import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -22,6 +22,8 @@ RULES: Final = Path(__file__).resolve().parents[2] / "rules"
 OTHER_SEED: Final = 7
 """Not that of training: the same templates, filled anew."""
 REPEATS: Final = 5
+FAMILIES: Final = frozenset({"sqli", "xss", "cmdi", "path-traversal", "php", "generic-injection"})
+"""Of the Core Rule Set's tests, those about injections."""
 
 
 class Judge:
@@ -37,13 +39,14 @@ class Judge:
             rule for rule in loaded.rules if isinstance(rule, AnalyticRule) and rule.type == "payload_opinion"
         ]
 
-    def verdicts(self, events: Sequence[Event]) -> list[set[str]]:
-        """List the ids of the rules that each event meets."""
-        met: dict[str, set[str]] = defaultdict(set)
+    def verdicts(self, events: Sequence[Event]) -> list[dict[str, float | None]]:
+        """List the rules that each event meets, by id with what the opinion says of what they matched."""
+        met: dict[str, dict[str, float | None]] = defaultdict(dict)
         detector = OfflineDetector([*self.single, *self.opinion], self._world)
         for start in range(0, len(events), payloads.BATCH):
             for found in detector.feed(events[start : start + payloads.BATCH]):
-                met[found.finding.entity].add(found.finding.rule_id)
+                opinion = found.finding.details.get("opinion") or {}
+                met[found.finding.entity][found.finding.rule_id] = opinion.get("probability")
         return [met[str(event.fields["source.ip"])] for event in events]
 
     def engine(self, *, with_opinion: bool) -> Engine:
@@ -57,11 +60,11 @@ def worth(data: Path) -> int:
     """Print the tables."""
     judge = Judge()
     attacks, benign = _sets(data)
-    print(f"Model {shipped().version}, {os.cpu_count()} processors.\n")
-    print("### Attacks\n")
-    payloads.table(("class, source", "requests", "rules", "rules and opinion", "added"), _rows(judge, attacks))
-    print("### Benign\n")
-    payloads.table(("set", "requests", "rules", "rules and opinion", "added"), _rows(judge, benign))
+    print(f"Model {shipped().version}.\n")
+    heads = "requests", "rules", "rules and opinion", "added", "rule findings with an opinion", "of them 0.5 and more"
+    for title, sets in (("Attacks", attacks), ("Benign", benign)):
+        print(f"### {title}\n")
+        payloads.table(("set", *heads), _rows(judge, sets))
     print("### Asked, and what that costs\n")
     payloads.table(
         ("events", "events asked about", "us/event without", "us/event with"), _costs(judge, attacks, benign)
@@ -75,25 +78,45 @@ def _sets(data: Path) -> tuple[dict[str, list[Event]], dict[str, list[Event]]]:
     for number, text in enumerate([*payloads.payloads(data), *payloads.chat_texts(data)]):
         side, name = (benign, text.source) if text.label == "norm" else (attacks, f"{text.label}, {text.source}")
         side.setdefault(name, []).append(payloads.request(number, payloads.as_target(text.value)))
-    for number, (family, value) in enumerate(texts.filled(texts.BENIGN, OTHER_SEED, 300)):
-        place = 1_000_000 + number
-        benign.setdefault(f"templates {family}", []).append(payloads.request(place, payloads.as_target(value)))
+    for number, (family, value) in enumerate(texts.filled(texts.BENIGN, OTHER_SEED, 300), start=1_000_000):
+        benign.setdefault(f"templates {family}", []).append(payloads.request(number, payloads.as_target(value)))
     benign["access log"] = payloads.access_events(data)
+    for number, (is_benign, family, target, body) in enumerate(_core_rule_set(data), start=2_000_000):
+        side, name = (benign, "CRS negatives") if is_benign else (attacks, f"CRS {family}")
+        side.setdefault(name, []).append(payloads.request(number, target, **{"http.request.body.content": body}))
     return dict(sorted(attacks.items())), benign
+
+
+def _core_rule_set(data: Path) -> Iterator[tuple[bool, str, str, str]]:
+    """Read the requests that nothing was trained on: whether a rule must not match, family, target, body."""
+    with (data / "http_payloads" / "crs_requests.jsonl").open(encoding="utf-8") as file:
+        for line in file:
+            case = json.loads(line)
+            if case["family"] in FAMILIES and case["uri"]:
+                body = case["data"] if isinstance(case["data"], str) else ""
+                yield case["expect"] == "no_match", case["family"], case["uri"], body
 
 
 def _rows(judge: Judge, sets: dict[str, list[Event]]) -> Iterator[list[str]]:
     learned = {rule.id for rule in judge.opinion}
     for name, events in sets.items():
         verdicts = judge.verdicts(events)
-        by_rules = sum(bool(met - learned) for met in verdicts)
+        by_rules = sum(bool(met.keys() - learned) for met in verdicts)
         together = sum(bool(met) for met in verdicts)
+        sure = [
+            probability
+            for met in verdicts
+            for rule, probability in met.items()
+            if rule not in learned and probability is not None
+        ]
         yield [
             name,
             str(len(events)),
             share(by_rules, len(events)),
             share(together, len(events)),
             str(together - by_rules),
+            str(len(sure)),
+            share(sum(probability >= 0.5 for probability in sure), len(sure)),
         ]
 
 
