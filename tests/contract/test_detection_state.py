@@ -372,6 +372,28 @@ async def test_a_rule_that_counts_otherwise_since_a_reload_goes_on_with_what_is_
     assert outcome.count >= 5
 
 
+async def test_a_sum_of_more_than_a_key_keeps_is_complete_and_its_memory_bounded(state: DetectionState) -> None:
+    exfiltration = Window("exfiltration", 3000, 3600 * S, 3600 * S, sums_values=True)
+    outcomes = []
+    for number in range(60):
+        found = [Sign(START + (number * 50 + i) * S, f"e{number}-{i}", "1") for i in range(50)]
+        outcomes += await state.apply(batch(f"b{number}", exfiltration, found))
+    assert [(outcome.observed, outcome.anchor) for outcome in outcomes] == [(3000, START + 2999 * S)]
+
+
+async def test_a_sum_forgets_what_is_older_than_its_timespan_when_it_is_joined(state: DetectionState) -> None:
+    exfiltration = Window("exfiltration", 2000, 1500 * S, 1500 * S, sums_values=True)
+    for number in range(100):
+        found = [Sign(START + (number * 50 + i) * S, f"e{number}-{i}", "1") for i in range(50)]
+        assert await state.apply(batch(f"b{number}", exfiltration, found)) == []
+
+
+async def test_keys_that_look_like_those_of_latecomers_are_keys_of_their_own(state: DetectionState) -> None:
+    await state.apply(batch("b1", FAILURES, signs(90_000), key="ann"))
+    await state.apply(batch("b2", FAILURES, signs(0, 1, 2, prefix="late"), key="ann"))
+    assert await state.apply(batch("b3", FAILURES, signs(0, 1, 2, prefix="other"), key="ann:late")) == []
+
+
 async def test_windows_outlive_a_restart_of_the_detector(valkey: Valkey) -> None:
     assert await ValkeyState(valkey).apply(batch("b1", FAILURES, signs(0, 1, 2, 3))) == []
     await ValkeyState(valkey).apply(waiting("b2", 0, 4))

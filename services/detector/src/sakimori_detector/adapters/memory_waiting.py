@@ -47,10 +47,10 @@ class WaitingSigns:
 
     def add(self, group: Group, arrived_at: int) -> None:
         """Keep the signs of a group; those for windows that are judged already wait apart."""
-        name = f"{group.window.rule_id}:{group.key}"
+        name, late = f"waiting:{group.window.rule_id}:{group.key}", f"late:{group.window.rule_id}:{group.key}"
         until = self._waiting[name].judged.until if name in self._waiting else -1
         self._add(name, group, [sign for sign in group.signs if sign.time > until], arrived_at)
-        self._add(f"{name}:late", group, [sign for sign in group.signs if sign.time <= until], arrived_at)
+        self._add(late, group, [sign for sign in group.signs if sign.time <= until], arrived_at)
 
     def _add(self, name: str, group: Group, signs: list[Sign], arrived_at: int) -> None:
         if not signs:

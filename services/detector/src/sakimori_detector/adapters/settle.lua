@@ -1,6 +1,6 @@
 -- Takes the signs that were judged from a key, unless somebody else has; what came meanwhile stays (state.lua, `await`).
 --
--- KEYS[1]  detector:waiting:<rule>:<name>[:late]
+-- KEYS[1]  detector:waiting[-late]:<rule>:<name>
 -- ARGV     version that was judged, signs that were read, until when it is judged now, the held finding as MessagePack
 --          or '', seconds to live, then the signs that are not over, in order
 

@@ -9,7 +9,7 @@
 --                  and when the batch arrived
 -- ARGV[2 .. 1+3n]  per key of the folds: the value that was read ("-" if absent, else "=" and the value), the value to
 --                  write, its seconds to live ("0": leave the key alone)
--- detector:window:<rule>:<name>[:late]: MessagePack of {settled, settled_count, emitted, base, time, value, event,
+-- detector:window|late:<rule>:<name>: MessagePack of {settled, settled_count, emitted, base, time, value, event,
 --                  time, value, event, ...}, the entries in order; base is the open finding as it is before the first
 --                  entry that is not settled, {anchor, first, last, count, total, recent, seen}, or false.
 -- Answers          {1} when a fold's key has changed since it was read, else {0, outcomes as MessagePack}.
@@ -35,11 +35,12 @@ end
 local outcomes = {}
 
 -- Keeps the signs of windows that are judged when they are over (sigma/judging.py; settle.lua puts back what is not).
--- detector:waiting:<rule>:<name>[:late]: a list of signs, MessagePack of {time, event, value, sample, replaced event}
+-- detector:waiting[-late]:<rule>:<name>: a list of signs, MessagePack of {time, event, value, sample, replaced event}
 -- ...:state: {rule, key, opened, newest, arrived, version, until, held, timespan, reach}
 -- detector:deadlines: a sorted set of the first by when the window that opened first is over
-local function await(window, key, name, signs, is_late)
+local function await(window, key, short, signs, is_late)
   local rule, timespan, reach, ttl, slot, most = unpack(window)
+  local name = (is_late and 'detector:waiting-late:' or 'detector:waiting:') .. rule .. ':' .. short
   local stored = call('GET', name .. ':state')
   stored = stored and cmsgpack.unpack(stored) or {rule, key, false, 0, 0, 0, -1, false, timespan, reach}
   local length, late = call('LLEN', name), nil
@@ -70,7 +71,7 @@ local function await(window, key, name, signs, is_late)
     call('SET', name .. ':state', cmsgpack.pack(stored), 'EX', ttl)
     call('EXPIRE', name, ttl)
   end
-  if late then await(window, key, name .. ':late', late, true) end
+  if late then await(window, key, short, late, true) end
 end
 
 -- Counts an entry for a finding.
@@ -346,7 +347,27 @@ local function replay(at, reach)
   return settled_count
 end
 
+-- Joins the settled entries of a sum in pairs, at the earlier time, until there are no more than may be kept.
+local function join(at, settled_count)
+  local times, values, events, since = at.times, at.values, at.events, at.settled - at.timespan
+  local first, n = 1, 0
+  while first <= settled_count and times[first] < since do first = first + 1 end
+  local pair = settled_count - first + 1 > at.window[7] and 2 or 1
+  for from = first, at.n do
+    local is_second = pair == 2 and from <= settled_count and (from - first) % 2 == 1
+    if is_second then
+      values[n] = string.format('%.17g', (tonumber(values[n]) or 0) + (tonumber(values[from]) or 0))
+    else
+      n = n + 1
+      times[n], values[n], events[n] = times[from], values[from], events[from]
+    end
+  end
+  settled_count, at.n = settled_count - first + 1 - (at.n - first + 1 - n), n
+  return settled_count
+end
+
 local function save(at, name, settled_count)
+  if at.kind == SUM then settled_count = join(at, settled_count) end
   local saved, kept, size = {at.settled, 0, at.emitted, packed(at.base)}, 0, 4
   local keep = kept_of(at.kind, at.window[7], at.times, at.values, settled_count, at.settled - at.timespan)
   for i = 1, at.n do
@@ -378,23 +399,24 @@ local function read(window, name, signs, is_late)
   return stored
 end
 
-local function observe(window, key, name, signs, is_late)
+local function observe(window, key, short, signs, is_late)
+  local name = (is_late and 'detector:late:' or 'detector:window:') .. window[1] .. ':' .. short
   local stored, is_done = read(window, name, signs, is_late)
   if is_done then return end
   local at = opened(window, key, stored)
   local late = enter(at, signs)
   if at.fresh_count > 0 or at.touched then save(at, name, replay(at, window[6])) end
-  if late then observe(window, key, name .. ':late', late, true) end
+  if late then observe(window, key, short, late, true) end
 end
 
 for i = 1, #groups do
   local place, key, name, signs = unpack(groups[i])
-  observe(windows[place], key, 'detector:window:' .. windows[place][1] .. ':' .. name, signs, false)
+  observe(windows[place], key, name, signs, false)
 end
 
 for i = 1, #waiting do
   local place, key, name, signs = unpack(waiting[i])
-  await(judged[place], key, 'detector:waiting:' .. judged[place][1] .. ':' .. name, signs, false)
+  await(judged[place], key, name, signs, false)
 end
 
 local answer = cmsgpack.pack(outcomes)

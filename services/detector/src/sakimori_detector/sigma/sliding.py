@@ -310,9 +310,17 @@ def _seen_in_order(window: Window, back: Iterator[Entry]) -> list[Entry] | None:
 def retained(window: Window, settled: Sequence[Entry], since: int) -> list[Entry]:
     """Choose of the settled entries those that a later one, not before `since`, can still complete a window with."""
     near = [entry for entry in settled if entry.time >= since - window.timespan]
+    if window.sums_values:
+        return near if len(near) <= window.retained else joined(near)
     if window.is_ordered:  # of a row of the same value only the last is ever the latest before another
         near = [entry for at, entry in enumerate(near) if at + 1 == len(near) or near[at + 1].value != entry.value]
     elif window.ways or window.counts_values:
         latest = {entry.value: entry for entry in near}
         near = [entry for entry in near if latest[entry.value] is entry]
     return near[-window.retained :]
+
+
+def joined(entries: Sequence[Entry]) -> list[Entry]:
+    """Add up neighbours in a sum, at the time of the earlier: so it counts no longer than it should."""
+    pairs = [entries[at : at + 2] for at in range(0, len(entries), 2)]
+    return [pair[0]._replace(value=repr(sum(number(entry.value) for entry in pair))) for pair in pairs]

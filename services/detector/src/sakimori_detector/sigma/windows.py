@@ -15,7 +15,8 @@ MAX_UNSETTLED: Final = 100
 MAX_SEEN: Final = 200
 """Distinct values that a finding remembers, if its threshold is not higher; of more, one that repeats counts again."""
 MAX_RETAINED: Final = 1000
-"""Settled signs of a key of ordered windows and of sums, whose number no threshold bounds; the oldest go first."""
+"""Settled signs of a key of ordered windows and of sums, whose number no threshold bounds. Beyond, the oldest of
+ordered windows go first, and those of sums are joined two by two."""
 LATENESS: Final = 60_000_000
 """How much later than a newer one a sign may come and still count as if in order, unless a state is told otherwise."""
 
