@@ -167,3 +167,19 @@ async def test_points_that_are_given_back_are_given_back_everywhere(engine: Engi
     assert scores == [None, b"5", b"10", b"5", b"5", b"0"]
     assert lifts == [300, 0]
     assert 0 < await valkey.ttl("risk:fp:fp") <= 3600
+
+
+@pytest.mark.parametrize("junk", [b"", b"\xc1", b"\x91\x01", b"x" * 1000, b"\x93\xc0\xc0\xc0", b"\x91" * 2000])
+async def test_what_another_version_remembered_is_forgotten(engine: Engine, valkey: Valkey, junk: bytes) -> None:
+    await valkey.flushall()
+    for key in (
+        "risk:source.ip:203.0.113.0",
+        "ladder:source.ip:203.0.113.0",
+        "baseline:surge:nginx.access",
+        "identities:ban_evasion:fp",
+        "identities:chat_high_risk:fp",
+    ):
+        await valkey.set(f"detector:{key}", junk)
+    story = [event(0, 1, 0), event(1, 3, 0), event(5, 2, 1), event(6, 2, 2)]
+    found = await detect(engine, ValkeyState(valkey), "b", story, lambda event: event.time)
+    assert {each.finding.rule_id for each in found} == {"probe", "risk_escalated", "ban_evasion", "chat_high_risk"}

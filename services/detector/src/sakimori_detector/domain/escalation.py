@@ -12,7 +12,7 @@ import msgspec
 
 from sakimori_common.contracts import Event, FieldValue, Finding
 from sakimori_detector.domain.analytics.contract import REPLACES_FIELD, facts, note
-from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory
+from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory, recall
 from sakimori_detector.domain.rules import Rule
 from sakimori_detector.sigma.windows import Group, Outcome, Sign, Window, microseconds
 
@@ -78,8 +78,7 @@ def climb(offences: Sequence[Offence]) -> list[Fold]:
 
 
 def _climb(offences: Sequence[Offence], values: Sequence[bytes | None]) -> Step:
-    raw = values[0]
-    level = msgspec.msgpack.decode(raw, type=_Level) if raw else _Level(-1, 0)
+    level = recall(values[0], _Level) or _Level(-1, 0)
     groups = []
     for offence in offences:
         level, seconds = _next(level, offence)

@@ -6,10 +6,14 @@ nobody else wrote in between; otherwise it calls the step again. So replicas sha
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
 
 from sakimori_common.ids import digest
 from sakimori_detector.sigma.windows import Group
+
+T = TypeVar("T")
 
 MAX_NAME_CHARACTERS: Final = 128
 
@@ -18,6 +22,16 @@ def key_of_memory(area: str, *names: str) -> str:
     """Name a key `detector:<area>:<name>:...`; a name of over 128 characters, which no entity has, by its digest."""
     short = [name if len(name) <= MAX_NAME_CHARACTERS else digest(name).hex() for name in names]
     return ":".join(["detector", area, *short])
+
+
+def recall(value: bytes | None, kind: type[T]) -> T | None:
+    """Read what was remembered; None where nothing was, or what another version or somebody by hand has written."""
+    if value is None:
+        return None
+    try:
+        return msgspec.msgpack.decode(value, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 class Write(NamedTuple):

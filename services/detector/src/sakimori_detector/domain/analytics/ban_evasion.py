@@ -10,7 +10,7 @@ from sakimori_common.contracts import Event
 from sakimori_detector.domain.analytics import identity_changes
 from sakimori_detector.domain.analytics.contract import World, note, parameters, window_of
 from sakimori_detector.domain.analytics.identity_changes import Change, Identities
-from sakimori_detector.domain.folds import Fold, Step, Write, fold_over
+from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, recall
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.windows import Group, Sign, microseconds
 
@@ -49,8 +49,7 @@ class BanEvasion:
         ]
 
     def _step(self, key: str, events: Sequence[Event], values: Sequence[bytes | None]) -> Step:
-        raw = values[0]
-        memory = msgspec.msgpack.decode(raw, type=_Memory) if raw else _Memory(Identities(), [])
+        memory = recall(values[0], _Memory) or _Memory(Identities(), [])
         signs = []
         for event in events:
             change, withdrawn = memory.identities.observe(event, self._chosen)

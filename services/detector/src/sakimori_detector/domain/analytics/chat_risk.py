@@ -23,7 +23,7 @@ from sakimori_detector.domain import ladder
 from sakimori_detector.domain.analytics import identity_changes
 from sakimori_detector.domain.analytics.contract import AnalyticError, World, note, parameters, window_of
 from sakimori_detector.domain.analytics.identity_changes import Change, Identities
-from sakimori_detector.domain.folds import Fold, Step, Write, fold_over
+from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, recall
 from sakimori_detector.domain.ladder import Rung
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.windows import Group, Sign, microseconds
@@ -91,7 +91,7 @@ class ChatRisk:
 
     def _step(self, key: str, events: Sequence[Event], values: Sequence[bytes | None]) -> Step:
         raw, stands = values
-        memory = msgspec.msgpack.decode(raw, type=_Memory) if raw else _Memory(Identities())
+        memory = recall(raw, _Memory) or _Memory(Identities())
         self._take_over(memory, stands, events[0].time)
         signs = []
         for event in events:

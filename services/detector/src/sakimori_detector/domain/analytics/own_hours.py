@@ -22,7 +22,7 @@ import msgspec
 from sakimori_common.contracts import Event
 from sakimori_detector.domain.analytics.asked import Local, LocalHours, Wanted, Where, zone_of
 from sakimori_detector.domain.analytics.contract import World, note, parameters
-from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory
+from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory, recall
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.events import key_of
 from sakimori_detector.sigma.windows import Group, Sign, Window, microseconds
@@ -36,6 +36,7 @@ MAX_ASTRAY: Final = 20
 MAX_VALUES: Final = 8
 MAX_VALUE_CHARACTERS: Final = 32
 _SHARES: Final = struct.Struct(f"<{2 * HOURS}f")
+Floats = Annotated[bytes, msgspec.Meta(min_length=8 * HOURS, max_length=8 * HOURS)]
 Days = Annotated[float, msgspec.Meta(gt=0, le=366)]
 
 
@@ -63,7 +64,7 @@ class Baseline(msgspec.Struct, array_like=True):
     marked: int = 0
     hours: int = 0
     days: tuple[float, float] = (0.0, 0.0)
-    active: bytes = _SHARES.pack(*[0.0] * (2 * HOURS))
+    active: Floats = _SHARES.pack(*[0.0] * (2 * HOURS))
     values: dict[str, list[str]] = {}
     astray: int = 0
 
@@ -137,8 +138,8 @@ class OwnHours:
         ]
 
     def _step(self, entity: str, events: Sequence[Event], values: Sequence[bytes | None]) -> Step:
-        raw, first = values[0], self._hours.at(events[0].time).day
-        baseline = msgspec.msgpack.decode(raw, type=Baseline) if raw else Baseline(first, first)
+        first = self._hours.at(events[0].time).day
+        baseline = recall(values[0], Baseline) or Baseline(first, first)
         signs = [sign for event in events if (sign := self._look(baseline, event)) is not None]
         write = Write(msgspec.msgpack.encode(baseline), self._ttl_seconds)
         return Step([write], [Group(self.window, entity, signs)] if signs else [])

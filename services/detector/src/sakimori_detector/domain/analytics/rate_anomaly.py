@@ -27,7 +27,7 @@ import msgspec
 from sakimori_common.contracts import Event
 from sakimori_detector.domain.analytics.asked import LocalHours, Wanted, Where, zone_of
 from sakimori_detector.domain.analytics.contract import World, note, parameters, window_of
-from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory
+from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory, recall
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.events import key_of
 from sakimori_detector.sigma.windows import Group, Sign, microseconds
@@ -42,6 +42,7 @@ AWAY_SECONDS: Final = 86_400
 MAX_ASTRAY: Final = 1000
 """Events of steps that are over, and none of the current one, before the current one is taken for a wrong clock."""
 _FLOATS: Final = struct.Struct(f"<{SLOTS}f")
+Floats = Annotated[bytes, msgspec.Meta(min_length=4 * SLOTS, max_length=4 * SLOTS)]
 
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -62,9 +63,9 @@ class Rates(msgspec.Struct, array_like=True):
     first_step: int
     step: int
     count: int = 0
-    means: bytes = _FLOATS.pack(*[0.0] * SLOTS)
-    variances: bytes = _FLOATS.pack(*[0.0] * SLOTS)
-    steps: bytes = bytes(SLOTS)
+    means: Floats = _FLOATS.pack(*[0.0] * SLOTS)
+    variances: Floats = _FLOATS.pack(*[0.0] * SLOTS)
+    steps: Annotated[bytes, msgspec.Meta(min_length=SLOTS, max_length=SLOTS)] = bytes(SLOTS)
     astray: int = 0
 
     def expected(self, slot: int) -> tuple[float, float]:
@@ -116,8 +117,8 @@ class RateAnomaly:
         ]
 
     def _look(self, entity: str, events: Sequence[Event], values: Sequence[bytes | None]) -> Step:
-        raw, first = values[0], events[0].time // self._step_us
-        rates = msgspec.msgpack.decode(raw, type=Rates) if raw else Rates(first, first)
+        first = events[0].time // self._step_us
+        rates = recall(values[0], Rates) or Rates(first, first)
         signs: list[Sign] = []
         for step, count in sorted(Counter(event.time // self._step_us for event in events).items()):
             if step < rates.step and not self._goes_back(rates, step, count):

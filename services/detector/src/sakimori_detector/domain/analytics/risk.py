@@ -30,7 +30,7 @@ from sakimori_detector.domain.analytics.contract import (
     parameters,
     window_of,
 )
-from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory
+from sakimori_detector.domain.folds import Fold, Step, Write, fold_over, key_of_memory, recall
 from sakimori_detector.domain.ladder import Rung
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.windows import Group, Sign
@@ -144,8 +144,7 @@ class Risk:
         return weight * factor * confidence if isinstance(confidence, int | float) and 0 <= confidence <= 1 else 0.0
 
     def _step(self, place: tuple[str, str], events: Sequence[Event], values: Sequence[bytes | None]) -> Step:
-        raw = values[0]
-        memory = msgspec.msgpack.decode(raw, type=_Memory) if raw else _Memory()
+        memory = recall(values[0], _Memory) or _Memory()
         for event in events:
             rule = str(event.fields.get("rule.id"))[:128]
             given = _Given(event.time, event.id, rule, round(self._points(event), 3))
