@@ -213,7 +213,7 @@ actions = st.sampled_from(
 
 
 @given(steps=st.lists(st.tuples(users, actions, st.integers(-5, 60)), max_size=40))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 async def test_whatever_happens_risk_is_never_below_none_and_never_more_than_was_given(
     steps: list[tuple[str, str, int]],
 ) -> None:

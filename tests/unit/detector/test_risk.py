@@ -393,7 +393,7 @@ def _told(found: list[Found]) -> list[tuple[object, ...]]:
     points=st.lists(st.tuples(st.integers(0, 50), st.sampled_from(["low", "medium", "high"])), max_size=12),
     shuffled=st.randoms(use_true_random=False),
 )
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
 def test_in_whatever_order_findings_come_what_follows_is_the_same(
     points: list[tuple[int, str]], shuffled: random.Random
 ) -> None:

@@ -16,7 +16,6 @@ docs/reference/baselines.md describes it for those who read it.
 """
 
 import struct
-from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from math import floor, sqrt
@@ -120,14 +119,20 @@ class RateAnomaly:
         first = events[0].time // self._step_us
         rates = recall(values[0], Rates) or Rates(first, first)
         signs: list[Sign] = []
-        for step, count in sorted(Counter(event.time // self._step_us for event in events).items()):
-            if step < rates.step and not self._goes_back(rates, step, count):
+        for step, mine in sorted(self._by_step(events).items()):
+            if step < rates.step and not self._goes_back(rates, step, len(mine)):
                 continue
             self._go_on(rates, step)
-            signs += self._signs(rates, step, count, events)
-            rates.count += count
+            signs += self._signs(rates, mine)
+            rates.count += len(mine)
         write = Write(msgspec.msgpack.encode(rates), 60 * 86_400)
         return Step([write], [Group(self.window, entity, signs)] if signs else [])
+
+    def _by_step(self, events: Sequence[Event]) -> dict[int, list[Event]]:
+        found: dict[int, list[Event]] = {}
+        for event in events:
+            found.setdefault(event.time // self._step_us, []).append(event)
+        return found
 
     def _goes_back(self, rates: Rates, step: int, count: int) -> bool:
         """Go back to an earlier step, if nothing but such events has come for long."""
@@ -151,17 +156,17 @@ class RateAnomaly:
                 rates.learn(self._slot(empty), 0)
         rates.step, rates.count = step, 0
 
-    def _signs(self, rates: Rates, step: int, count: int, events: Sequence[Event]) -> list[Sign]:
-        """Make a sign of the event with which the step becomes too much, and of each with which that has doubled."""
-        slot = self._slot(step)
+    def _signs(self, rates: Rates, events: Sequence[Event]) -> list[Sign]:
+        """Make a sign of the event with which the step becomes too much, and of each with which that has doubled.
+
+        `events` are new ones of the current step.
+        """
+        slot = self._slot(rates.step)
         bound = floor(self._limit(rates, slot)) + 1
-        if not self._is_judged(rates) or rates.count + count < bound:
-            return []
-        mine = [event for event in events if event.time // self._step_us == step]
-        signs = []
-        while bound <= rates.count + count:
+        signs: list[Sign] = []
+        while self._is_judged(rates) and bound <= rates.count + len(events):
             if bound > rates.count:
-                event = mine[bound - rates.count - 1]
+                event = events[bound - rates.count - 1]
                 signs.append(Sign(event.time, event.id, note=self._note(rates, slot, bound)))
             bound *= 2
         return signs
