@@ -6,6 +6,10 @@ DIR is the development data (`../shared/data` or SAKIMORI_DATA). Each payload be
 in an event, which the live engine evaluates. A payload that its source has percent-encoded is sent as it is, any other
 is percent-encoded. Only rules that need a single request count: rates, lists and hours say nothing about a payload.
 Prints Markdown. `--missed sqli` lists what no rule found instead, for whoever works on the rules.
+
+"Per offender": one address sends 20 payloads of one class and source, and counts as found when a rule fires once. The
+places say what changes when a payload comes as part of the path, in a form, in JSON, in a cookie or as a user agent.
+The texts of tests/unit/detector/web_texts are the project's own: attacks by class, and texts spelled like attacks.
 """
 
 import argparse
@@ -32,11 +36,30 @@ from sakimori_detector.offline import OfflineDetector, load_folder
 OWN_RULES = {
     "sqli": {"sql_injection"},
     "xss": {"cross_site_scripting"},
-    "path-traversal": {"path_traversal"},
-    "cmdi": {"command_injection"},
+    "path-traversal": {"path_traversal", "file_inclusion"},
+    "cmdi": {"command_injection", "template_injection", "known_exploit_path"},
+    "crlf": {"header_injection"},
+    "ldapi": {"ldap_injection"},
+    "nosqli": {"nosql_injection"},
+    "open-redirect": {"open_redirect", "server_side_request_forgery"},
+    "ssi": {"command_injection"},
+    "ssti": {"template_injection"},
 }
-"""The rules that name the class right. The smaller classes have none of their own."""
+"""The rules that name the class right: the lists of commands hold templates, those of files wrappers."""
+REPOSITORY = Path(__file__).resolve().parent.parent
+OFFENDER_PAYLOADS = 20
+OWN_TEXTS = Path("tests", "unit", "detector", "web_texts")
+PLACES: dict[str, Callable[[str], dict[str, str]]] = {
+    "query": lambda text: {"url.original": as_target(text)},
+    "path": lambda text: {"url.original": "/files/" + quote(text, safe="/")},
+    "form": lambda text: {"url.original": "/post", "http.request.body.content": "q=" + quote(text, safe="")},
+    "JSON": lambda text: {"url.original": "/api", "http.request.body.content": json.dumps({"q": text})},
+    "cookie": lambda text: {"url.original": "/", "http.request.headers.cookie": "lang=en; q=" + quote(text, safe="")},
+    "user agent": lambda text: {"url.original": "/", "user_agent.original": text},
+}
+"""Where a payload can stand."""
 BENIGN = "norm"
+BENIGN_TEXTS = "benign"
 BATCH = 500
 START = 1_768_528_800_000_000
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
@@ -81,6 +104,11 @@ class Judge:
             for found in detector.feed(events[start : start + BATCH]):
                 met[found.finding.entity].add(found.finding.rule_id)
         return [met[str(event.fields["source.ip"])] for event in events]
+
+
+def placed(number: int, fields: dict[str, str]) -> Event:
+    """Make the event of a request whose payload stands where a place says."""
+    return request(number, fields["url.original"], **fields)
 
 
 def request(number: int, target: str, **fields: str) -> Event:
@@ -145,17 +173,17 @@ def count(tally: Tally, met: set[str], own: set[str], judge: Judge) -> None:
     tally.rules.update(met)
 
 
-def crs_rows(data: Path, judge: Judge) -> Iterator[list[str]]:
-    """Judge the whole requests of the Core Rule Set that must match, by family."""
+def crs_rows(data: Path, judge: Judge, expected: str) -> Iterator[list[str]]:
+    """Judge the whole requests of the Core Rule Set's tests that must (`match`) or must not match a rule, by family."""
     events: list[Event] = []
     families: list[str] = []
     with (data / "http_payloads" / "crs_requests.jsonl").open(encoding="utf-8") as file:
         for number, line in enumerate(file):
             case = json.loads(line)
-            if case["expect"] == "match" and case["uri"]:
+            if case["expect"] == expected and case["uri"]:
                 families.append(case["family"])
                 events.append(request(number, case["uri"], **_rest_of(case)))
-    counted: dict[str, Tally] = defaultdict(Tally)
+    counted = defaultdict[str, Tally](Tally)
     for family, met in zip(families, judge.verdicts(events), strict=True):
         count(counted[family], met, set(), judge)
     for family, tally in sorted(counted.items()):
@@ -173,6 +201,55 @@ def _rest_of(case: dict[str, object]) -> dict[str, str]:
         "http.request.body.content": str(case["data"] or ""),
     }
     return {name: value for name, value in rest.items() if value}
+
+
+def place_rows(texts: Sequence[Text], judge: Judge) -> Iterator[list[str]]:
+    """Judge every third payload of each class in each place; a row for each class."""
+    found: dict[str, list[str]] = defaultdict(list)
+    some = texts[::3]
+    for place in PLACES.values():
+        verdicts = judge.verdicts([placed(number, place(text.value)) for number, text in enumerate(some)])
+        for label in sorted({text.label for text in some}):
+            met = [bool(met) for text, met in zip(some, verdicts, strict=True) if text.label == label]
+            found[label].append(share(sum(met), len(met)))
+    for label, shares in found.items():
+        yield [label, *shares]
+
+
+def offender_rows(texts: Sequence[Text], judge: Judge) -> Iterator[list[str]]:
+    """Let offenders send 20 payloads of one class and source each; a row for each class and source."""
+    kinds: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for text in texts:
+        kinds[text.label, text.source].append(text.value)
+    for (label, source), values in sorted(kinds.items()):
+        if label == BENIGN or len(values) < OFFENDER_PAYLOADS:
+            continue
+        steps = len(values) // OFFENDER_PAYLOADS
+        verdicts = judge.verdicts([request(number, as_target(value)) for number, value in enumerate(values)])
+        offenders = [set().union(*verdicts[number::steps]) for number in range(steps)]
+        own = sum(bool(met & OWN_RULES[label]) for met in offenders)
+        rates = share(sum(map(bool, offenders)), steps), share(own, steps)
+        yield [f"{label}, {source}", str(steps), *rates]
+
+
+def own_texts(folder: Path, kind: str) -> list[Text]:
+    """Read the project's own texts: `%% class` heads a section, a line is a text, `⏎` a line break in it."""
+    texts, section = [], ""
+    for path in sorted(folder.glob(f"{kind}*.txt")):
+        for line in path.read_text("utf-8").splitlines():
+            if line.startswith("%% "):
+                section = line[3:]
+            elif line:
+                texts.append(Text(section, path.stem, line.replace("⏎", "\n")))
+    return texts
+
+
+def own_rows(folder: Path, judge: Judge) -> Iterator[list[str]]:
+    """Judge the project's own texts, a row for each section."""
+    for kind in ("attack", BENIGN_TEXTS):
+        texts = own_texts(folder, kind)
+        for (section, file), tally in sorted(tallies(judge, texts, as_target).items()):
+            yield [f"{file}: {section}", str(tally.total), share(tally.found, tally.total)]
 
 
 def log_rows(data: Path) -> Iterator[list[str]]:
@@ -230,10 +307,19 @@ def benign_rows(data: Path, counted: dict[tuple[str, str], Tally], judge: Judge)
 
 def report(data: Path, judge: Judge, counted: dict[tuple[str, str], Tally]) -> None:
     """Print all tables."""
+    texts = payloads(data)
     print("### Attacks found\n")
     table(("class, source", "payloads", "found", "as their class", "above low"), attack_rows(counted))
     print("### Requests of the Core Rule Set's tests that its own rules must match\n")
-    table(("family", "requests", "found"), crs_rows(data, judge))
+    table(("family", "requests", "found"), crs_rows(data, judge, "match"))
+    print("### Requests of these tests that one of its rules must leave alone (some are attacks for another rule)\n")
+    table(("family", "requests", "alarms"), crs_rows(data, judge, "no_match"))
+    print("### Per offender: 20 payloads of one class from one address\n")
+    table(("class, source", "offenders", "found", "as their class"), offender_rows(texts, judge))
+    print("### By place, every third payload\n")
+    table(("class", *PLACES), place_rows(texts, judge))
+    print("### The project's own texts\n")
+    table(("texts", "number", "met by a rule"), own_rows(REPOSITORY / OWN_TEXTS, judge))
     print("### False alarms\n")
     table(("set", "texts", "alarms", "rate", "by rule"), benign_rows(data, counted, judge))
     print("### Log lines read (format recognised by itself)\n")
@@ -242,11 +328,10 @@ def report(data: Path, judge: Judge, counted: dict[tuple[str, str], Tally]) -> N
 
 def main() -> int:
     """Judge everything and print; 2 when the data is not there."""
-    repository = Path(__file__).resolve().parent.parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path(os.environ.get("SAKIMORI_DATA", repository.parent / "shared" / "data"))
+    default = Path(os.environ.get("SAKIMORI_DATA", REPOSITORY.parent / "shared" / "data"))
     parser.add_argument("--data", type=Path, default=default, help="default: %(default)s")
-    parser.add_argument("--rules", type=Path, default=repository / "rules", help="default: %(default)s")
+    parser.add_argument("--rules", type=Path, default=REPOSITORY / "rules", help="default: %(default)s")
     parser.add_argument("--missed", metavar="LABEL", help="list the payloads of a class that no rule found")
     options = parser.parse_args()
     if not (options.data / "http_payloads").is_dir():

@@ -1,25 +1,24 @@
 """The values inside of a request body that is no form: JSON, XML, multipart/form-data (RFC 7578).
 
 Applications take them apart before they use them, so an expression that looks at the beginning of a value has to see
-them apart, too. Nothing here is a parser of the format in earnest: what cannot be read yields nothing, for the body as
-it is stands beside it. Bounded: `MAX_VALUES` values, `MAX_DEPTH` levels, no entity of XML is ever resolved.
+them apart, too. Nothing here is a parser of the format in earnest: what cannot be read yields nothing, and then the
+body is looked at as it is. Bounded: `MAX_VALUES` values, `MAX_DEPTH` levels; no entity of XML is ever resolved.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-import msgspec
-
 MAX_VALUES: Final = 256
-"""Of a body; what follows is seen only in the body as it is."""
+"""Of a body; what follows is not looked at."""
 
 MAX_DEPTH: Final = 8
 """Of objects and lists in one another, JSON inside of text included."""
 
 Value = tuple[str, str]
-"""Name, such as `user.name`, and text; numbers, true, false and null have nothing to find in them."""
+"""Name, such as `user.name`, and text; of an empty object or list, the name with nothing."""
 
 _XML_TEXT = re.compile(r"<([A-Za-z][\w:.-]*)[^<>]*>([^<>]+)<")
 _XML_ATTRIBUTE = re.compile(r"""[\s"']([A-Za-z][\w:.-]*)\s*=\s*(?:"([^"<]*)"|'([^'<]*)')""")
@@ -38,24 +37,32 @@ def values_of(body: str) -> list[Value]:
 
 def _of_json(text: str, name: str = "", depth: int = 0) -> Iterator[Value]:
     try:
-        yield from _leaves(msgspec.json.decode(text), name, depth)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        yield from _leaves(json.loads(text, object_pairs_hook=tuple), name, depth)
+    except (ValueError, RecursionError):
         return
 
 
 def _leaves(value: object, name: str, depth: int) -> Iterator[Value]:
     if depth > MAX_DEPTH:
-        return
-    if isinstance(value, str):
+        yield name, json.dumps(value)
+    elif not isinstance(value, str | tuple | list) or not value:
+        yield name, _word(value)
+    elif isinstance(value, str):
         yield name, value
         if value[:1] in {"{", "["}:
             yield from _of_json(value, name, depth + 1)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, f"{name}.{key}" if name else str(key), depth + 1)
     elif isinstance(value, list):
         for item in value:
             yield from _leaves(item, name, depth + 1)
+    else:  # an object, as pairs: of a name that comes twice, servers differ in which counts
+        for key, item in value:
+            yield from _leaves(item, f"{name}.{key}" if name else str(key), depth + 1)
+
+
+def _word(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return str(value) if isinstance(value, int | float) else ""
 
 
 def _of_xml(text: str) -> Iterator[Value]:
@@ -72,3 +79,5 @@ def _of_parts(text: str) -> Iterator[Value]:
             yield head[1], part[head.end() :].strip("\r\n")
             if head[2]:
                 yield f"{head[1]}.filename", head[2]
+        elif part.strip("-\r\n "):
+            yield "", part

@@ -7,9 +7,10 @@ and the sloppy hex digits of old servers), HTML entities, `\\xHH` and `\\uHHHH` 
 (NFKC) and look-alikes of quotes and slashes. Zero bytes and other invisible characters vanish; `+` is a space.
 
 A part with a comment (`/**/`) appears twice, as it is and with its comments as spaces: a database reads past the
-comment, a browser or a file system does not. So does a body of JSON, XML or multipart/form-data: as it is, and its
-values as lines `name=value` (bodies.py). A browser's user agent and a referrer without anything that could mean
-something to an interpreter are left out: they are most of the text and none of the attacks.
+comment, a browser or a file system does not. A body of JSON or multipart/form-data appears as its values, lines
+`name=value` (bodies.py); one of XML so and as it is, for its markup may be the attack. A browser's user agent and a
+referrer without anything that could mean something to an interpreter are left out: they are most of the text and none
+of the attacks.
 """
 
 import re
@@ -20,7 +21,7 @@ from html import unescape
 from typing import Final, Literal
 
 from sakimori_common.contracts import FieldValue
-from sakimori_detector.domain.bodies import values_of
+from sakimori_detector.domain.bodies import MAX_VALUES, values_of
 
 DECODED_FIELD: Final = "sakimori.request.decoded"
 
@@ -116,11 +117,10 @@ def _decoded(value: str, shape: _Shape) -> str:
 
 def _decode_part(value: str, shape: _Shape) -> str:
     value = value[:MAX_PART_CHARACTERS]
-    decoded = decode_value(_shaped(value, shape))
-    if shape != "form":
-        return decoded
-    inside = values_of(value)
-    return "\n".join([decoded, *(f"{name}={decode_value(text)}" for name, text in inside)]) if inside else decoded
+    inside = values_of(value) if shape == "form" else []
+    is_complete = 0 < len(inside) < MAX_VALUES and not value.lstrip().startswith("<")
+    lines = [] if is_complete else [decode_value(_shaped(value, shape))]
+    return "\n".join([*lines, *(f"{name}={decode_value(text)}" for name, text in inside)])
 
 
 def _is_left_out(value: str, name: str) -> bool:
