@@ -21,6 +21,7 @@ from sakimori_detector.offline import OfflineDetector
 SHA256 = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f"
 NOON = parse_instant("2026-01-16T12:00:00Z")
 DAY = 86_400_000_000
+MANY = [f"{text}{number}" for number in range(40) for text in ("192.0.2.", "a.test", "http://a.test/", "x@a.test")]
 RULE = """
 title: Known to be bad
 name: known_bad
@@ -82,7 +83,8 @@ def test_one_of_each_type_is_found_in_another_spelling(listed: str, kind: str, v
     hit = table(listed).find(Kind(kind), value, NOON)
     assert hit is not None
     assert hit.kind == kind
-    assert table(listed).known(Kind(kind), {value, "other"}) == {value}
+    assert table(listed).known(Kind(kind), [value, "other"]) == {value}
+    assert table(listed).known(Kind(kind), [*MANY, value]) == {value}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,8 @@ def test_one_of_each_type_is_found_in_another_spelling(listed: str, kind: str, v
 )
 def test_a_near_miss_of_each_type_is_not_found(listed: str, kind: str, value: str) -> None:
     assert table(listed).find(Kind(kind), value, NOON) is None
-    assert table(listed).known(Kind(kind), {value}) == set()
+    assert table(listed).known(Kind(kind), [value]) == set()
+    assert table(listed).known(Kind(kind), [*MANY, value]) == set()
 
 
 LABELS = st.sampled_from(["a", "b", "evil", "x-y", "www"])
@@ -118,7 +121,9 @@ NAMES = st.lists(LABELS, min_size=1, max_size=4).map(lambda labels: ".".join([*l
 @settings(deadline=None)
 @given(listed=st.lists(NAMES, max_size=8), asked=st.lists(NAMES, max_size=8))
 def test_a_domain_is_found_exactly_if_it_or_a_parent_is_listed(listed: list[str], asked: list[str]) -> None:
-    known = table("\n".join(listed)).known(Kind.DOMAIN, set(asked))
+    known = table("\n".join(listed)).known(Kind.DOMAIN, asked)
+    many = [*asked, *(f"{number}.other.test" for number in range(100))]
+    assert table("\n".join(listed)).known(Kind.DOMAIN, many) == known
     assert known == {name for name in asked if any(name == each or name.endswith(f".{each}") for each in listed)}
 
 

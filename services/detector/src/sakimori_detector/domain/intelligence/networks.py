@@ -1,7 +1,7 @@
 """Networks, and asking which of them have an address."""
 
 import ipaddress
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from sakimori_detector.domain.intelligence.sieve import Sieve
@@ -64,7 +64,7 @@ class Networks(Generic[T]):
         """The first three octets of what is in IPv4 networks of few addresses; of others `sift_wide` says more."""
         return self._narrow.keys()
 
-    def sift_wide(self, addresses: Collection[str]) -> set[str]:
+    def sift_wide(self, addresses: Sequence[str]) -> set[str]:
         """Choose the addresses that may be in a wide IPv4 network, or in any IPv6 one."""
         chosen = self._wide_sieve.sift_heads(addresses, 2) if self._wide else set[str]()
         return chosen | {text for text in addresses if ":" in text} if ":" in "".join(addresses) else chosen

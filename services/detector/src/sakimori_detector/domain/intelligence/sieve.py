@@ -1,28 +1,33 @@
-"""A first look at texts that are seldom known: one bit of sixteen to thirty-two says "not there" for good.
+"""A first look at texts that are seldom known: one bit of 32 to 64 a text says "not there" for good.
 
-What passes is looked up exactly. Events rarely repeat an address, so what this costs is a miss of the processor's
-cache, and the bits of 250,000 texts take 1 MB where flags of a byte took 4 and a dictionary 30.
+What passes is looked up exactly. Most values of a stream are seen once, so this is what indicators cost; loops over the
+values of a batch run inside `map` and NumPy, which takes a third of the time of a loop in Python.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from itertools import repeat
+from operator import itemgetter
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-_SHARE: Final = 16
+_BITS_A_TEXT: Final = 32
+_FEW: Final = 24
+"""So many texts are looked at one by one: NumPy needs some 15 us to begin with."""
 
 
 class Sieve:
-    """Bits by hash. `bits[(hash(text) & mask) >> 3] >> (hash(text) & 7) & 1` is 0 for what is not there."""
+    """Bits by hash."""
 
-    __slots__ = ("bits", "mask")
+    __slots__ = ("_bits", "_bytes", "_mask")
 
     def __init__(self, hashes: NDArray[np.int64]) -> None:
-        self.mask = _SHARE * (1 << max(0, len(hashes) - 1).bit_length()) - 1
-        flags = np.zeros(self.mask + 1, np.uint8)
-        flags[hashes & self.mask] = 1
-        self.bits = np.packbits(flags, bitorder="little").tobytes()
+        self._mask = _BITS_A_TEXT * (1 << max(0, len(hashes) - 1).bit_length()) - 1
+        flags = np.zeros(self._mask + 1, np.uint8)
+        flags[hashes & self._mask] = 1
+        self._bits = np.packbits(flags, bitorder="little")
+        self._bytes = self._bits.tobytes()
 
     @classmethod
     def of(cls, texts: Collection[str]) -> "Sieve":
@@ -32,30 +37,26 @@ class Sieve:
     def passes(self, text: str) -> bool:
         """Say whether a text may be there: always so if it is, seldom if it is not."""
         number = hash(text)
-        return bool(self.bits[(number & self.mask) >> 3] >> (number & 7) & 1)
+        return bool(self._bytes[(number & self._mask) >> 3] >> (number & 7) & 1)
 
-    def sift_heads(self, texts: Iterable[str], cut: int) -> set[str]:
-        """Choose the texts of which what stands before the last dot, or the last but one (`cut` 2), may be there.
+    def sift_heads(self, texts: Sequence[str], cut: int) -> set[str]:
+        """Choose the texts of which what stands before the last dot, or the last but one (`cut` 2), may be there."""
+        heads = map(itemgetter(0), map(str.rsplit, texts, repeat("."), repeat(cut)))
+        return {texts[place] for place in self._passing(heads, len(texts))}
 
-        Some 0.2 us a text, as below.
-        """
-        bits, mask = self.bits, self.mask
-        return {
-            text for text in texts if bits[((number := hash(text.rsplit(".", cut)[0])) & mask) >> 3] >> (number & 7) & 1
-        }
-
-    def sift_ends(self, texts: Iterable[str], shortest: int) -> set[str]:
-        """Choose the texts of which an end that begins behind a dot, or the whole, may be there.
-
-        `shortest` is how many dots an end has at least.
-        """
-        bits, mask, chosen = self.bits, self.mask, set[str]()
-        for text in texts:
-            end = text
-            for _ in range(text.count(".") + 1 - shortest):
-                number = hash(end)
-                if bits[(number & mask) >> 3] >> (number & 7) & 1:
-                    chosen.add(text)
-                    break
-                end = end[end.find(".") + 1 :]
+    def sift_ends(self, texts: Sequence[str], *, to_the_last: bool) -> set[str]:
+        """Choose the texts that may be there as a whole or from one of their dots on, the last too if `to_the_last`."""
+        chosen, ends = set[str](), texts
+        while any(ends) if to_the_last else "." in "".join(ends):
+            chosen.update([texts[place] for place in self._passing(ends, len(texts))])
+            ends = list(map(itemgetter(2), map(str.partition, ends, repeat("."))))
         return chosen
+
+    def _passing(self, texts: Iterable[str], count: int) -> list[int]:
+        """List the places of the texts that pass; empty ones do not."""
+        if count < _FEW:
+            return [place for place, text in enumerate(texts) if text and self.passes(text)]
+        hashes = np.fromiter(map(hash, texts), np.int64, count)
+        kept = hashes & self._mask
+        passing: list[int] = np.flatnonzero((self._bits[kept >> 3] >> (kept & 7)) & (hashes != 0)).tolist()
+        return passing

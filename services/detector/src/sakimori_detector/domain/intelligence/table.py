@@ -1,8 +1,9 @@
 """All sources together, and asking them about a value."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from sakimori_detector.domain.intelligence.keys import Keys
@@ -13,8 +14,8 @@ from sakimori_detector.domain.intelligence.values import Kind, domain_of, email_
 from sakimori_detector.sigma.events import address_of
 
 MAX_DOMAIN: Final = 253
-_PLAIN_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([A-Za-z0-9_.-]*[A-Za-z0-9])(?=[/?#]|\Z)")
-"""A URL whose host stands there as the index has it, but for capitals."""
+_PLAIN_HOST = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9]")
+"""A host as the index has it, but for capitals: no port, no user, no query right behind it."""
 Known = tuple[str, Origin]
 """An indicator and who says so."""
 
@@ -54,29 +55,41 @@ class Table:
     def __len__(self) -> int:
         return self._count
 
-    def known(self, kind: Kind, texts: Set[str]) -> set[str]:
-        """Choose those of many values of which anything is known, expired or not. Some 0.1-0.4 us a value."""
+    def known(self, kind: Kind, texts: Sequence[str]) -> set[str]:
+        """Choose those of many values of which anything is known, expired or not. Some 0.2-0.5 us a value."""
         search = self._search[kind]
-        return {text for text in self._sifted(kind, texts) if search(text)}
+        return {text for text in self._sifted(kind, texts) if search(text)} if texts else set()
 
-    def _sifted(self, kind: Kind, texts: Set[str]) -> set[str]:
-        """Choose values that may be known, all that are among them, without a call for each."""
+    def _sifted(self, kind: Kind, texts: Sequence[str]) -> set[str]:
+        """Choose values that may be known, all that are among them."""
         keys = self._keys[kind]
         match kind:
             case Kind.IP:
                 return self._heads.sift_heads(texts, 1) | self._networks.sift_wide(texts)
             case Kind.DOMAIN:
-                spellings = {text.lower().rstrip("."): text for text in texts if len(text) <= 2 * MAX_DOMAIN}
-                sifted = keys.sieve.sift_ends(spellings, 0 if self._has_top_level else 1)
-                return {spellings[text] for text in sifted} | {text for text in texts if not text.isascii()}
+                return self._sifted_domains(texts) if keys else set()
             case Kind.URL:
-                return {text for text in texts if "://" in text and self._may_have_host(text)} if keys else set()
+                return self._sifted_urls(texts) if keys else set()
             case _:
-                return {text for text in texts if keys.sieve.passes(text.lower())}
+                return {text for text in texts if keys.sieve.passes(text.lower())} if keys else set()
 
-    def _may_have_host(self, url: str) -> bool:
-        plain = _PLAIN_URL.match(url)
-        return plain is None or self._hosts.sieve.passes(plain[1].lower())
+    def _sifted_domains(self, texts: Sequence[str]) -> set[str]:
+        names = list(map(str.lower, map(str.rstrip, texts, repeat("."))))
+        if max(map(len, names)) > MAX_DOMAIN:
+            names = [name if len(name) <= MAX_DOMAIN else "" for name in names]
+        sifted = self._keys[Kind.DOMAIN].sieve.sift_ends(names, to_the_last=self._has_top_level)
+        if not "".join(names).isascii():
+            sifted |= {name for name in names if not name.isascii()}
+        return {text for text, name in zip(texts, names, strict=True) if name in sifted} if sifted else set()
+
+    def _sifted_urls(self, texts: Sequence[str]) -> set[str]:
+        behind = map(itemgetter(2), map(str.partition, texts, repeat("://")))
+        hosts = list(map(itemgetter(0), map(str.partition, behind, repeat("/"))))
+        passing = {host for host in set(hosts) if host and self._may_have_host(host)}
+        return {text for text, host in zip(texts, hosts, strict=True) if host in passing} if passing else set()
+
+    def _may_have_host(self, host: str) -> bool:
+        return not _PLAIN_HOST.fullmatch(host) or self._hosts.sieve.passes(host.lower())
 
     def search(self, kind: Kind, text: str) -> Sequence[Known]:
         """List what is known of a value, the narrowest indicator first, expired or not."""
