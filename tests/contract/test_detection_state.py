@@ -228,7 +228,13 @@ async def test_both_states_come_to_the_same(
 ) -> None:
     await valkey.flushall()
     counted = [
-        Sign(START + second * S, f"e{number}", str(value) if window.sums_values else f"{value:02}", "n")
+        Sign(
+            START + second * S,
+            f"e{number}",
+            str(value) if window.sums_values else f"{value:02}",
+            "n",
+            replaces=f"e{number - 3}" if number % 7 == 6 else "",
+        )
         for number, (second, value) in enumerate(found)
     ]
     memory, shared = MemoryState(lateness=lateness * S), ValkeyState(valkey, lateness * S)
@@ -332,6 +338,13 @@ async def test_a_sign_may_take_the_place_of_another(state: DetectionState) -> No
     assert await state.apply(batch("b2", FAILURES, [moved])) == []
     (outcome,) = await state.apply(batch("b3", FAILURES, signs(14, prefix="last")))
     assert (outcome.count, outcome.first) == (5, START + 9 * S)
+
+
+async def test_a_finding_is_told_anew_when_one_of_its_signs_has_moved_away(state: DetectionState) -> None:
+    (opened,) = await state.apply(batch("b1", FAILURES, signs(400, 401, 402, 403, 404, 405)))
+    moved = Sign(START + 350 * S, "again", replaces="e5")
+    (told,) = await state.apply(batch("b2", FAILURES, [moved]))
+    assert (opened.count, opened.last, told.count, told.last) == (6, START + 405 * S, 6, START + 404 * S)
 
 
 async def test_an_earlier_event_moves_the_anchor_and_the_finding_says_from_where(state: DetectionState) -> None:

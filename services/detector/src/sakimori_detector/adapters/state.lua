@@ -251,13 +251,14 @@ local function insert(at, time, value, event)
 end
 
 -- Removes what a sign takes the place of, if it is not settled.
-local function take_back(at, value, replaced)
+local function take_back(at, sign)
+  local value, replaced = sign[3], sign[5]
   local times, values, events = at.times, at.values, at.events
   for i = at.settled_count + 1, at.n do
     if events[i] == replaced and values[i] == value then
       at.known[member_of(at, value, replaced)] = nil
       for to = i, at.n do times[to], values[to], events[to] = times[to + 1], values[to + 1], events[to + 1] end
-      at.n = at.n - 1
+      at.n, at.replacing = at.n - 1, sign
       return
     end
   end
@@ -269,7 +270,7 @@ local function enter(at, signs)
   for i = 1, #signs do
     local sign = signs[i]
     local time, event, value, base = sign[1], sign[2], sign[3], at.base
-    if sign[5] ~= '' then take_back(at, value, sign[5]) end
+    if sign[5] ~= '' then take_back(at, sign) end
     local member = member_of(at, value, event)
     if at.known[member] then
       -- counted already
@@ -289,7 +290,7 @@ end
 
 -- Tells of a finding if a sign of this batch is in it.
 local function flush(at, current)
-  local touched, anchor, emitted = at.touched, current[ANCHOR], at.emitted
+  local touched, anchor, emitted = at.touched or at.replacing, current[ANCHOR], at.emitted
   at.touched = nil
   if not touched then return end
   local is_moved = anchor <= emitted and emitted <= anchor + at.hold

@@ -75,7 +75,7 @@ class _Open:
 class KeyWindow:
     """The window of one key."""
 
-    __slots__ = ("_base", "_emitted", "_entries", "_settled", "_settled_count", "late")
+    __slots__ = ("_base", "_emitted", "_entries", "_replacing", "_settled", "_settled_count", "late")
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
@@ -83,6 +83,7 @@ class KeyWindow:
         self._settled = -1  # until when, exclusive
         self._base: _Open | None = None  # the finding as it is before the first entry that is not settled
         self._emitted = -1  # the anchor that was last spoken of
+        self._replacing: Sign | None = None  # of this batch, if something went for it
         self.late: KeyWindow | None = None
 
     @property
@@ -94,6 +95,7 @@ class KeyWindow:
         """Count the signs of a batch; returns each finding that they opened or added to, once."""
         if self._settled < 0 and self._opens_nothing(group, lateness):
             return []
+        self._replacing = None
         fresh, touched, latecomers = self._enter(group)
         outcomes = _Replay(self, group, fresh, touched, lateness).run() if fresh or touched else []
         if latecomers:
@@ -143,6 +145,7 @@ class KeyWindow:
             entry = self._entries[place]
             if (entry.event_id, entry.value) == (sign.replaces, sign.value):
                 del self._entries[place]
+                self._replacing = sign
                 return {(entry.event_id, entry.value if window.ways else "")}
         return set()
 
@@ -208,7 +211,7 @@ class _Replay:
         return opened
 
     def _flush(self, finding: _Open) -> None:
-        touched, emitted = self._touched, self._of._emitted
+        touched, emitted = self._touched or self._of._replacing, self._of._emitted
         self._touched = None
         if touched is None:
             return
