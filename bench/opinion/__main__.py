@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -42,12 +43,18 @@ def trained(data: Path, seed: int = SEED, each: int = TEXTS_PER_FAMILY) -> Train
     margins = fitting.left_out(rows, samples, seed)
     settled = fitting.settle(margins, samples, seed)
     found = fitting.fit(rows, samples, seed)
-    weights = fitting.model_of(found, settled, "").weights
-    model = fitting.model_of(found, settled, f"1-{hashlib.sha256(weights.tobytes()).hexdigest()[:8]}")
+    model = named(fitting.model_of(found, settled, ""))
     others = corpus.unseen(data)
     unseen = report.Judged(others, fitting.predicted(fitting.features(others), found), model)
     made_of = report.provenance(data, seed, each)
     return Trained(model, report.markdown(made_of, report.Judged(samples, margins, model), unseen))
+
+
+def named(model: Model) -> Model:
+    """Give a model a version that tells it from others: a digest of all that its opinions follow from."""
+    rest = (model.classes, model.step, model.biases, model.slope, model.shift, model.thresholds)
+    digest = hashlib.sha256(model.weights.tobytes() + repr(rest).encode()).hexdigest()
+    return replace(model, version=f"1-{digest[:8]}")
 
 
 def train(data: Path) -> int:
@@ -64,7 +71,12 @@ def check(data: Path) -> int:
     """Compare a fresh training with what ships."""
     fresh, known = trained(data).model, shipped()
     apart = int(np.abs(fresh.weights.astype(np.int64) - known.weights).max())
-    odds = max(abs(fresh.slope - known.slope), abs(fresh.shift - known.shift), abs(fresh.threshold - known.threshold))
+    odds = max(
+        abs(one - other)
+        for one, other in zip(
+            (fresh.slope, fresh.shift, *fresh.thresholds), (known.slope, known.shift, *known.thresholds), strict=True
+        )
+    )
     print(
         f"shipped {known.version}, trained {fresh.version}; weights apart by at most {apart} steps, odds by {odds:.2g}"
     )

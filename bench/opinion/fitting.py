@@ -21,9 +21,11 @@ BITS: Final = 16
 PENALTY: Final = 50.0
 """Inverse strength of the L2 penalty; with 10, a little less was found of sources left out at the same alarms."""
 ALARMS: Final = 0.001
-"""Of each benign source left out, at most so many may lie above the threshold."""
+"""Of each benign source left out, at most so many may lie above the thresholds; each class may have a fourth."""
 CUSHION: Final = 0.5
-"""Added to the threshold's margin, for the next source is none of these."""
+"""Added to the margin of a threshold, for the next source is none of these."""
+LEAST: Final = 0.9
+"""No threshold lies below this probability."""
 
 Margins = NDArray[np.float64]
 
@@ -36,11 +38,11 @@ class Fit(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What the predictions for sources left out decide: log-odds = slope * margin + shift; the threshold's margin."""
+    """What the predictions for sources left out decide: log-odds = slope * margin + shift; thresholds by class."""
 
     slope: float
     shift: float
-    threshold: float
+    thresholds: tuple[float, ...]
 
 
 def features(samples: Sequence[Sample], bits: int = BITS) -> csr_matrix:
@@ -90,18 +92,19 @@ def predicted(rows: csr_matrix, found: Fit) -> Margins:
 
 
 def settle(margins: Margins, samples: Sequence[Sample], seed: int) -> Settled:
-    """Calibrate (Platt's sigmoid, attacks and benign texts at even odds) and set the threshold."""
+    """Calibrate (Platt's sigmoid, attacks and benign texts at even odds) and set the thresholds."""
     best = margins.max(axis=1)
     is_attack = np.array([sample.label != BENIGN for sample in samples])
     machine = LogisticRegression(C=1e6, solver="liblinear", random_state=seed)
     machine.fit(best[:, None], is_attack, sample_weight=_importance(samples))
-    return Settled(float(machine.coef_[0][0]), float(machine.intercept_[0]), _threshold(best, samples) + CUSHION)
+    slope, shift = float(machine.coef_[0][0]), float(machine.intercept_[0])
+    above = [margin + CUSHION for margin in _highest(margins, samples)]
+    return Settled(slope, shift, tuple(max(float(1 / (1 + np.exp(-slope * m - shift))), LEAST) for m in above))
 
 
 def model_of(found: Fit, settled: Settled, version: str) -> Model:
     """Round to whole numbers: the largest weight is 32767 steps."""
     step = float(np.abs(found.weights).max()) / 32767
-    sure = settled.slope * settled.threshold + settled.shift
     return Model(
         version=version,
         classes=CLASSES,
@@ -110,14 +113,20 @@ def model_of(found: Fit, settled: Settled, version: str) -> Model:
         biases=tuple(round(bias, 9) for bias in found.biases.tolist()),
         slope=settled.slope,
         shift=settled.shift,
-        threshold=float(1 / (1 + np.exp(-sure))),
+        thresholds=tuple(round(threshold, 9) for threshold in settled.thresholds),
     )
 
 
-def _threshold(best: NDArray[np.float64], samples: Sequence[Sample]) -> float:
+def _highest(margins: Margins, samples: Sequence[Sample]) -> list[float]:
+    """Find for each class the margin above which no benign source has too many texts that are likeliest of it."""
     sources = np.array([sample.source if sample.label == BENIGN else "" for sample in samples])
-    margins = [np.sort(best[sources == source])[::-1] for source in sorted(set(sources) - {""})]
-    return max(float(each[int(len(each) * ALARMS)]) for each in margins)
+    named = margins.argmax(axis=1)
+    highest = []
+    for place in range(margins.shape[1]):
+        mine = np.where(named == place, margins[:, place], -np.inf)
+        each = [np.sort(mine[sources == source])[::-1] for source in sorted(set(sources.tolist()) - {""})]
+        highest.append(max(float(some[int(len(some) * ALARMS / margins.shape[1])]) for some in each))
+    return highest
 
 
 def _importance(samples: Sequence[Sample]) -> NDArray[np.float64]:

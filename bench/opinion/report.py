@@ -44,6 +44,12 @@ class Judged(NamedTuple):
         """Calibrated, of the best class each."""
         return np.array([self.model.probability(margin) for margin in self.margins.max(axis=1).tolist()])
 
+    @property
+    def above(self) -> NDArray[np.bool_]:
+        """Which of them alone would be a finding: at the threshold of their likeliest class or above."""
+        found: NDArray[np.bool_] = self.probabilities >= np.array(self.model.thresholds)[self.margins.argmax(axis=1)]
+        return found
+
     def labels(self) -> NDArray[np.str_]:
         """What the sources say."""
         return np.array([sample.label for sample in self.samples])
@@ -77,8 +83,9 @@ def markdown(made_of: Mapping[str, Any], judged: Judged, unseen: Judged) -> str:
         "",
         f"- {len(judged.samples)} texts, {model.weights.shape[1]} buckets, seed {made_of['seed']}; {libraries}",
         f"- log-odds = {model.slope:.4f} x margin {model.shift:+.4f}, attacks and benign texts at even odds",
-        f"- threshold alone: probability {model.threshold:.4f}, the lowest at which no benign source left out has",
-        "  more than 0.1 % alarms, and half a unit of margin on top",
+        "- thresholds alone, by class: " + ", ".join(f"{name} {model.threshold(name):.4f}" for name in model.classes),
+        "- these are the lowest at which no benign source left out has more than 0.1 % alarms in all, and half a unit",
+        "  of margin on top",
         "- a text counts when it has a character that means something to an interpreter; others are never asked about",
         "",
         "## Classes: each against everything benign",
@@ -114,7 +121,7 @@ def _class_rows(judged: Judged) -> Iterator[Sequence[str]]:
     named = judged.margins.argmax(axis=1)
     for place, name in enumerate(CLASSES):
         mine, benign = labels == name, labels == BENIGN
-        called = (sure >= judged.model.threshold) & (named == place)
+        called = judged.above & (named == place)
         both = mine | benign
         area = roc_auc_score(mine[both], judged.margins[both, place])
         hits = int((called & mine).sum())
@@ -122,7 +129,7 @@ def _class_rows(judged: Judged) -> Iterator[Sequence[str]]:
             name,
             str(mine.sum()),
             share(hits, int((called & both).sum())),
-            share(int((mine & (sure >= judged.model.threshold)).sum()), int(mine.sum())),
+            share(int((mine & judged.above).sum()), int(mine.sum())),
             share(int((mine & (sure >= 0.5)).sum()), int(mine.sum())),
             f"{area:.4f}",
         )
@@ -133,7 +140,7 @@ def _attack_rows(judged: Judged) -> Iterator[Sequence[str]]:
     for (source, label), places in _by_source(judged.samples).items():
         if label != BENIGN:
             right = int((named[places] == CLASSES.index(label)).sum())
-            above = int((sure[places] >= judged.model.threshold).sum())
+            above = int(judged.above[places].sum())
             half = int((sure[places] >= 0.5).sum())
             count = len(places)
             yield source, label, str(count), share(above, count), share(half, count), share(right, count)
@@ -143,7 +150,7 @@ def _benign_rows(judged: Judged) -> Iterator[Sequence[str]]:
     sure = judged.probabilities
     for (source, label), places in _by_source(judged.samples).items():
         if label == BENIGN:
-            above, half = int((sure[places] >= judged.model.threshold).sum()), int((sure[places] >= 0.5).sum())
+            above, half = int(judged.above[places].sum()), int((sure[places] >= 0.5).sum())
             yield source, str(len(places)), str(above), str(half), f"{sure[places].max():.4f}"
 
 
@@ -166,7 +173,7 @@ def _calibration_rows(judged: Judged) -> Iterator[Sequence[str]]:
 def _unseen_rows(judged: Judged) -> Iterator[Sequence[str]]:
     sure = judged.probabilities
     for (_, label), places in _by_source(judged.samples).items():
-        above, half = int((sure[places] >= judged.model.threshold).sum()), int((sure[places] >= 0.5).sum())
+        above, half = int(judged.above[places].sum()), int((sure[places] >= 0.5).sum())
         yield label, str(len(places)), share(above, len(places)), share(half, len(places))
 
 

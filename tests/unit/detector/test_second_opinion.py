@@ -189,9 +189,21 @@ def test_no_value_is_passed_over_for_how_it_looks_raw(target: str, body: str) ->
     )
 
 
+@pytest.mark.parametrize("piece", ["/", "?", "=", "&", "a=", "&a=", "/?", "..", "+", "'", "%27"])
+def test_a_long_raw_value_takes_no_longer_than_its_length(piece: str) -> None:
+    assert len(suspicious_parts({"url.original": "/" + piece * 100_000})) <= 64
+
+
 def test_a_client_cannot_have_thousands_of_parameters_judged() -> None:
     target = "/?" + "&".join(f"p{number}=%27{number}" for number in range(1000))
     assert len(suspicious_parts({"url.original": target})) == 64
+
+
+def test_nor_megabytes_of_them() -> None:
+    target = "/?" + "&".join(f"p{number}='{'ab' * 600}" for number in range(6))
+    asked = suspicious_parts({"url.original": target, "http.request.body.content": target, "url.query": target})
+    assert sum(map(len, asked)) <= 9216
+    assert max(map(len, asked)) == 1024
 
 
 def test_a_rules_finding_shows_the_opinion_and_takes_it_into_its_confidence() -> None:
@@ -257,7 +269,7 @@ def test_alone_without_a_model_it_is_silent() -> None:
 def fixed_model(threshold: float) -> Model:
     """Knows one thing: an exclamation mark, and that is as likely an attack as not."""
     weights = np.zeros((1, 1 << 16), np.int16)
-    return Model("test", ("sqli",), weights, 1.0, (0.0,), 1.0, 0.0, threshold)
+    return Model("test", ("sqli",), weights, 1.0, (0.0,), 1.0, 0.0, (threshold,))
 
 
 def test_at_the_threshold_it_speaks_and_just_below_it_does_not() -> None:

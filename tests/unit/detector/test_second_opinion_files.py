@@ -21,7 +21,7 @@ ABOUT: dict[str, Any] = {
     "biases": [-1.0, -1.0],
     "slope": 1.0,
     "shift": 0.0,
-    "threshold": 0.99,
+    "thresholds": [0.99, 0.95],
 }
 WEIGHTS = np.zeros((2, 1 << 10), np.int16)
 
@@ -63,8 +63,9 @@ def test_what_ships_is_small_and_has_its_report_beside_it() -> None:
         ({"biases": [0.0]}, "1 biases"),
         ({"step": 0.0}, "out of its range"),
         ({"slope": -1.0}, "out of its range"),
-        ({"threshold": 1.0}, "out of its range"),
-        ({"threshold": "high"}, "threshold"),
+        ({"thresholds": [0.9, 1.0]}, "out of its range"),
+        ({"thresholds": "high"}, "thresholds"),
+        ({"thresholds": [0.9]}, "1 thresholds"),
         ({"version": None}, "version"),
         ({"weights": np.zeros((2, 1000), np.int16)}, "1000 buckets"),
         ({"weights": np.zeros((2, 1 << 10), np.float64)}, "float64"),
@@ -131,4 +132,4 @@ def test_rules_load_and_find_without_it_and_the_problem_is_told(tmp_path: Path) 
 
 def test_a_model_must_fit_together() -> None:
     with pytest.raises(ModelError):
-        Model("test", (), WEIGHTS, 1.0, (), 1.0, 0.0, 0.5)
+        Model("test", (), WEIGHTS, 1.0, (), 1.0, 0.0, ())

@@ -49,17 +49,18 @@ def test_training_twice_gives_the_same_bytes_and_a_model_that_knows_an_attack_fr
 def test_the_model_says_what_was_fitted() -> None:
     rows = features(SAMPLES, BITS)
     found = fit(rows, SAMPLES, SEED)
-    model = model_of(found, Settled(1.0, 0.0, 3.0), "small")
+    model = model_of(found, Settled(1.0, 0.0, (0.9,) * 4), "small")
     margins = predicted(rows, found).max(axis=1).tolist()
     said = [opinion.probability for opinion in model.opinions([sample.text for sample in SAMPLES])]
     assert np.allclose(said, [model.probability(margin) for margin in margins], atol=0.001)
 
 
-def test_the_threshold_lies_above_every_benign_source_left_out() -> None:
+def test_each_class_has_its_threshold_above_every_benign_source_left_out() -> None:
     samples = [Sample("", BENIGN, "one", "one")] * 3 + [Sample("", "sqli", "two", "two")] * 3
-    margins = np.array([[-2.0], [0.25], [-1.0], [3.0], [4.0], [-0.5]])
+    margins = np.array([[2.25, 0.0], [0.0, 3.0], [-1.0, -9.0], [6.0, 0.0], [4.0, 0.0], [2.0, 0.0]])
     settled = settle(margins, samples, SEED)
-    assert settled.threshold == 0.75
+    expected = [1 / (1 + np.exp(-settled.slope * margin - settled.shift)) for margin in (2.75, 3.5)]
+    assert np.allclose(settled.thresholds, np.maximum(expected, 0.9))
     assert settled.slope > 0
 
 

@@ -105,7 +105,7 @@ def _opinion(settings: DetectorSettings, context: ServiceContext, metrics: Detec
     except ModelError as error:
         context.log.warning("second_opinion_unavailable", why=str(error))
         return None
-    context.log.info("second_opinion_loaded", version=model.version, threshold=round(model.threshold, 4))
+    context.log.info("second_opinion_loaded", version=model.version)
     metrics.second_opinion_loaded.set(1)
     return model
 

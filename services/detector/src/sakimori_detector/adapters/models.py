@@ -33,7 +33,7 @@ class _About(msgspec.Struct, frozen=True):
     biases: tuple[float, ...]
     slope: float
     shift: float
-    threshold: float
+    thresholds: tuple[float, ...]
 
 
 def shipped() -> Model:
@@ -90,5 +90,5 @@ def _model(arrays: Mapping[str, np.ndarray[Any, np.dtype[Any]]]) -> Model:
         biases=about.biases,
         slope=about.slope,
         shift=about.shift,
-        threshold=about.threshold,
+        thresholds=about.thresholds,
     )

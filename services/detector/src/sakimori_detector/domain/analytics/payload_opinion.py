@@ -9,7 +9,8 @@ import msgspec
 from sakimori_common.contracts import Event, Severity
 from sakimori_detector.domain.analytics.contract import AnalyticError, World, note, parameters, window_of
 from sakimori_detector.domain.folds import Fold
-from sakimori_detector.domain.opinion.asking import strongest, told
+from sakimori_detector.domain.opinion.asking import told
+from sakimori_detector.domain.opinion.model import Opinion
 from sakimori_detector.domain.opinion.parts import suspicious_parts
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.events import key_of
@@ -20,7 +21,7 @@ _SEVERITIES: Final = frozenset({Severity.INFO, Severity.LOW, Severity.MEDIUM})
 
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """`threshold`: the probability that makes a sign; by default the model's own, set at 0.1 % false alarms."""
+    """`threshold`: the probability that makes a sign; by default the model's own for the class."""
 
     threshold: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
 
@@ -44,14 +45,19 @@ class PayloadOpinion:
             return [], []
         asked = [(event, parts) for event in events if (parts := suspicious_parts(event.fields))]
         opinions = iter(self._model.opinions([part for _, parts in asked for part in parts]))
-        threshold = self._model.threshold if self._chosen.threshold is None else self._chosen.threshold
         groups = []
         for event, parts in asked:
-            part, opinion = strongest(parts, list(islice(opinions, len(parts))))
-            if opinion.probability >= threshold:
-                key = key_of(event.get(self._entity))
-                groups.append(Group(self.window, key, [self._sign(event, told(self._model, part, opinion))]))
+            sure = [pair for pair in zip(parts, islice(opinions, len(parts)), strict=True) if self._is_sure(pair[1])]
+            if sure:
+                told_of = told(self._model, *max(sure, key=lambda pair: pair[1].probability))
+                groups.append(Group(self.window, key_of(event.get(self._entity)), [self._sign(event, told_of)]))
         return groups, []
+
+    def _is_sure(self, opinion: Opinion) -> bool:
+        threshold = self._chosen.threshold
+        if threshold is None and self._model is not None:
+            threshold = self._model.threshold(opinion.attack)
+        return threshold is not None and opinion.probability >= threshold
 
     @staticmethod
     def _sign(event: Event, opinion: dict[str, object]) -> Sign:

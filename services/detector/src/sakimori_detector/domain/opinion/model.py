@@ -53,8 +53,8 @@ class Excerpt(NamedTuple):
 class Model:
     """Weights int16, shape (classes, 2**bits); `step` is the worth of 1 in them. `slope` and `shift` make log-odds.
 
-    `threshold`: the probability from which a text is suspicious with no rule's word for it. Raises ModelError when the
-    parts do not fit together.
+    `thresholds`: by class, from which probability a text is suspicious with no rule's word for it. Raises ModelError
+    when the parts do not fit together.
     """
 
     version: str
@@ -64,23 +64,34 @@ class Model:
     biases: tuple[float, ...]
     slope: float
     shift: float
-    threshold: float
+    thresholds: tuple[float, ...]
 
     def __post_init__(self) -> None:
         """Check the shapes and ranges."""
         shape = self.weights.shape
-        numbers = (self.step, self.slope, self.shift, self.threshold, *self.biases)
+        numbers = (self.step, self.slope, self.shift, *self.thresholds, *self.biases)
         if self.weights.dtype != np.int16 or len(shape) != 2 or shape[0] != len(self.classes) or not self.classes:
             raise ModelError(f"weights of shape {shape} and type {self.weights.dtype} for {len(self.classes)} classes")
-        if shape[1].bit_count() != 1 or not 2**8 <= shape[1] <= 2**22 or len(self.biases) != shape[0]:
-            raise ModelError(f"{shape[1]} buckets and {len(self.biases)} biases do not fit")
-        if not all(map(math.isfinite, numbers)) or self.step <= 0 or self.slope <= 0 or not 0 < self.threshold < 1:
+        if (
+            shape[1].bit_count() != 1
+            or not 2**8 <= shape[1] <= 2**22
+            or not len(self.biases) == len(self.thresholds) == shape[0]
+        ):
+            raise ModelError(
+                f"{shape[1]} buckets and {len(self.biases)} biases do not fit, or {len(self.thresholds)} thresholds"
+            )
+        is_sound = all(map(math.isfinite, numbers)) and self.step > 0 and self.slope > 0
+        if not is_sound or not all(0 < threshold < 1 for threshold in self.thresholds):
             raise ModelError("a number is out of its range")
 
     @property
     def bits(self) -> int:
         """Digits of a bucket's number."""
         return int(self.weights.shape[1]).bit_length() - 1
+
+    def threshold(self, attack: str) -> float:
+        """Give the probability from which a text of a class is suspicious by itself; raises ValueError for no class."""
+        return self.thresholds[self.classes.index(attack)]
 
     def opinions(self, texts: Sequence[str]) -> list[Opinion]:
         """Judge texts, each the same whatever others are in the batch. Some 20-40 us a text in batches of hundreds."""
