@@ -47,9 +47,10 @@ class Sieve:
     def sift_ends(self, texts: Sequence[str], *, to_the_last: bool) -> set[str]:
         """Choose the texts that may be there as a whole or from one of their dots on, the last too if `to_the_last`."""
         chosen, ends = set[str](), texts
-        while any(ends) if to_the_last else "." in "".join(ends):
+        for left in range(max(map(str.count, texts, repeat("."))), -1 if to_the_last else 0, -1):
             chosen.update([texts[place] for place in self._passing(ends, len(texts))])
-            ends = list(map(itemgetter(2), map(str.partition, ends, repeat("."))))
+            if left > 1 or to_the_last:
+                ends = list(map(itemgetter(2), map(str.partition, ends, repeat("."))))
         return chosen
 
     def _passing(self, texts: Iterable[str], count: int) -> list[int]:

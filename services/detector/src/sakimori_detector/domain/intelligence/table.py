@@ -74,11 +74,13 @@ class Table:
                 return {text for text in texts if keys.sieve.passes(text.lower())} if keys else set()
 
     def _sifted_domains(self, texts: Sequence[str]) -> set[str]:
-        names = list(map(str.lower, map(str.rstrip, texts, repeat("."))))
+        names, joined = texts, "\n".join(texts)
+        if not joined.islower() or ".\n" in joined or joined.endswith("."):
+            names = list(map(str.lower, map(str.rstrip, texts, repeat("."))))
         if max(map(len, names)) > MAX_DOMAIN:
             names = [name if len(name) <= MAX_DOMAIN else "" for name in names]
         sifted = self._keys[Kind.DOMAIN].sieve.sift_ends(names, to_the_last=self._has_top_level)
-        if not "".join(names).isascii():
+        if not joined.isascii():
             sifted |= {name for name in names if not name.isascii()}
         return {text for text, name in zip(texts, names, strict=True) if name in sifted} if sifted else set()
 
