@@ -1,6 +1,6 @@
 # `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format test-timescale test-rabbitmq4 e2e smoke env lock docs clean bench
+.PHONY: help run test check format test-timescale test-rabbitmq4 e2e smoke env lock docs clean bench bench-engine train-opinion
 
 PYTHON ?=
 BIN := .venv/bin
@@ -44,6 +44,12 @@ smoke: .venv/run.installed ## Four checks against a running instance: chat, limi
 
 bench: .venv/dev.installed ## The whole pipeline on this machine: events/s, latency, lost and doubled
 	@$(BIN)/python -m bench.pipeline
+
+bench-engine: .venv/dev.installed ## The detection engine beside its peers; fails when it got over 20 % slower than what is committed
+	@$(BIN)/python -m bench.engine --check
+
+train-opinion: .venv/dev.installed ## Train the second opinion on web payloads anew (needs the development data)
+	@$(BIN)/python -m bench.opinion train
 
 env: ## Write a fresh .env with random secrets for docker compose
 	@deploy/make-env
