@@ -22,6 +22,25 @@ def test_a_catastrophic_expression_is_refused_when_it_is_loaded(expression: str)
     assert line == 10
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "((a{1000}){1000}){1000}",
+        "(?:ab){99999999}",
+        r"(?<!x)(?:(?:a|b){2000}c){2000}",
+        "(?#[)((a{999}){999}){999}(?!])",
+    ],
+)
+def test_repeats_that_would_fill_the_memory_are_refused_when_they_are_loaded(expression: str) -> None:
+    why, _ = why_refused(item(f"f|re: '{expression}'"))
+    assert "parts, with its repeats written out" in why
+
+
+def test_many_counted_repeats_one_after_the_other_are_no_reason_to_refuse() -> None:
+    digest = r"(?<!x)[a-f0-9]{64}-[a-f0-9]{64}-[a-f0-9]{64}(?!y)"
+    assert is_met(item(f"f|re: '{digest}'"), {"f": "-".join(["0f" * 32] * 3)})
+
+
 @pytest.mark.parametrize("expression", ["^(a+)+$", "(a|aa)+$", "(x+x+)+y", "(.*a){12}b"])
 def test_what_re2_can_run_is_linear_and_loads(expression: str) -> None:
     assert not is_met(item(f"f|re: '{expression}'"), {"f": "a" * 65_536 + "!"})

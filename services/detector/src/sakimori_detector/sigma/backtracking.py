@@ -9,9 +9,14 @@ hold, whether it asks for the expression or denies it (`conditions.Guarded`).
 `^(?!x)(a+)+$` in 64 KB ends within 0.1 s; `re` would need longer than the universe has existed.
 """
 
+import re
+import warnings
+from collections.abc import Iterable
 from functools import lru_cache
+from re import _constants as codes  # type: ignore[attr-defined]  # not public, the same since Python 1.5
+from re import _parser  # type: ignore[attr-defined]
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 import regex
 
@@ -21,6 +26,8 @@ MAX_TIMEOUTS: Final = 10
 """So many searches may run into the limit; the next is not made. They cost a second in all, whatever comes in."""
 MAX_CHARACTERS: Final = 65_536
 """Of a longer text only the beginning is searched: 64 KB take a look-behind 25 ms."""
+MAX_PARTS: Final = 100_000
+"""Bound of an expression with its counted repeats written out, as `regex` keeps it: so many parts take 40 MB."""
 
 _PROBE_CHARACTERS: Final = 8_000
 _PROBE_SIGNS: Final = "a0 /.-_"
@@ -32,7 +39,7 @@ class GivenUp(Exception):
 
 
 class TooSlow(ValueError):
-    """An expression takes too long on a text of a few thousand characters."""
+    """An expression takes too long on a text of a few thousand characters, or too much memory."""
 
 
 class Backtracker:
@@ -80,10 +87,47 @@ _known: Final[dict[str, Backtracker]] = {}
 @lru_cache(maxsize=4096)
 def backtracker(source: str) -> Backtracker:
     """Give the one backtracker of an expression. Raises TooSlow, and regex.error for what is no expression."""
+    if _is_too_big(source):
+        raise TooSlow(f"has over {MAX_PARTS} parts, with its repeats written out")
     made = Backtracker(source)
     made.probe()
     _known[source] = made
     return made
+
+
+def _is_too_big(source: str) -> bool:
+    """Say whether repeats make an expression too big; of one that only `regex` can read, as if all were nested."""
+    most = len(source)
+    for count in _COUNTS.findall(source):
+        most = min(most * max(int(count), 1), MAX_PARTS + 1)
+    if most <= MAX_PARTS:
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _parts(_parser.parse(source)) > MAX_PARTS
+    except (_parser.error, OverflowError, RecursionError):
+        return True
+
+
+_COUNTS: Final = re.compile(r"\{\s*(\d{1,10})")
+
+
+def _parts(nodes: Iterable[Any]) -> int:
+    """Count the parts of a parsed expression; a repeat stands there as often as it must."""
+    parts = 0
+    for node in nodes:
+        code, argument = node if isinstance(node, tuple) and len(node) == 2 else (None, node)
+        if code in _REPEATS:
+            parts += max(argument[0], 1) * _parts(argument[2])
+        elif isinstance(argument, _parser.SubPattern | tuple | list):
+            parts += _parts(argument)
+        else:
+            parts += 1
+    return parts
+
+
+_REPEATS: Final = {codes.MAX_REPEAT, codes.MIN_REPEAT, codes.POSSESSIVE_REPEAT}
 
 
 def switched_off() -> list[str]:
