@@ -8,15 +8,18 @@ another way, and since more signs only make a window complete earlier, the ancho
 older is settled. A sign older than that counts for the finding whose time it falls into; else it goes to a second
 window of the same key, that of the latecomers, so that neither a replay of old logs nor a wrong clock spoils the first.
 
+Signs that come in order, nearly all, go on from the finding as it is after the last one; the base follows in steps.
+
 Memory per key is bounded: `MAX_UNSETTLED` signs that are not settled and `Window.retained` that are, twice if there
 are latecomers. Of a key with more signs within the lateness the older are settled before their time, which only shows
 if an even older one comes. adapters/state.lua does the same in Valkey; the contract suite holds the two together.
 """
 
 import bisect
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -32,6 +35,9 @@ from sakimori_detector.sigma.windows import (
     number,
 )
 
+MAX_LAG: Final = 16
+"""Settled entries by which the base of a window may lag behind while signs come in order."""
+
 
 class Entry(NamedTuple):
     """A sign as it is kept, in the order of the replay."""
@@ -39,6 +45,9 @@ class Entry(NamedTuple):
     time: int
     value: str
     event_id: str
+
+
+_EVENT_ID: Final = operator.itemgetter(2)
 
 
 @dataclass(slots=True)
@@ -69,19 +78,34 @@ class _Open:
         if window.sums_values:
             self.total += number(entry.value)
         self.recent.append(entry.event_id)
-        del self.recent[:-EVIDENCE_EVENTS]
+        if len(self.recent) > EVIDENCE_EVENTS:
+            del self.recent[0]
 
 
 class KeyWindow:
     """The window of one key."""
 
-    __slots__ = ("_base", "_emitted", "_entries", "_replacing", "_settled", "_settled_count", "late")
+    __slots__ = (
+        "_base",
+        "_base_count",
+        "_emitted",
+        "_entries",
+        "_replacing",
+        "_settled",
+        "_settled_count",
+        "_tip",
+        "_tip_place",
+        "late",
+    )
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
         self._settled_count = 0  # the first of the entries are
         self._settled = -1  # until when, exclusive
-        self._base: _Open | None = None  # the finding as it is before the first entry that is not settled
+        self._base: _Open | None = None  # the finding as it is after the first `_base_count` entries, which are settled
+        self._base_count = 0
+        self._tip: _Open | None = None  # the finding as it is after all entries
+        self._tip_place = 0  # of the entry that opened it
         self._emitted = -1  # the anchor that was last spoken of
         self._replacing: Sign | None = None  # of this batch, if something went for it
         self.late: KeyWindow | None = None
@@ -96,8 +120,17 @@ class KeyWindow:
         if self._settled < 0 and self._opens_nothing(group, lateness):
             return []
         self._replacing = None
+        following = self._following(group)
+        if following is not None:
+            return _Replay(self, group, following, None, lateness).go_on()
+        self._catch_up(group.window)
         fresh, touched, latecomers = self._enter(group)
-        outcomes = _Replay(self, group, fresh, touched, lateness).run() if fresh or touched else []
+        outcomes = []
+        if fresh or touched:
+            outcomes = _Replay(self, group, fresh, touched, lateness).run()
+        elif self._replacing is not None:  # by one that is known
+            self._replacing = None
+            _Replay(self, group, fresh, touched, lateness).run()
         if latecomers:
             late = Group(group.window, group.key, latecomers)
             if self.late is None or any(sign.time < self.late._settled for sign in latecomers):
@@ -114,6 +147,30 @@ class KeyWindow:
         self._entries = [Entry(time, value, event_id)]
         self._settled = max(time - window.reach(lateness), 0)
         return True
+
+    def _following(self, group: Group) -> dict[Entry, Sign] | None:
+        """Append signs that all come after what is there, in order: nearly all do. None, and nothing done, else."""
+        entries, signs = self._entries, group.signs
+        if group.window.sums_values or not entries or any(sign.replaces for sign in signs):
+            return None
+        fresh = {Entry(sign.time, sign.value, sign.event_id): sign for sign in signs}
+        ids = {sign.event_id for sign in signs}
+        ordered = sorted(fresh) if len(fresh) > 1 else list(fresh)
+        has_twice = len(fresh if group.window.ways else ids) < len(signs)
+        if has_twice or ordered[0] <= entries[-1] or not ids.isdisjoint(map(_EVENT_ID, entries)):
+            return None
+        entries += ordered
+        return fresh
+
+    def _catch_up(self, window: Window) -> None:
+        """Bring the base up to all that is settled, and let go of what no later sign needs."""
+        entries, base = self._entries, self._base
+        for place in range(self._base_count, self._settled_count):
+            base = _after(window, base, entries, place)
+        kept = retained(window, entries[: self._settled_count], self._settled)
+        self._tip_place += len(kept) - self._settled_count
+        self._entries = kept + entries[self._settled_count :]
+        self._base, self._base_count, self._settled_count = base, len(kept), len(kept)
 
     def _enter(self, group: Group) -> tuple[dict[Entry, Sign], Sign | None, list[Sign]]:
         """Put signs in their places; gives those that are new, the last that the settled finding took, the late."""
@@ -151,7 +208,7 @@ class KeyWindow:
 
 
 class _Replay:
-    """One pass over the entries that are not settled: settles what is old, gives what the new ones came to."""
+    """One pass over entries: settles what is old, gives what the new ones came to."""
 
     def __init__(
         self, of: KeyWindow, group: Group, fresh: dict[Entry, Sign], touched: Sign | None, lateness: int
@@ -162,55 +219,69 @@ class _Replay:
         self._fresh = fresh
         self._touched = touched
         self._latest_fresh = touched
-        self._settled = self._bound(lateness)
+        self._lateness = lateness
         self._is_known = True
         self._outcomes: list[Outcome] = []
 
-    def _bound(self, lateness: int) -> int:
-        entries = self._of._entries
-        if not entries:
-            return self._of._settled
-        bound = max(self._of._settled, entries[-1].time - self._window.reach(lateness))
-        is_over = len(entries) - self._of._settled_count > MAX_UNSETTLED
-        return max(bound, entries[-MAX_UNSETTLED].time) if is_over else bound
+    def go_on(self) -> list[Outcome]:
+        """Go over the new entries only, which are the last: what came before them stays as it is."""
+        of = self._of
+        self._is_known = of._tip_place < of._settled_count
+        self._play(of._tip, len(of._entries) - len(self._fresh))
+        self._settle()
+        if of._settled_count - of._base_count > MAX_LAG:
+            of._catch_up(self._window)
+        return self._outcomes
 
     def run(self) -> list[Outcome]:
-        """Replay."""
-        of, entries = self._of, self._of._entries
-        current = of._base
-        base, settled_count = current, len(entries)
-        must_settle = len(entries) - MAX_UNSETTLED
-        for place in range(of._settled_count, len(entries)):
+        """Replay all that is not settled, on a base that has caught up."""
+        of = self._of
+        of._tip_place = -1
+        self._play(of._base and of._base.copy(), of._settled_count)
+        self._settle()
+        of._catch_up(self._window)
+        return self._outcomes
+
+    def _play(self, current: _Open | None, first: int) -> None:
+        of, window, entries = self._of, self._window, self._of._entries
+        for place in range(first, len(entries)):
             entry = entries[place]
-            if settled_count == len(entries) and place >= must_settle and entry.time >= self._settled:
-                base, settled_count = current and current.copy(), place
-            if current is not None and entry.time > current.anchor + self._window.hold:
+            if current is not None and entry.time > current.anchor + window.hold:
                 self._flush(current)
                 current = None
             sign = self._fresh.get(entry)
             self._latest_fresh = sign or self._latest_fresh
             if current is not None:
-                current.take(self._window, entry)
+                current.take(window, entry)
                 self._touched = sign or self._touched
-            elif (start := _fired(self._window, entries, place)) is not None:
-                current = self._opened(start, entry)
+            elif (start := _fired(window, entries, place)) is not None:
+                current, of._tip_place = self._opened(start, entry), place
         if current is not None:
             self._flush(current)
-        of._base, of._settled = base, self._settled
-        kept = retained(self._window, entries[:settled_count], self._settled)
-        of._entries, of._settled_count = kept + entries[settled_count:], len(kept)
-        return self._outcomes
+        of._tip = current
+
+    def _settle(self) -> None:
+        """Move the border of what is settled."""
+        of, entries = self._of, self._of._entries
+        if not entries:
+            return
+        of._settled = max(of._settled, entries[-1].time - self._window.reach(self._lateness))
+        if len(entries) - of._settled_count > MAX_UNSETTLED:
+            of._settled = max(of._settled, entries[-MAX_UNSETTLED].time)
+        place, must_settle = of._settled_count, len(entries) - MAX_UNSETTLED
+        while place < len(entries) and (place < must_settle or entries[place].time < of._settled):
+            place += 1
+        of._settled_count = place
 
     def _opened(self, run: list[Entry], entry: Entry) -> _Open:
-        opened = _Open(entry.time, run[0].time, entry.time)
-        for each in run:
-            opened.take(self._window, each)
+        opened = _open(self._window, run, entry)
         self._is_known = False
         latest = self._latest_fresh
         self._touched = latest if latest is not None and latest.time >= opened.first else None
         return opened
 
     def _flush(self, finding: _Open) -> None:
+        """Tell of a finding, if a sign of this batch is in it."""
         touched, emitted = self._touched or self._of._replacing, self._of._emitted
         self._touched = None
         if touched is None:
@@ -239,6 +310,23 @@ class _Replay:
             observed=observed,
             seen=[Seen(value, *seen) for value, seen in sorted(finding.seen.items())] if window.ways else [],
         )
+
+
+def _open(window: Window, run: Sequence[Entry], entry: Entry) -> _Open:
+    opened = _Open(entry.time, run[0].time, entry.time)
+    for each in run:
+        opened.take(window, each)
+    return opened
+
+
+def _after(window: Window, finding: _Open | None, entries: Sequence[Entry], place: int) -> _Open | None:
+    """Give the finding that is open after the entry at a place."""
+    entry = entries[place]
+    if finding is not None and entry.time <= finding.anchor + window.hold:
+        finding.take(window, entry)
+        return finding
+    run = _fired(window, entries, place)
+    return None if run is None else _open(window, run, entry)
 
 
 def _fired(window: Window, entries: Sequence[Entry], place: int) -> list[Entry] | None:
