@@ -147,3 +147,42 @@ def test_detect_runs_any_folder_of_plain_rules(tmp_path: Path) -> None:
     assert result.exit_code == 0
     (finding,) = map(json.loads, result.stdout.splitlines())
     assert (finding["rule_id"], finding["message"]) == ("probe", "Probe: 192.0.2.1")
+
+
+def test_details_of_a_public_rule_show_fields_under_either_name() -> None:
+    rule = WINDOWS.replace("level: high", "level: high\nfields: [CommandLine]")
+    for event in (RAW, ECS):
+        (finding,) = findings(rule, "windows.sysmon", event)
+        assert finding.details == {"CommandLine": "certutil -urlcache http://x"}
+
+
+PROBED_THEN_CALLS = """
+title: Asks for a secret
+name: asks
+level: low
+logsource: {category: webserver}
+detection: {s: {url.path: /.env}, condition: s}
+---
+title: Is called
+name: is_called
+level: low
+logsource: {category: webserver}
+detection: {s: {url.path: /cgi}, condition: s}
+---
+title: Who asked is called
+level: high
+correlation:
+  type: temporal
+  rules: [asks, is_called]
+  group-by: [peer]
+  aliases: {peer: {asks: source.ip, is_called: destination.ip}}
+  timespan: 1m
+"""
+
+
+def test_a_public_correlation_by_an_alias_is_about_the_key_not_about_a_field_of_the_latest_event() -> None:
+    asks = {"url.path": "/.env", "source.ip": "203.0.113.77"}
+    called = {"url.path": "/cgi", "source.ip": "203.0.113.78", "destination.ip": "203.0.113.77"}
+    (finding,) = findings(PROBED_THEN_CALLS, "nginx.access", asks, called)
+    assert (finding.entity_type, finding.entity) == ("peer", "203.0.113.77")
+    assert finding.message == "Who asked is called: 203.0.113.77"

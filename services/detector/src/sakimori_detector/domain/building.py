@@ -111,7 +111,7 @@ class Builder:
         correlation = correlation_in(entry)
         bases = tuple(self._base(correlation, name, entry, (*chain, entry)) for name in correlation.references)
         datasets = tuple(dict.fromkeys(dataset for base in bases for dataset in base.rule.datasets))
-        block = self._block(entry, _first_source(bases), _first_key(bases))
+        block = self._block(entry, _first_source(bases), _first_key(correlation, bases))
         if entry.is_ours and correlation.group_by and block.entity not in correlation.group_by:
             why = f"the entity {block.entity!r} is none of group-by"
             raise Refused(entry.document, why, "sakimori", "entity")
@@ -233,7 +233,10 @@ def _first_source(bases: Iterable[Base]) -> LogSource:
     return LogSource()
 
 
-def _first_key(bases: tuple[Base, ...]) -> str | None:
+def _first_key(correlation: Correlation, bases: tuple[Base, ...]) -> str | None:
+    """Name the first key: by its alias, which is another field in each rule, or as the first base's events call it."""
+    if correlation.group_by and correlation.group_by[0] in correlation.aliases:
+        return correlation.group_by[0]
     return bases[0].key_fields[0] if bases and bases[0].key_fields else None
 
 

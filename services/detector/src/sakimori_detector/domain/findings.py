@@ -38,7 +38,7 @@ class _Sighting:
         if name.startswith("@") and name != "@timestamp":
             return self.facts.get(name[1:])
         value = self.fields.get(name)
-        return self.event.get(name) if value is None else value
+        return read(self.event, name) if value is None else value
 
     def text(self, name: str) -> str:
         """Write a value for people; `-` where there is none."""
