@@ -82,6 +82,7 @@ def test_an_event_without_id_gets_one_of_its_time() -> None:
         ({"event.dataset": 7}, "event.dataset is missing"),
         ({"event.id": 7}, "event.id must be"),
         ({"event.id": ""}, "event.id must be"),
+        ({"event.id": "x" * 513}, "event.id: over 512 characters"),
         ({"url.path": "x" * 65_537}, "url.path: over 65536 characters"),
         ({"tags": ["x" * 65_537]}, "tags: over 65536 characters"),
         ({"big": 1 << 64}, "big: an integer of over 64 bits"),

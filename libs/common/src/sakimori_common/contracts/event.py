@@ -13,6 +13,8 @@ FieldValue = str | int | float | bool | list[str | int | float | bool | None] | 
 
 MAX_FIELDS = 256
 MAX_VALUE_CHARACTERS = 65_536
+MAX_ID_CHARACTERS = 512
+"""Windows and findings keep many ids: so they stay small."""
 _SMALLEST = -(1 << 63)
 _BEYOND = 1 << 64
 
@@ -57,7 +59,8 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
         """Read a flat or nested JSON object; nested objects are flattened with dots, as ECS reads them.
 
         `event.id` is made up when absent. Raises EventError: missing or impossible `@timestamp`, missing
-        `event.dataset`, over 256 fields, a value of over 65,536 characters or of a type that is no field value.
+        `event.dataset`, an id of over 512 characters, over 256 fields, a value of over 65,536 characters or of a type
+        that is no field value.
         """
         fields: dict[str, FieldValue] = {}
         _flatten("", flat, fields, depth=0)
@@ -86,6 +89,8 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
         identity = fields.pop("event.id", None)
         if identity is not None and not (isinstance(identity, str) and identity):
             raise EventError("event.id must be a non-empty string")
+        if identity is not None and len(identity) > MAX_ID_CHARACTERS:
+            raise EventError(f"event.id: over {MAX_ID_CHARACTERS} characters")
         return cls(id=identity or random_event_id(time), time=time, dataset=dataset, fields=fields)
 
 
