@@ -66,20 +66,6 @@ class FeedFolder:
         return self._folder / f"{feed.name}.feed"
 
 
-class NoFeedFolder:
-    """Implements `ports.KeptFeeds` where nothing is kept."""
-
-    def read(self, feed: Feed) -> FeedDocument | None:
-        """See `ports.KeptFeeds.read`."""
-        return None
-
-    def keep(self, feed: Feed, document: FeedDocument) -> None:
-        """See `ports.KeptFeeds.keep`."""
-
-    def confirm(self, feed: Feed, confirmed_at: int) -> None:
-        """See `ports.KeptFeeds.confirm`."""
-
-
 def _set_time(path: Path, instant: int) -> None:
     nanoseconds = instant * (1_000_000_000 // MICROSECONDS)
     os.utime(path, ns=(nanoseconds, nanoseconds))

@@ -4,7 +4,7 @@ Source: Sigma correlation rules specification 2.0.2, and what pySigma 2 adds to 
 medians, `neq`, expressions over rule names). pySigma takes one operator a condition; ranges are read here.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, islice
 from math import ceil, floor, isfinite
@@ -122,12 +122,6 @@ class Correlation:
         if self.expression is None:
             return tuple(islice(combinations(places.values(), int(self.threshold)), MAX_WAYS + 1))
         return tuple(sorted({tuple(sorted(places[name] for name in way)) for way in ways_of(self.expression)}))
-
-    def field_names(self) -> Iterator[str]:
-        """Name every field of events that it reads, aliases resolved."""
-        for name in self.group_by:
-            yield from {self.key_field(name, reference) for reference in self.references}
-        yield from self.fields
 
 
 def correlation_of(data: Mapping[str, Any]) -> Correlation:
