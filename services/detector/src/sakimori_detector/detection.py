@@ -9,7 +9,7 @@ from sakimori_detector.chains import Part, counted
 from sakimori_detector.domain import escalation
 from sakimori_detector.domain.analytics.contract import REPLACES_FIELD, facts
 from sakimori_detector.domain.engine import Engine, Signs
-from sakimori_detector.domain.findings import finding_of, replaced_id
+from sakimori_detector.domain.findings import Looks, finding_of, replaced_id
 from sakimori_detector.domain.policy import measure_for
 from sakimori_detector.domain.rules import Measure
 from sakimori_detector.domain.samples import event_of
@@ -154,14 +154,15 @@ def _all_found(
 ) -> list[Found]:
     if not outcomes:
         return []
-    by_id = {event.id: event for event in events}
-    return [found for outcome in outcomes if (found := _found(engine, outcome, by_id, created_at)) is not None]
+    by_id, looks = {event.id: event for event in events}, Looks(engine)
+    return [found for outcome in outcomes if (found := _found(looks, outcome, by_id, created_at)) is not None]
 
 
-def _found(engine: Engine, outcome: Outcome, events: dict[str, Event], created_at: CreatedAt) -> Found | None:
+def _found(looks: Looks, outcome: Outcome, events: dict[str, Event], created_at: CreatedAt) -> Found | None:
+    engine = looks.engine
     event = events.get(outcome.event_id) or events.get(str(facts(outcome.note).get("shown_by")))
     if event is None or outcome.rule_id not in engine.rules:
         return None  # a redelivered batch, and the rule was taken away in between
     rule, replaced = engine.rules[outcome.rule_id], replaced_id(engine.windows[outcome.rule_id], outcome)
-    finding = finding_of(engine, outcome, event, created_at(event))
+    finding = finding_of(looks, outcome, event, created_at(event))
     return Found(finding, outcome, event, measure_for(rule, outcome), replaced)

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from sakimori_common.contracts import Event, EventError, Finding
-from sakimori_common.instants import format_instant
 from sakimori_detector.adapters.files import read_files
 from sakimori_detector.adapters.memory import MemoryState
 from sakimori_detector.adapters.models import model_in_use
@@ -18,6 +17,7 @@ from sakimori_detector.detection import Found, collect, detect
 from sakimori_detector.domain.analytics import AnalyticError, World
 from sakimori_detector.domain.cases import CaseError, events_of
 from sakimori_detector.domain.engine import Engine
+from sakimori_detector.domain.findings import instant
 from sakimori_detector.domain.intelligence.allowed import AllowList
 from sakimori_detector.domain.intelligence.holder import Intelligence
 from sakimori_detector.domain.intelligence.lists import ALLOWED_LIST, FEEDS_LIST, read_list, table_of
@@ -112,7 +112,7 @@ def _event_time(event: Event) -> int:
 def _dated(found: Iterable[Found]) -> list[Found]:
     """Say that findings were made when they were complete, wherever a batch ended."""
     return [
-        each._replace(finding=msgspec.structs.replace(each.finding, created_at=format_instant(each.outcome.anchor)))
+        each._replace(finding=msgspec.structs.replace(each.finding, created_at=instant(each.outcome.anchor)))
         for each in found
     ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import isfinite
 from typing import Final, NamedTuple, Protocol
 
@@ -15,6 +16,9 @@ from sakimori_detector.sigma.windows import LATENESS, Group, Outcome, Sign, Wind
 
 KEY_GLUE: Final = "\x1f"
 """Between the values of a group-by: the unit separator, which no field holds in earnest."""
+
+MAX_REMEMBERED_CHARACTERS: Final = 256
+"""Of keys whose findings' ids are remembered: 8,192 of them take 6 MB at most."""
 
 _NUMBERS: Final = ("value_sum", "value_avg", "value_percentile", "value_median")
 
@@ -133,27 +137,47 @@ def window_of(rule: CorrelationRule, delay: int = 0) -> Window:
     )
 
 
-def count(groups: dict[tuple[str, str], Group], counted: Counted, event: Event) -> None:
-    """Enter the sign that an event is, unless it lacks what it is counted by."""
-    window, key_fields, value_fields, value, is_entity, is_number = counted
-    fields = event.fields
-    values = [fields[name] if name in fields else event.get(name) for name in key_fields]
-    if None in values:
-        values = [read(event, name) for name in key_fields]
-        if None in values and not is_entity:
+class Counting:
+    """The signs of a batch by rule and key. What several rules count of an event in the same way is made once."""
+
+    __slots__ = ("_event", "_keys", "_signs", "groups")
+
+    def __init__(self) -> None:
+        self.groups: dict[tuple[str, str], Group] = {}
+        self._event: Event | None = None
+        self._keys: dict[tuple[str, ...], str] = {}
+        self._signs: dict[str, Sign] = {}
+
+    def enter(self, counted: Counted, event: Event) -> None:
+        """Enter the sign that an event is, unless it lacks what it is counted by. Events in their order."""
+        if event is not self._event:
+            self._event, self._keys, self._signs = event, {}, {}
+        window, key_fields, value_fields, value, is_entity, is_number = counted
+        key = self._keys.get(key_fields)
+        if key is None:
+            key = self._key(event, key_fields, is_entity=is_entity)
+        if value_fields:
+            value = _value([read(event, name) for name in value_fields], is_number)
+        if key is None or (value_fields and not value):
             return
-    if value_fields:
-        found = _value([read(event, name) for name in value_fields], is_number)
-        if not found:
-            return
-        value = found
-    key = KEY_GLUE.join([each if type(each) is str else key_of(each) for each in values])
-    place = (window.rule_id, key)
-    group = groups.get(place)
-    if group is None:
-        groups[place] = Group(window, key, [Sign(event.time, event.id, value)])
-    else:
-        group.signs.append(Sign(event.time, event.id, value))
+        sign = self._signs.get(value)
+        if sign is None:
+            sign = self._signs[value] = Sign(event.time, event.id, value)
+        place = (window.rule_id, key)
+        group = self.groups.get(place)
+        if group is None:
+            self.groups[place] = Group(window, key, [sign])
+        else:
+            group.signs.append(sign)
+
+    def _key(self, event: Event, names: tuple[str, ...], *, is_entity: bool) -> str | None:
+        """Write what an event is counted by; None where it lacks a part, unless that is what a rule is about."""
+        values = [read(event, name) for name in names]
+        key = KEY_GLUE.join([each if type(each) is str else key_of(each) for each in values])
+        if None in values:
+            return key if is_entity else None
+        self._keys[names] = key
+        return key
 
 
 def _value(values: Sequence[FieldValue], is_number: bool) -> str:
@@ -194,4 +218,11 @@ def finding_id(window: Window, key: str, anchor: int) -> str:
     Anchors of a key lie more than the hold apart, so stretches of that length tell them apart; and one that moves back
     a little, since an earlier event came late, mostly stays in its stretch.
     """
-    return stable_id("finding", window.rule_id, key, str(anchor // window.hold))
+    name = _finding_id if len(key) <= MAX_REMEMBERED_CHARACTERS else _finding_id.__wrapped__
+    return name(window.rule_id, key, anchor // window.hold)
+
+
+@lru_cache(maxsize=8192)
+def _finding_id(rule_id: str, key: str, stretch: int) -> str:
+    """Name a finding; the updates of it have the same name."""
+    return stable_id("finding", rule_id, key, str(stretch))

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from sakimori_common.contracts import Event
 from sakimori_detector.domain.analytics import Analytic, World, build
-from sakimori_detector.domain.counting import count, plan
+from sakimori_detector.domain.counting import Counting, plan
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.matchers import Matchers
-from sakimori_detector.domain.rules import AnalyticRule, Rule
+from sakimori_detector.domain.rules import AnalyticRule, EventRule, Rule
+from sakimori_detector.sigma.matcher import is_telling
 from sakimori_detector.sigma.view import View
 from sakimori_detector.sigma.windows import Group
 
@@ -31,6 +32,11 @@ class Engine:
         self.feeds, self.levels, self.below = planned.feeds, planned.levels, planned.below
         self.depth = max(planned.levels.values(), default=0)
         self.opinion = world.opinion
+        self.telling = frozenset(
+            rule.id
+            for rule in self.rules.values()
+            if isinstance(rule, EventRule) and is_telling(rule.detection.condition)
+        )
         self._analytics: list[tuple[frozenset[str], Analytic]] = []
         for rule in self.rules.values():
             if isinstance(rule, AnalyticRule):
@@ -47,13 +53,13 @@ class Engine:
 
     def evaluate(self, events: Sequence[Event]) -> Signs:
         """Find the signs in a batch, in the order of its events. Some 5-15 us an event, little of it per rule."""
-        groups: dict[tuple[str, str], Group] = {}
+        counting = Counting()
         placed: set[str] = set()
         for place, counted in self._matchers.met(events):
-            count(groups, counted, events[place])
+            counting.enter(counted, events[place])
             if counted.is_entity:
                 placed.add(events[place].id)
-        signs = Signs(list(groups.values()))
+        signs = Signs(list(counting.groups.values()))
         present = {event.dataset for event in events}
         for datasets, analytic in self._analytics:
             if not datasets.isdisjoint(present):

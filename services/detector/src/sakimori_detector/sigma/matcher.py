@@ -87,3 +87,9 @@ def explain(condition: Condition, view: View) -> list[Match]:
             if found is not None:
                 shown.append(Match(test.field, found[:_SHOWN_CHARACTERS], test.shown))
     return shown
+
+
+def is_telling(condition: Condition) -> bool:
+    """Say whether `explain` can have anything to show."""
+    tests = tests_of(condition, denied=False)
+    return any(isinstance(test, Matches | Fits) and test.field is not None for test in tests)
