@@ -128,7 +128,7 @@ def test_a_question_mark_in_a_body_is_text() -> None:
     assert decode_request({"url.original": "/", "http.request.body.content": body}) == f"/\n{body}\nversion=1.0"
 
 
-def test_only_the_beginning_of_an_endless_value_is_read() -> None:
+def test_only_the_beginning_and_the_end_of_an_endless_value_are_read() -> None:
     decoded = decode_request({"url.original": "/" + "%41" * 100_000, "http.request.body.content": "x" * 60_000})
 
     assert len(decoded) < 2 * MAX_PART_CHARACTERS
@@ -232,6 +232,14 @@ def test_a_plain_browser_and_a_plain_referrer_are_left_out() -> None:
 )
 def test_one_with_anything_odd_stays(name: str, value: str) -> None:
     assert decode_request({"url.path": "/", name: value}).split("\n")[1] == value.partition("?")[0]
+
+
+@pytest.mark.parametrize("field", ["url.original", "http.request.body.content", "http.request.headers.cookie"])
+@pytest.mark.parametrize("padded", ["{}&q=%3Cscript%3E", "q=%3Cscript%3E&{}"])
+def test_padding_before_or_behind_hides_nothing(field: str, padded: str) -> None:
+    decoded = decode_request({field: "/?x=" + padded.format("A" * 60_000)})
+    assert "<script>" in decoded
+    assert len(decoded) < MAX_PART_CHARACTERS + 10
 
 
 def test_endless_bodies_are_bounded() -> None:

@@ -26,7 +26,8 @@ from sakimori_detector.domain.bodies import MAX_VALUES, values_of
 DECODED_FIELD: Final = "sakimori.request.decoded"
 
 MAX_PART_CHARACTERS: Final = 8192
-"""Of each raw field; what follows is not looked at. By default nginx and Apache take no longer request line."""
+"""Of each raw field; of a longer one the beginning and the end are looked at, half each, as lines of their own: what is
+padded to hide stands behind or before the padding. By default nginx and Apache take no longer request line."""
 
 MAX_ROUNDS: Final = 5
 """Triple encoding is the deepest seen in attack lists; each round costs, and a client chooses how many there are."""
@@ -121,7 +122,8 @@ def _decoded(value: str, shape: _Shape) -> str:
 
 
 def _decode_part(value: str, shape: _Shape) -> str:
-    value = value[:MAX_PART_CHARACTERS]
+    if len(value) > MAX_PART_CHARACTERS:
+        value = f"{value[: MAX_PART_CHARACTERS // 2 - 1]}\n{value[-MAX_PART_CHARACTERS // 2 :]}"
     inside = values_of(value) if shape == "form" else []
     is_complete = 0 < len(inside) < MAX_VALUES and not value.lstrip().startswith("<")
     lines = [] if is_complete else [decode_value(_shaped(value, shape))]
