@@ -13,6 +13,7 @@ from sakimori_common.contracts import Event, Finding
 from sakimori_common.ids import event_id
 from sakimori_common.instants import parse_instant
 from sakimori_detector.adapters.models import shipped
+from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.loading import load
 from sakimori_detector.domain.normalise import decode_request
 from sakimori_detector.domain.opinion.asking import opinion_on, pooled
@@ -175,6 +176,12 @@ def test_a_request_without_telling_characters_is_not_asked_about() -> None:
     assert suspicious_parts({"url.original": "/", "user_agent.original": "Mozilla/5.0 (X11; Linux)"}) == []
 
 
+def test_beside_the_target_as_it_was_sent_path_and_query_are_not_looked_at() -> None:
+    parted = {"url.path": "/shop", "url.query": "q=o%27hara"}
+    assert suspicious_parts(parted) == ["o'hara"]
+    assert suspicious_parts({"url.original": "/shop?q=lamp", **parted}) == []
+
+
 def test_only_the_value_with_them_is_asked_about() -> None:
     assert suspicious_parts({"url.original": "/shop?page=2&q=o%27hara"}) == ["o'hara"]
 
@@ -310,3 +317,22 @@ def test_an_opinion_is_about_the_value_in_which_the_rule_matched() -> None:
     assert opinion_on(MODEL, fields, "id=7' or 1=1-- ", 0.9)["opinion"]["probability"] > 0.9
     assert opinion_on(MODEL, fields, "sqlmap", 0.9) == {}
     assert opinion_on(MODEL, fields, "", 0.9) == {}
+
+
+def test_a_value_that_comes_again_is_judged_as_the_first_time_however_many_came_between() -> None:
+    loaded = load({LEARNED: learned()})
+    engine = Engine(loaded.rules, replace(loaded.world, opinion=MODEL))
+    attack = request("/?q=%27or%20length(version())%3E3--%20")
+    others = [request(f"/?q=it%27s%20{number}") for number in range(5000)]
+    first = engine.evaluate([attack])
+    assert len(first.groups) == 1
+    assert engine.evaluate([attack]) == first
+    for start in range(0, len(others), 500):
+        assert engine.evaluate(others[start : start + 500]).groups == []
+    assert engine.evaluate([others[0], attack]) == first
+
+
+def test_another_model_has_its_own_opinion_of_a_request_that_one_has_judged() -> None:
+    fields = {"url.original": "/item?id=7%27%20or%201%3D1--%20"}
+    assert opinion_on(MODEL, fields, "id=7' or 1=1-- ", 0.9)["opinion"]["probability"] > 0.9
+    assert opinion_on(fixed_model(0.9), fields, "id=7' or 1=1-- ", 0.9)["opinion"]["probability"] == 0.5

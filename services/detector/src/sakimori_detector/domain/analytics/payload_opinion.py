@@ -1,7 +1,6 @@
 """The second opinion by itself (X-13): requests that no rule placed and that the model takes for an attack."""
 
-from collections.abc import Sequence
-from itertools import islice
+from collections.abc import Collection, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -10,7 +9,7 @@ from sakimori_common.contracts import Event, Severity
 from sakimori_detector.domain.analytics.contract import AnalyticError, World, note, parameters, window_of
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.opinion.asking import told
-from sakimori_detector.domain.opinion.model import Opinion
+from sakimori_detector.domain.opinion.model import Model, Opinion
 from sakimori_detector.domain.opinion.parts import suspicious_parts
 from sakimori_detector.domain.rules import AnalyticRule
 from sakimori_detector.sigma.events import key_of
@@ -18,6 +17,10 @@ from sakimori_detector.sigma.windows import Group, Sign
 
 _SEVERITIES: Final = frozenset({Severity.INFO, Severity.LOW, Severity.MEDIUM})
 """A model that nobody asked wakes nobody up."""
+
+MAX_REMEMBERED: Final = 4096
+MAX_REMEMBERED_CHARACTERS: Final = 256
+"""Opinions on texts no longer than this are remembered: what feeds and links ask for comes again. Some 2 MB."""
 
 
 class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -37,6 +40,7 @@ class PayloadOpinion:
         self._chosen = parameters(rule, Parameters)
         self._model = world.opinion
         self._entity = rule.entity
+        self._remembered: dict[str, Opinion] = {}
         self.window = window_of(rule)
 
     def observe(self, events: Sequence[Event]) -> tuple[list[Group], list[Fold]]:
@@ -44,14 +48,26 @@ class PayloadOpinion:
         if self._model is None:
             return [], []
         asked = [(event, parts) for event in events if (parts := suspicious_parts(event.fields))]
-        opinions = iter(self._model.opinions([part for _, parts in asked for part in parts]))
+        opinions = self._opinions(self._model, {part: None for _, parts in asked for part in parts}) if asked else {}
         groups = []
         for event, parts in asked:
-            sure = [pair for pair in zip(parts, islice(opinions, len(parts)), strict=True) if self._is_sure(pair[1])]
+            sure = [(part, opinions[part]) for part in parts if self._is_sure(opinions[part])]
             if sure:
                 told_of = told(self._model, *max(sure, key=lambda pair: pair[1].probability))
                 groups.append(Group(self.window, key_of(event.get(self._entity)), [self._sign(event, told_of)]))
         return groups, []
+
+    def _opinions(self, model: Model, parts: Collection[str]) -> dict[str, Opinion]:
+        """Judge different texts, those that are new in one go."""
+        known = {part: self._remembered[part] for part in parts if part in self._remembered}
+        new = [part for part in parts if part not in known]
+        fresh = dict(zip(new, model.opinions(new), strict=True))
+        for part in new:
+            if len(part) <= MAX_REMEMBERED_CHARACTERS:
+                self._remembered[part] = fresh[part]
+        while len(self._remembered) > MAX_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        return known | fresh
 
     def _is_sure(self, opinion: Opinion) -> bool:
         threshold = self._chosen.threshold

@@ -49,12 +49,12 @@ class Excerpt(NamedTuple):
     share: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """Weights int16, shape (classes, 2**bits); `step` is the worth of 1 in them. `slope` and `shift` make log-odds.
 
-    `thresholds`: by class, from which probability a text is suspicious with no rule's word for it. Raises ModelError
-    when the parts do not fit together.
+    `thresholds`: by class, from which probability a text is suspicious with no rule's word for it. Models are
+    compared by identity, so that judgements can be remembered. Raises ModelError when the parts do not fit together.
     """
 
     version: str
