@@ -15,7 +15,9 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 MAX_KEYS: Final = 200_000
-"""Windows, remembered values and batches each; the one untouched for longest goes first. A window is 1-10 KB."""
+"""Windows and remembered values each; the one untouched for longest goes first. A window is 1-10 KB."""
+MAX_BATCHES: Final = 100
+"""Batches whose outcomes are remembered: in one process nothing is handed out again. 0.5 MB each under attack."""
 GRACE: Final = microseconds(3600)
 """A window is forgotten when events are later by this than anything it can still reach."""
 
@@ -47,7 +49,7 @@ class MemoryState:
             else:
                 outcomes += self._observe(group)
         self._batches[batch.id] = outcomes
-        self._trim(self._batches)
+        self._trim(self._batches, MAX_BATCHES)
         return outcomes
 
     @property
@@ -74,7 +76,7 @@ class MemoryState:
         window = self._windows.pop(key)[0] if key in self._windows else KeyWindow()
         outcomes = window.observe(group, self._lateness)
         self._windows[key] = (window, window.newest + group.window.timespan + group.window.hold + GRACE)
-        self._trim(self._windows)
+        self._trim(self._windows, self._max_keys)
         return outcomes
 
     def _forget(self, groups: Sequence[Group]) -> None:
@@ -96,13 +98,13 @@ class MemoryState:
             if write is not None:
                 self._values[key] = (write.value, fold.time + microseconds(write.ttl_seconds))
                 self._values.move_to_end(key)
-        self._trim(self._values)
+        self._trim(self._values, self._max_keys)
         return step.groups
 
     def _live(self, key: str, time: int) -> bytes | None:
         known = self._values.get(key)
         return None if known is None or known[1] < time else known[0]
 
-    def _trim(self, kept: OrderedDict[K, V]) -> None:
-        while len(kept) > self._max_keys:
+    def _trim(self, kept: OrderedDict[K, V], most: int) -> None:
+        while len(kept) > most:
             kept.popitem(last=False)

@@ -219,6 +219,8 @@ def _shown(value: FieldValue) -> FieldValue:
 
 
 def _detail(sighting: _Sighting, source: str) -> Any:
+    if source in sighting.shown and not source.startswith(("=", "@")):
+        return sighting.shown[source]
     if source.startswith("="):
         return source[1:]
     value = sighting.value(source)
