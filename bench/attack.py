@@ -26,6 +26,7 @@ from sakimori_collector.domain.formats import Reference
 from sakimori_collector.domain.reading import Source
 from sakimori_common.contracts import EVENTS, Event
 from sakimori_common.instants import format_instant, parse_instant
+from sakimori_common.runtime import calm_garbage_collector
 from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.loading import RuleSet
 from sakimori_detector.offline import OfflineDetector, load_folder
@@ -65,6 +66,7 @@ def measure(count: int, addresses: int, rounds: int) -> dict[str, list[float]]:
     """Give CPU microseconds an event by kind of work, one for each round."""
     stock, loaded = batches(count, addresses), load_folder(rules_dir(), str(ZoneInfo("UTC")))
     costs: dict[str, list[float]] = {}
+    calm_garbage_collector()  # as the service and the command do
     for _ in range(rounds):
         for name, work in works(loaded).items():
             started = time.process_time()

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from sakimori.commands.rules import TimeZone, loaded_rules, report_problems
+from sakimori_common.runtime import calm_garbage_collector
 from sakimori_detector.offline import BATCH_EVENTS, BadLine, Latest, OfflineDetector, read_events
 
 Files = Annotated[list[Path] | None, typer.Argument(help="Files of events, one JSON object a line; - is stdin.")]
@@ -24,6 +25,7 @@ def detect(files: Files = None, rules: Rules = None, time_zone: TimeZone = "Asia
     loaded = loaded_rules(rules, time_zone, feeds)
     report_problems(loaded)
     detector, latest = OfflineDetector(loaded.rules, loaded.world), Latest()
+    calm_garbage_collector()
     is_refused = bool(loaded.problems)
     for path in files or [Path("-")]:
         is_refused |= not _feed(detector, latest, path)
