@@ -34,10 +34,10 @@ from sakimori_detector.domain.rules import EventRule
 from sakimori_detector.offline import OfflineDetector, load_folder
 
 OWN_RULES = {
-    "sqli": {"sql_injection"},
+    "sqli": {"sql_injection", "sql_fragment"},
     "xss": {"cross_site_scripting"},
     "path-traversal": {"path_traversal", "file_inclusion"},
-    "cmdi": {"command_injection", "template_injection", "known_exploit_path"},
+    "cmdi": {"command_injection", "code_injection", "template_injection", "known_exploit_path"},
     "crlf": {"header_injection"},
     "ldapi": {"ldap_injection"},
     "nosqli": {"nosql_injection"},

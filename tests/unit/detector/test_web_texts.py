@@ -43,6 +43,10 @@ TAKEN_FOR_ATTACKS = {
     'the onclick="save()" handler is not called',
     "alert('hi') does not work in node",
     'subprocess.run(["ls"]) vs os.system',
+    "and 2 = 2",
+    "if (2 = 2)",
+    "sh -c runs a command",
+    '<link rel="stylesheet" href="a.css">',
 }
 """Benign, and written as the attack is: no expression over the text alone can tell."""
 
@@ -91,7 +95,7 @@ def test_texts_spelled_like_attacks_raise_no_alarm(detector: OfflineDetector, pl
 
     alarms = met(detector, [PLACES[place](text) for text in benign], network)
 
-    assert len(benign) > 850
+    assert len(benign) > 1000
     assert [(benign[number], rules) for number, rules in alarms.items()] == []
 
 
@@ -105,7 +109,7 @@ def test_attacks_are_found_wherever_they_stand(detector: OfflineDetector, place:
     found = met(detector, requests, network)
 
     missed = [text for number, text in enumerate(attacks) if number not in found]
-    assert len(attacks) > 900
+    assert len(attacks) > 1030
     assert [text for text in missed if place == "query" or text not in line_breaks] == []
 
 
