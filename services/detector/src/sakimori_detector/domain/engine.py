@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sakimori_common.contracts import Event
 from sakimori_detector.domain.analytics import Analytic, World, build
+from sakimori_detector.domain.columns import Columns
 from sakimori_detector.domain.counting import Counting, plan
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.matchers import Matchers
@@ -60,12 +61,16 @@ class Engine:
             if counted.is_entity:
                 placed.add(events[place].id)
         signs = Signs(list(counting.groups.values()))
-        present = {event.dataset for event in events}
+        present = frozenset(event.dataset for event in events)
+        by_datasets = {present: Columns(events)}
         for datasets, analytic in self._analytics:
-            if not datasets.isdisjoint(present):
-                seen = events if present <= datasets else [event for event in events if event.dataset in datasets]
+            meant = datasets & present
+            if meant:
+                if meant not in by_datasets:
+                    by_datasets[meant] = Columns(event for event in events if event.dataset in meant)
+                seen = by_datasets[meant]
                 if placed and getattr(analytic, "only_unplaced", False):
-                    seen = [event for event in seen if event.id not in placed]
+                    seen = Columns(event for event in seen if event.id not in placed)
                 found, folds = analytic.observe(seen)
                 signs.groups += found
                 signs.folds += folds

@@ -1,7 +1,6 @@
 """Events of one dataset side by side: a column per field, so that one search reads the values of all of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
 from typing import Final, cast
 
 from sakimori_detector.sigma.events import Event, FieldValue, elements, key_of
@@ -22,7 +21,7 @@ class Batch:
         self._aliases = aliases
         self._fields: list[Mapping[str, FieldValue]] = [event.fields for event in events]
         self._derived = {name: [derive(fields) for fields in self._fields] for name, derive in derived.items()}
-        self._present = set(chain.from_iterable(self._fields))
+        self._present = set[str]().union(*self._fields)
 
     def __len__(self) -> int:
         return len(self._events)

@@ -1,13 +1,13 @@
 """What an analytic is: events in, signs and folds out; pure, like everything in the domain."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
-from sakimori_common.contracts import Event
+from sakimori_detector.domain.columns import Columns
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.intelligence.allowed import AllowList
 from sakimori_detector.domain.intelligence.holder import Intelligence
@@ -44,7 +44,7 @@ class Analytic(Protocol):
     def window(self) -> Window:
         """How its signs are counted."""
 
-    def observe(self, events: Sequence[Event]) -> tuple[list[Group], list[Fold]]:
+    def observe(self, events: Columns) -> tuple[list[Group], list[Fold]]:
         """Look at events of its datasets, in the order they came: signs at once, folds where it needs its memory."""
 
 

@@ -1,10 +1,9 @@
 """Networks, and asking which of them have an address."""
 
 import ipaddress
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from sakimori_detector.domain.intelligence.sieve import Sieve
 from sakimori_detector.sigma.events import address_of
 
 T = TypeVar("T")
@@ -45,7 +44,6 @@ class Networks(Generic[T]):
             else:
                 by_length.setdefault(length, {}).setdefault(first >> (_V6_BITS - length), []).append((text, tag))
         self._by_length = sorted(by_length.items(), reverse=True)
-        self._wide_sieve = Sieve.of(self._wide)
 
     def _note(self, found: _Range[T], length: int) -> None:
         noted, behind = (self._narrow, 8) if length >= _NARROW else (self._wide, 16)
@@ -60,14 +58,14 @@ class Networks(Generic[T]):
         return self._count
 
     @property
-    def heads(self) -> Collection[str]:
-        """The first three octets of what is in IPv4 networks of few addresses; of others `sift_wide` says more."""
+    def narrow(self) -> Collection[str]:
+        """The first three octets of what is in IPv4 networks of few addresses."""
         return self._narrow.keys()
 
-    def sift_wide(self, addresses: Sequence[str]) -> set[str]:
-        """Choose the addresses that may be in a wide IPv4 network, or in any IPv6 one."""
-        chosen = self._wide_sieve.sift_heads(addresses, 2) if self._wide else set[str]()
-        return chosen | {text for text in addresses if ":" in text} if ":" in "".join(addresses) else chosen
+    @property
+    def wide(self) -> Collection[str]:
+        """The first two octets of what is in the other IPv4 networks."""
+        return self._wide.keys()
 
     def find(self, address: str) -> list[tuple[str, T]]:
         """List the networks of an address, the longest prefix first; none for what is no address."""

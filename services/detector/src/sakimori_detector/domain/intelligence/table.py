@@ -1,21 +1,23 @@
 """All sources together, and asking them about a value."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, repeat
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import chain, filterfalse, repeat
 from operator import itemgetter
 from typing import Final, NamedTuple
 
 from sakimori_detector.domain.intelligence.keys import Keys
 from sakimori_detector.domain.intelligence.networks import Networks
-from sakimori_detector.domain.intelligence.sieve import Sieve
+from sakimori_detector.domain.intelligence.quads import Quads
 from sakimori_detector.domain.intelligence.stock import Origin, Stock
 from sakimori_detector.domain.intelligence.values import Kind, domain_of, email_of, hash_of, host_of, url_of
 from sakimori_detector.sigma.events import address_of
 
 MAX_DOMAIN: Final = 253
-_PLAIN_HOST = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9]")
+_PLAIN: Final = "[A-Za-z0-9_.-]*[A-Za-z0-9]"
 """A host as the index has it, but for capitals: no port, no user, no query right behind it."""
+_PLAIN_HOST = re.compile(_PLAIN).fullmatch
+_PLAIN_HOSTS = re.compile(f"(?:{_PLAIN}\n)*")
 Known = tuple[str, Origin]
 """An indicator and who says so."""
 
@@ -29,19 +31,15 @@ class Hit(NamedTuple):
 
 
 class Table:
-    """The indicators of some sources. Never changes: whoever wants another builds another.
-
-    A look-up of what is not there costs 0.2-0.4 us, of a domain that for each of its labels.
-    """
+    """The indicators of some sources. Never changes: whoever wants another builds another."""
 
     def __init__(self, stocks: Iterable[Stock] = ()) -> None:
         stocks = list(stocks)
         self._keys = {kind: Keys(stock.texts[kind] for stock in stocks if kind in stock.texts) for kind in Kind}
         self._networks = Networks(item for stock in stocks for item in stock.networks)
         addresses = chain.from_iterable(stock.texts.get(Kind.IP, ()) for stock in stocks)
-        self._heads = Sieve.of({text.rpartition(".")[0] for text in addresses}.union(self._networks.heads))
+        self._quads = Quads(addresses, self._networks.narrow, self._networks.wide)
         self._hosts = Keys(stock.hosts for stock in stocks)
-        self._has_top_level = any("." not in text for stock in stocks for text in stock.texts.get(Kind.DOMAIN, ()))
         self._search: dict[Kind, Callable[[str], Sequence[Known]]] = {
             Kind.IP: self._address,
             Kind.DOMAIN: self._domain,
@@ -55,43 +53,47 @@ class Table:
     def __len__(self) -> int:
         return self._count
 
-    def known(self, kind: Kind, texts: Sequence[str]) -> set[str]:
-        """Choose those of many values of which anything is known, expired or not. Some 0.2-0.5 us a value."""
-        search = self._search[kind]
-        return {text for text in self._sifted(kind, texts) if search(text)} if texts else set()
-
-    def _sifted(self, kind: Kind, texts: Sequence[str]) -> set[str]:
-        """Choose values that may be known, all that are among them."""
-        keys = self._keys[kind]
+    def known(self, kind: Kind, texts: Collection[str]) -> set[str]:
+        """Choose those of different texts of which anything is known, expired or not."""
+        sifted: Collection[str]
         match kind:
             case Kind.IP:
-                return self._heads.sift_heads(texts, 1) | self._networks.sift_wide(texts)
+                sifted = self._quads.sift(texts)
             case Kind.DOMAIN:
-                return self._sifted_domains(texts) if keys else set()
+                sifted = texts if self._has_domain_of(texts) else ()
             case Kind.URL:
-                return self._sifted_urls(texts) if keys else set()
+                sifted = self._sifted_urls(texts) if self._keys[kind] else ()
             case _:
-                return {text for text in texts if keys.sieve.passes(text.lower())} if keys else set()
+                sifted = texts if self._keys[kind] else ()
+        return {text for text in sifted if self._search[kind](text)}
 
-    def _sifted_domains(self, texts: Sequence[str]) -> set[str]:
-        names, joined = texts, "\n".join(texts)
-        if not joined.islower() or ".\n" in joined or joined.endswith("."):
-            names = list(map(str.lower, map(str.rstrip, texts, repeat("."))))
-        if max(map(len, names)) > MAX_DOMAIN:
-            names = [name if len(name) <= MAX_DOMAIN else "" for name in names]
-        sifted = self._keys[Kind.DOMAIN].sieve.sift_ends(names, to_the_last=self._has_top_level)
-        if not joined.isascii():
-            sifted |= {name for name in names if not name.isascii()}
-        return {text for text, name in zip(texts, names, strict=True) if name in sifted} if sifted else set()
+    def _has_domain_of(self, texts: Collection[str]) -> bool:
+        """Say whether any of the texts, or of what stands behind one of its dots, is known, or has to be spelled."""
+        keys, joined = self._keys[Kind.DOMAIN], "\n".join(texts)
+        if not (keys and joined.isascii()):
+            return bool(keys)
+        ends: Collection[str] = texts
+        if not joined.islower() or f"{joined}\n".find(".\n") >= 0:
+            ends = {text.lower().rstrip(".") for text in texts}
+        if max(map(len, ends), default=0) > MAX_DOMAIN:
+            ends = {text for text in ends if len(text) <= MAX_DOMAIN}
+        listed = list[str]()
+        while ends:
+            listed += ends
+            ends = set(map(itemgetter(2), map(str.partition, ends, repeat("."))))
+            ends.discard("")
+        return any(keys.find(listed[place]) for place in keys.sieve.sift(listed))
 
-    def _sifted_urls(self, texts: Sequence[str]) -> set[str]:
-        behind = map(itemgetter(2), map(str.partition, texts, repeat("://")))
-        hosts = list(map(itemgetter(0), map(str.partition, behind, repeat("/"))))
-        passing = {host for host in set(hosts) if host and self._may_have_host(host)}
-        return {text for text, host in zip(texts, hosts, strict=True) if host in passing} if passing else set()
+    def _sifted_urls(self, texts: Collection[str]) -> set[str]:
+        hosts = authorities(texts)
+        known = self.hosts_with_urls(set(hosts.values()))
+        return {text for text, host in hosts.items() if host in known} if known else set()
 
-    def _may_have_host(self, host: str) -> bool:
-        return not _PLAIN_HOST.fullmatch(host) or self._hosts.sieve.passes(host.lower())
+    def hosts_with_urls(self, hosts: Collection[str]) -> set[str]:
+        """Choose the hosts of which a URL may be among the indicators; what is more than a host may be anything."""
+        listed = list(hosts)
+        odd = set[str]() if _PLAIN_HOSTS.fullmatch("\n".join([*listed, ""])) else set(filterfalse(_PLAIN_HOST, listed))
+        return odd.union(listed[place] for place in self._hosts.sieve.sift(list(map(str.lower, listed))))
 
     def search(self, kind: Kind, text: str) -> Sequence[Known]:
         """List what is known of a value, the narrowest indicator first, expired or not."""
@@ -100,10 +102,6 @@ class Table:
     def find(self, kind: Kind, text: str, at: int) -> Hit | None:
         """Say what is known of a value at an instant."""
         return hit_of(kind, self._search[kind](text), at)
-
-    def has_urls_of(self, host: str) -> bool:
-        """Say whether a URL of a host is among the indicators."""
-        return bool(self._hosts.find(host))
 
     def _address(self, text: str) -> Sequence[Known]:
         if ":" in text:
@@ -124,8 +122,6 @@ class Table:
             if origins := keys.find(text):
                 found += [(text, origin) for origin in origins]
             text = text.partition(".")[2]
-            if "." not in text and not self._has_top_level:
-                break
         return found
 
     def _url(self, text: str) -> Sequence[Known]:
@@ -134,6 +130,12 @@ class Table:
 
     def _exact(self, kind: Kind, text: str | None) -> Sequence[Known]:
         return [] if text is None else [(text, origin) for origin in self._keys[kind].find(text)]
+
+
+def authorities(texts: Collection[str]) -> dict[str, str]:
+    """Find what stands between `://` and the next `/` in each text that has it: a host, perhaps with more."""
+    urls = [text for text in texts if "://" in text] if "://" in "\n".join(texts) else []
+    return dict(zip(urls, map(itemgetter(2), map(str.split, urls, repeat("/"), repeat(3))), strict=True))
 
 
 def hit_of(kind: Kind, known: Sequence[Known], at: int) -> Hit | None:
