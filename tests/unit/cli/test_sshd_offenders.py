@@ -120,7 +120,7 @@ def test_a_guesser_who_gets_in_at_last_is_told_apart_from_one_who_does_not() -> 
 def test_batch_boundaries_change_nothing_of_any_rule() -> None:
     log = town(5).text()
     by_id = {finding["id"]: finding for finding in all_findings(log)}
-    assert len({finding["rule_id"] for finding in by_id.values()}) >= 5
+    assert len({finding["rule_id"] for finding in by_id.values()}) >= 4
     for batch in (37, 100_000):
         assert {finding["id"]: finding for finding in all_findings(log, batch)} == by_id
 
