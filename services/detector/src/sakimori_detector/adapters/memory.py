@@ -17,7 +17,7 @@ V = TypeVar("V")
 MAX_KEYS: Final = 200_000
 """Windows and remembered values each; the one untouched for longest goes first. A window is 1-10 KB."""
 MAX_BATCHES: Final = 100
-"""Batches whose outcomes are remembered: in one process nothing is handed out again. 0.5 MB each under attack."""
+"""Batches whose outcomes are remembered: in one process nothing is handed out again."""
 GRACE: Final = microseconds(3600)
 """A window is forgotten when events are later by this than anything it can still reach."""
 

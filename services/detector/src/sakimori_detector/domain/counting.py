@@ -18,7 +18,7 @@ KEY_GLUE: Final = "\x1f"
 """Between the values of a group-by: the unit separator, which no field holds in earnest."""
 
 MAX_REMEMBERED_CHARACTERS: Final = 256
-"""Of keys whose findings' ids are remembered: 8,192 of them take 6 MB at most."""
+"""Of keys whose findings' ids are remembered, so that long ones do not fill the memory."""
 
 _NUMBERS: Final = ("value_sum", "value_avg", "value_percentile", "value_median")
 

@@ -29,7 +29,7 @@ def fired(window: Window, entries: Sequence[Entry], place: int) -> list[Entry] |
             return None
         if not window.counts_values:
             return list(entries[start : place + 1])
-        if len(set(map(_VALUE, entries))) < window.threshold:  # a third of the time that going back takes
+        if len(set(map(_VALUE, entries))) < window.threshold:  # cheaper to tell than by going back
             return None
         find = _distinct
     found = find(window, _back_from(entries, place, window.timespan))
