@@ -7,7 +7,7 @@ from sakimori_detector.domain.intelligence.stock import Stock, gather
 
 
 def stock_of(feed: Feed, document: bytes, is_suffix: IsSuffix, *, seen_at: int, now: int = 0) -> Stock:
-    """Read a feed's document, which it gave or confirmed at `seen_at`. Some 5-15 us an indicator.
+    """Read a feed's document, which it gave or confirmed at `seen_at`.
 
     Raises DocumentRefused when it is not what the feed says it is.
     """

@@ -24,7 +24,7 @@ class _Range(NamedTuple, Generic[T]):
 
 
 class Networks(Generic[T]):
-    """Addresses and networks, each with a tag; a network takes some 300 bytes, a wide one more.
+    """Addresses and networks, each with a tag.
 
     IPv4 networks are noted by the first octets of their addresses, as text, so that an address which shares them with
     none is never parsed. IPv6 ones cost a dictionary look-up for each length of prefix there is.
@@ -90,7 +90,7 @@ class Networks(Generic[T]):
 
 
 def _ipv4(text: str) -> int | None:
-    """Read a dotted quad, five times as fast as `ipaddress`; None for anything else."""
+    """Read a dotted quad; None for anything else."""
     number, octets = 0, text.split(".")
     for octet in octets:
         value = _OCTETS.get(octet)
