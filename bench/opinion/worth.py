@@ -14,6 +14,7 @@ from bench.opinion import texts
 from bench.opinion.report import share
 from sakimori_common.contracts import Event
 from sakimori_detector.adapters.models import shipped
+from sakimori_detector.domain.analytics.payload_opinion import MAX_REMEMBERED
 from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.opinion.parts import suspicious_parts
 from sakimori_detector.domain.rules import AnalyticRule, EventRule, Rule
@@ -127,10 +128,10 @@ def _costs(judge: Judge, attacks: dict[str, list[Event]], benign: dict[str, list
     crowd = [event for events in attacks.values() for event in events][::4]
     chat = [event for name, events in benign.items() if name.startswith("chat") for event in events][::4]
     for name, events in (("access log", benign["access log"]), ("chat texts", chat), ("attacks", crowd)):
-        asked = _asked(judge.engine(with_opinion=False), events)
-        pairs = [
-            [_microseconds(judge.engine(with_opinion=each), events) for each in (False, True)] for _ in range(PAIRS)
-        ]
+        engines = [judge.engine(with_opinion=each) for each in (False, True)]
+        asked = _asked(engines[0], events)
+        turns = [[_microseconds(engine, events, turn) for engine in engines] for turn in range(PAIRS + 1)]
+        pairs = turns[1:]  # in the first the engines plan
         took = [*zip(*pairs, strict=True), [with_it - without for without, with_it in pairs]]
         yield [
             f"{name} ({len(events)})",
@@ -145,16 +146,16 @@ def _asked(engine: Engine, events: Sequence[Event]) -> int:
     return sum(event.id not in placed and bool(suspicious_parts(event.fields)) for event in events)
 
 
-def _microseconds(engine: Engine, events: Sequence[Event]) -> float:
+def _microseconds(engine: Engine, events: Sequence[Event], turn: int) -> float:
     """Give the processor time of an event, in batches of 200.
 
-    A new engine first sees every other event, so that it has planned, and is timed on the rest: what it remembers is
-    what it would have seen before.
+    As many other texts as opinions are remembered come first, so that each turn finds nothing remembered.
     """
-    _evaluate(engine, events[::2])
+    others = [payloads.as_target(f"it's {turn} {number}") for number in range(MAX_REMEMBERED)]
+    _evaluate(engine, [payloads.request(number, target) for number, target in enumerate(others)])
     start = time.process_time()
-    _evaluate(engine, events[1::2])
-    return (time.process_time() - start) * 1e6 / len(events[1::2])
+    _evaluate(engine, events)
+    return (time.process_time() - start) * 1e6 / len(events)
 
 
 def _evaluate(engine: Engine, events: Sequence[Event]) -> None:
