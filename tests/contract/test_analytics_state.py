@@ -1,6 +1,6 @@
 """Analytics with a memory come to the same in both states, over replicas and redelivery."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +12,6 @@ from sakimori_common.context import Valkey
 from sakimori_common.contracts import Event
 from sakimori_common.ids import event_id
 from sakimori_common.instants import parse_instant
-from sakimori_common.valkey import open_valkey
 from sakimori_detector.adapters.memory import MemoryState
 from sakimori_detector.adapters.valkey import ValkeyState
 from sakimori_detector.detection import Found, detect
@@ -88,17 +87,6 @@ def engine() -> Engine:
     loaded = load(FILES, zone=ZoneInfo("Asia/Tokyo"))
     assert loaded.problems == ()
     return Engine(loaded.rules, loaded.world)
-
-
-@pytest.fixture(params=["memory", "valkey"])
-async def state(request: pytest.FixtureRequest) -> AsyncIterator[DetectionState]:
-    if request.param == "memory":
-        yield MemoryState()
-        return
-    client = open_valkey(request.getfixturevalue("valkey_server").url)
-    await client.flushall()
-    yield ValkeyState(client)
-    await client.aclose()
 
 
 def event(seconds: int, kind: int, who: int) -> Event:

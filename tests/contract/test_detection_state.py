@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -37,17 +37,6 @@ EVERY_KIND = (
     Window("together", 2, 6 * S, 7 * S, ways=(("00", "01"), ("02", "03", "04"))),
     Window("in_order", 3, 9 * S, 9 * S, ways=(("00", "01", "02"), ("03", "04")), is_ordered=True),
 )
-
-
-@pytest.fixture(params=["memory", "valkey"])
-async def state(request: pytest.FixtureRequest) -> AsyncIterator[DetectionState]:
-    if request.param == "memory":
-        yield MemoryState()
-        return
-    client = open_valkey(request.getfixturevalue("valkey_server").url)
-    await client.flushall()
-    yield ValkeyState(client)
-    await client.aclose()
 
 
 def signs(*seconds: float, prefix: str = "e") -> list[Sign]:

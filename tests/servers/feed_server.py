@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 
@@ -27,7 +27,7 @@ class FeedServer:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take one request, answer, hang up."""
-        try:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):  # tests have the other side give up
             request = await _read(reader)
             self.requests.append(request)
             answer = self.answers.get(request.path, response(404))
@@ -36,10 +36,7 @@ class FeedServer:
                 await reader.read()  # until the other side gives up
             writer.write(content)
             await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
+        writer.close()
 
 
 def response(status: int, body: bytes = b"", *, length: int | None = None, **headers: str) -> bytes:

@@ -11,7 +11,7 @@ from sakimori_common.log import logger
 from sakimori_detector.domain.intelligence.feeds import Feed, read_feeds
 from sakimori_detector.domain.intelligence.holder import Intelligence
 from sakimori_detector.domain.intelligence.values import Kind
-from sakimori_detector.metrics import DetectorMetrics
+from sakimori_detector.metrics import FeedMetrics
 from sakimori_detector.ports import FeedDocument, FeedUnavailable, Validators
 from sakimori_detector.watchlist import Watchlist
 
@@ -117,7 +117,7 @@ class Stage:
             source=self.world,
             kept=self.world,
             is_suffix=lambda domain: "." not in domain,
-            metrics=DetectorMetrics(self.registry),
+            metrics=FeedMetrics(self.registry),
             log=logger("test"),
             clock=lambda: self.world.now,
             jitter=lambda: jitter,

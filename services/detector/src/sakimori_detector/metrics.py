@@ -58,6 +58,12 @@ class DetectorMetrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600),
             registry=registry,
         )
+
+
+class FeedMetrics:
+    """What the detector counts of feeds of indicators."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.indicators = Gauge(
             "sakimori_indicators", "Indicators in use, by feed and type.", ["source", "type"], registry=registry
         )

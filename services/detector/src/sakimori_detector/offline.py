@@ -23,8 +23,9 @@ from sakimori_detector.domain.intelligence.holder import Intelligence
 from sakimori_detector.domain.intelligence.lists import ALLOWED_LIST, FEEDS_LIST, read_list, table_of
 from sakimori_detector.domain.loading import RuleSet, load
 from sakimori_detector.domain.opinion.model import Model, ModelError
-from sakimori_detector.domain.rules import Case, Problem, Rule
+from sakimori_detector.domain.rules import Case, Rule
 from sakimori_detector.recall import recall
+from sakimori_detector.sigma.documents import Problem
 
 BATCH_EVENTS: Final = 200
 END_OF_TIME: Final = 1 << 61

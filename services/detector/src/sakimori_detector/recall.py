@@ -11,8 +11,8 @@ from sakimori_detector.domain.intelligence.documents import stock_of
 from sakimori_detector.domain.intelligence.entries import DocumentRefused
 from sakimori_detector.domain.intelligence.feeds import FEEDS_PATH, Feed
 from sakimori_detector.domain.intelligence.table import Table
-from sakimori_detector.domain.rules import Problem
 from sakimori_detector.ports import FeedDocument, Validators
+from sakimori_detector.sigma.documents import Problem
 
 
 class Recalled(NamedTuple):

@@ -19,7 +19,6 @@ from sakimori_detector.domain.opinion.model import Model
 from sakimori_detector.domain.rules import Rule
 from sakimori_detector.metrics import DetectorMetrics
 from sakimori_detector.sigma.backtracking import switched_off
-from sakimori_detector.sigma.compiling import Numbering
 
 POLL_SECONDS = 2.0
 
@@ -53,7 +52,6 @@ class Rulebook:
         self._given_allowed = allowed
         self._intelligence = intelligence or Intelligence()
         self._opinion = opinion
-        self._numbers = Numbering()
         self._switched_off: set[str] = set()
         self.allowed = AllowList()
         self.feeds: tuple[Feed, ...] = ()
@@ -82,7 +80,6 @@ class Rulebook:
             files.rules,
             files.lists,
             self._zone,
-            self._numbers,
             feeds=files.feeds,
             allowed=self._given_allowed,
             intelligence=self._intelligence,

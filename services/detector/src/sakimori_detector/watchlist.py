@@ -15,7 +15,7 @@ from sakimori_detector.domain.intelligence.guard import IsSuffix
 from sakimori_detector.domain.intelligence.holder import Intelligence
 from sakimori_detector.domain.intelligence.stock import Stock
 from sakimori_detector.domain.intelligence.table import Table
-from sakimori_detector.metrics import DetectorMetrics
+from sakimori_detector.metrics import FeedMetrics
 from sakimori_detector.ports import Clock, FeedDocument, FeedSource, FeedUnavailable, KeptFeeds, Validators
 
 POLL_SECONDS: Final = 2.0
@@ -50,7 +50,7 @@ class Watchlist:
         source: FeedSource,
         kept: KeptFeeds,
         is_suffix: IsSuffix,
-        metrics: DetectorMetrics,
+        metrics: FeedMetrics,
         log: structlog.stdlib.BoundLogger,
         clock: Clock,
         jitter: Callable[[], float],

@@ -20,7 +20,7 @@ from sakimori_detector.adapters.valkey import ValkeyState
 from sakimori_detector.domain.intelligence.holder import Intelligence
 from sakimori_detector.domain.opinion.model import Model, ModelError
 from sakimori_detector.handlers import EventsHandler
-from sakimori_detector.metrics import DetectorMetrics
+from sakimori_detector.metrics import DetectorMetrics, FeedMetrics
 from sakimori_detector.rulebook import Rulebook
 from sakimori_detector.settings import DetectorSettings
 from sakimori_detector.sigma.windows import microseconds
@@ -52,7 +52,7 @@ async def running(settings: DetectorSettings, context: ServiceContext) -> AsyncI
             source=_source(settings, client),
             kept=FeedFolder(settings.feeds_dir),
             is_suffix=is_suffix,
-            metrics=metrics,
+            metrics=FeedMetrics(context.registry),
             log=context.log,
             clock=now,
             jitter=lambda: random.uniform(0.9, 1.1),  # noqa: S311 - spreads load, hides nothing

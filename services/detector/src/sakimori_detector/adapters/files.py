@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sakimori_detector.domain.intelligence.feeds import FEEDS_PATH
-from sakimori_detector.domain.rules import Problem
+from sakimori_detector.sigma.documents import Problem
 
 MAX_FILE_BYTES: Final = 1 << 20
 

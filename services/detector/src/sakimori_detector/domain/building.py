@@ -21,7 +21,7 @@ from sakimori_detector.domain.rules import (
     EventRule,
 )
 from sakimori_detector.domain.sources import LOG_SOURCES, LogSource, canonical, datasets_of, events_of
-from sakimori_detector.sigma.compiling import Numbering, Unsupported, Vocabulary
+from sakimori_detector.sigma.compiling import Unsupported, Vocabulary
 from sakimori_detector.sigma.conditions import All, AnyOf, Condition, Exact, Not
 from sakimori_detector.sigma.correlations import Correlation, correlation_of
 from sakimori_detector.sigma.documents import PathPart
@@ -47,13 +47,11 @@ class Builder:
         self,
         catalogue: Catalogue,
         ids: Mapping[Entry, str],
-        numbers: Numbering,
         world: World,
         placeholders: Mapping[str, Sequence[str]],
     ) -> None:
         self._catalogue = catalogue
         self._ids = ids
-        self._numbers = numbers
         self._world = world
         self._placeholders = placeholders
         self._filters: list[Entry] = []
@@ -146,9 +144,9 @@ class Builder:
         logsource = entry.rule.logsource
         source = LogSource(logsource.category, logsource.product, logsource.service)
         vocabulary = Vocabulary(partial(canonical, source), self._placeholders)
-        condition = compiled(entry.document, entry.rule, self._numbers, vocabulary)
+        condition = compiled(entry.document, entry.rule, vocabulary)
         for each in filters_of(entry, self._filters):
-            condition = All((condition, compiled(each.document, each.rule, self._numbers, vocabulary)))
+            condition = All((condition, compiled(each.document, each.rule, vocabulary)))
         return Detection(datasets_of(source), _of_right_events(condition, source), source)
 
     def _block(self, entry: Entry, source: LogSource, key: str | None = None) -> Block:

@@ -6,7 +6,8 @@ from typing import Any, Final
 from sakimori_common.contracts import Event, EventError
 from sakimori_common.ids import event_id
 from sakimori_common.instants import MICROSECONDS
-from sakimori_detector.domain.rules import Case, Problem, Rule
+from sakimori_detector.domain.rules import Case, Rule
+from sakimori_detector.sigma.documents import Problem
 
 MAX_REPEAT: Final = 100_000
 

@@ -10,9 +10,8 @@ from typing import Final
 
 from sigma.rule import SigmaRule
 
-from sakimori_detector.domain.rules import Problem
 from sakimori_detector.sigma import documents
-from sakimori_detector.sigma.documents import Document, DocumentError
+from sakimori_detector.sigma.documents import Document, DocumentError, Problem
 from sakimori_detector.sigma.parsing import Refused, parse
 
 _OTHERS: Final = frozenset({"correlation", "analytic"})

@@ -62,16 +62,13 @@ class Engine:
                 placed.add(events[place].id)
         signs = Signs(list(counting.groups.values()))
         present = frozenset(event.dataset for event in events)
-        by_datasets = {present: Columns(events)}
+        by_datasets = {present: Columns(events, placed)}
         for datasets, analytic in self._analytics:
             meant = datasets & present
             if meant:
                 if meant not in by_datasets:
-                    by_datasets[meant] = Columns(event for event in events if event.dataset in meant)
-                seen = by_datasets[meant]
-                if placed and getattr(analytic, "only_unplaced", False):
-                    seen = Columns(event for event in seen if event.id not in placed)
-                found, folds = analytic.observe(seen)
+                    by_datasets[meant] = Columns((event for event in events if event.dataset in meant), placed)
+                found, folds = analytic.observe(by_datasets[meant])
                 signs.groups += found
                 signs.folds += folds
         return signs

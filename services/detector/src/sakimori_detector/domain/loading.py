@@ -18,8 +18,8 @@ from sakimori_detector.domain.intelligence.feeds import Feed, read_feeds
 from sakimori_detector.domain.intelligence.holder import Intelligence
 from sakimori_detector.domain.intelligence.lists import ALLOWED_LIST, FEEDS_LIST, read_list, table_of
 from sakimori_detector.domain.placeholders import PLACEHOLDERS_PATH, read_placeholders
-from sakimori_detector.domain.rules import Problem, Rule
-from sakimori_detector.sigma.compiling import Numbering
+from sakimori_detector.domain.rules import Rule
+from sakimori_detector.sigma.documents import Problem
 from sakimori_detector.sigma.parsing import Refused
 
 
@@ -37,7 +37,6 @@ def load(
     files: Mapping[str, str],
     lists: Mapping[str, str] | None = None,
     zone: tzinfo = UTC,
-    numbers: Numbering | None = None,
     *,
     feeds: str = "",
     allowed: Sequence[str] = (),
@@ -46,9 +45,8 @@ def load(
     """Make rules of files.
 
     `files` maps a path relative to the rules' folder to its text, placeholders.yml among them, `lists` the same for the
-    files of lists/; `zone` is that of local hours. Rules of several loads may run together if they share `numbers`.
-    `feeds` is the text of intelligence/feeds.yml, `allowed` what is allowed beside lists/allowed.txt, `intelligence`
-    what the rules shall ask.
+    files of lists/; `zone` is that of local hours. `feeds` is the text of intelligence/feeds.yml, `allowed` what is
+    allowed beside lists/allowed.txt, `intelligence` what the rules shall ask.
     """
     problems: list[Problem] = []
     listed = _lists(lists or {}, problems)
@@ -61,7 +59,7 @@ def load(
     catalogue = Catalogue({path: text for path, text in files.items() if path != PLACEHOLDERS_PATH})
     silent = _silent(catalogue)
     ids = _ids(catalogue, silent)
-    builder = Builder(catalogue, ids, numbers or Numbering(), world, placeholders)
+    builder = Builder(catalogue, ids, world, placeholders)
     rules = _rules(catalogue, builder, silent)
     return RuleSet(
         rules, (*problems, *sorted(catalogue.problems, key=lambda problem: problem.path)), world, known.feeds

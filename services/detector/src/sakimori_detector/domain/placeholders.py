@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from sakimori_detector.domain.rules import Problem
 from sakimori_detector.sigma import documents
 from sakimori_detector.sigma.compiling import MAX_PLACEHOLDER_VALUES
-from sakimori_detector.sigma.documents import Document, DocumentError
+from sakimori_detector.sigma.documents import Document, DocumentError, Problem
 
 PLACEHOLDERS_PATH: Final = "placeholders.yml"
 """Relative to the rules' folder: a map of names to a value or a list of values, in which wildcards count."""

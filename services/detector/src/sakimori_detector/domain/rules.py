@@ -13,19 +13,6 @@ DEFAULT_WINDOW_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a file, or a part of it, is not used; `line` and `column` count from 1."""
-
-    path: str
-    line: int
-    column: int
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}:{self.column}: {self.why}"
-
-
-@dataclass(frozen=True, slots=True)
 class Measure:
     """A decision that follows from a finding, and how long it holds; of a ladder, for how long at each offence."""
 

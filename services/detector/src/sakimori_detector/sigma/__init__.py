@@ -6,7 +6,8 @@ It needs pySigma (with PyYAML), google-re2, regex, ahocorasick-rs and msgspec, a
 """
 
 from sakimori_detector.sigma.compiling import Vocabulary
+from sakimori_detector.sigma.documents import Problem
 from sakimori_detector.sigma.events import Event
-from sakimori_detector.sigma.ruleset import Hit, PlainEvent, Problem, Rule, RuleSet, load_rules
+from sakimori_detector.sigma.ruleset import Hit, PlainEvent, Rule, RuleSet, load_rules
 
 __all__ = ["Event", "Hit", "PlainEvent", "Problem", "Rule", "RuleSet", "Vocabulary", "load_rules"]

@@ -89,23 +89,12 @@ PLAIN: Final = Vocabulary()
 """Fields as they are, no placeholders."""
 
 
-class Numbering:
-    """The tests of all rules: equal ones are one object."""
-
-    def __init__(self) -> None:
-        self._tests: dict[Test, Test] = {}
-
-    def of(self, test: Test) -> Test:
-        """Look the test up or enter it."""
-        return self._tests.setdefault(test, test)
-
-
-def condition_of(rule: SigmaRule, numbers: Numbering, vocabulary: Vocabulary = PLAIN) -> Condition:
+def condition_of(rule: SigmaRule, vocabulary: Vocabulary = PLAIN) -> Condition:
     """Compile a rule's condition (of several, any).
 
     Raises Unsupported, PatternError, StringError, and pySigma's SigmaError.
     """
-    compiler = _Compiler(numbers, vocabulary)
+    compiler = _Compiler(vocabulary)
     compiled = [compiler.compiled(parsed.parsed) for parsed in rule.detection.parsed_condition]
     condition = compiled[0] if len(compiled) == 1 else AnyOf(tuple(compiled))
     is_slow = any(isinstance(test, Matches) and test.expression.is_slow for test in tests_of(condition))
@@ -113,8 +102,7 @@ def condition_of(rule: SigmaRule, numbers: Numbering, vocabulary: Vocabulary = P
 
 
 class _Compiler:
-    def __init__(self, numbers: Numbering, vocabulary: Vocabulary) -> None:
-        self._of = numbers.of
+    def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
 
     def compiled(self, node: object, depth: int = 0) -> Condition:
@@ -140,21 +128,21 @@ class _Compiler:
             case SigmaRegularExpression():
                 return self._any(Matches(name, patterns.of_expression(item)) for item in self._filled(value))
             case SigmaTimestampPart():
-                return self._of(TimePart(name, _part(value), "eq", float(value.number)))
+                return TimePart(name, _part(value), "eq", float(value.number))
             case SigmaNumber():
-                return self._of(Exact(name, key_of(value.number)))
+                return Exact(name, key_of(value.number))
             case SigmaBool():
-                return self._of(Exact(name, key_of(value.boolean)))
+                return Exact(name, key_of(value.boolean))
             case SigmaNull():
-                return self._of(Exists(name, is_there=False))
+                return Exists(name, is_there=False)
             case SigmaExists():
-                return self._of(Exists(name, is_there=value.exists))
+                return Exists(name, is_there=value.exists)
             case SigmaCompareExpression():
-                return self._of(_comparison(name, value))
+                return _comparison(name, value)
             case SigmaCIDRExpression():
-                return self._of(InNetwork(name, value.network))
+                return InNetwork(name, value.network)
             case SigmaFieldReference():
-                return self._of(_reference(name, self._vocabulary.field(value.field), value))
+                return _reference(name, self._vocabulary.field(value.field), value)
         raise Unsupported(f"{name}: values of type {type(value).__name__}")
 
     def _keyword(self, value: SigmaType) -> Condition:
@@ -169,8 +157,8 @@ class _Compiler:
         return self._any(Fits(None, wildcards.of_string(item, anywhere=True)) for item in self._filled(value))
 
     def _any(self, tests: Iterator[Test]) -> Condition:
-        known = [self._of(test) for test in tests]
-        return known[0] if len(known) == 1 else AnyOf(tuple(known))
+        known = tuple(tests)
+        return known[0] if len(known) == 1 else AnyOf(known)
 
     def _filled(self, value: T) -> Sequence[T]:
         """Fill the placeholders of a value in, in all ways; one without a value stays, and is refused later."""

@@ -82,11 +82,6 @@ class Correlation:
     generate: bool = False
 
     @property
-    def rules(self) -> tuple[str, ...]:
-        """The references, by the name that the specification gives them."""
-        return self.references
-
-    @property
     def is_known_early(self) -> bool:
         """Whether more events can only make it truer, so that it is known before its window is over."""
         if self.expression is not None:

@@ -6,6 +6,7 @@ value `yes` would be true, `12:30` a number, `010` eight, and none of them would
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
@@ -18,6 +19,19 @@ MAX_NODES: Final = 100_000
 _QUOTED = re.compile(r"'([^']+)'|`([^`]+)`")
 
 PathPart = str | int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a file, or a part of it, is not used; `line` and `column` count from 1."""
+
+    path: str
+    line: int
+    column: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}: {self.why}"
 
 
 class DocumentError(ValueError):

@@ -5,7 +5,7 @@ from typing import Any, Final
 from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
 
-from sakimori_detector.sigma.compiling import PLAIN, Numbering, Unsupported, Vocabulary, condition_of
+from sakimori_detector.sigma.compiling import PLAIN, Unsupported, Vocabulary, condition_of
 from sakimori_detector.sigma.conditions import Condition
 from sakimori_detector.sigma.documents import Document, PathPart
 from sakimori_detector.sigma.patterns import POLICY, PatternError
@@ -63,10 +63,10 @@ def _check_condition(document: Document, given: Any) -> None:
         raise Refused(document, why, "detection", "condition")
 
 
-def compiled(document: Document, rule: SigmaRule, numbers: Numbering, vocabulary: Vocabulary = PLAIN) -> Condition:
+def compiled(document: Document, rule: SigmaRule, vocabulary: Vocabulary = PLAIN) -> Condition:
     """Compile the detection of a rule. Raises Refused."""
     try:
-        return condition_of(rule, numbers, vocabulary)
+        return condition_of(rule, vocabulary)
     except SigmaError as error:
         raise _refusal(document, error) from None
     except (Unsupported, PatternError, StringError) as error:

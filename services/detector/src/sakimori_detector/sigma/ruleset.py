@@ -7,9 +7,9 @@ from typing import Final
 from sigma.rule import SigmaRule
 
 from sakimori_detector.sigma import documents
-from sakimori_detector.sigma.compiling import PLAIN, Numbering, Vocabulary
+from sakimori_detector.sigma.compiling import PLAIN, Vocabulary
 from sakimori_detector.sigma.conditions import Condition
-from sakimori_detector.sigma.documents import DocumentError
+from sakimori_detector.sigma.documents import DocumentError, Problem
 from sakimori_detector.sigma.events import Event, FieldValue
 from sakimori_detector.sigma.matcher import Match, Matcher, explain
 from sakimori_detector.sigma.parsing import Refused, compiled, parse
@@ -31,16 +31,6 @@ class PlainEvent:
     def get(self, name: str) -> FieldValue:
         """See Event."""
         return self.fields.get(name)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why a file is not used; line and column count from 1."""
-
-    path: str
-    line: int
-    column: int
-    why: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,19 +95,18 @@ def load_rules(files: Mapping[str, str], vocabulary: Vocabulary = PLAIN, means: 
     """
     rules: list[Rule] = []
     problems: list[Problem] = []
-    numbers = Numbering()
     for path, text in sorted(files.items()):
         try:
-            rules += _rules_of(path, text, numbers, vocabulary)
+            rules += _rules_of(path, text, vocabulary)
         except (Refused, DocumentError) as error:
             problems.append(Problem(path, error.line, error.column, str(error)))
     return RuleSet(rules, problems, means)
 
 
-def _rules_of(path: str, text: str, numbers: Numbering, vocabulary: Vocabulary) -> list[Rule]:
+def _rules_of(path: str, text: str, vocabulary: Vocabulary) -> list[Rule]:
     parsed = [(document, parse(document)) for document in documents.read(text)]
     return [
-        Rule(path, rule, compiled(document, rule, numbers, vocabulary))
+        Rule(path, rule, compiled(document, rule, vocabulary))
         for document, rule in parsed
         if _OTHERS.isdisjoint(document.data)
     ]

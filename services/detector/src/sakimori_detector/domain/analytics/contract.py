@@ -38,7 +38,7 @@ class World:
 
 
 class Analytic(Protocol):
-    """One loaded analytic. With a class attribute `only_unplaced` that is true, it sees only what no event rule met."""
+    """One loaded analytic."""
 
     @property
     def window(self) -> Window:

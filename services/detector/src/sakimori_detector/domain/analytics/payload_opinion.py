@@ -1,6 +1,6 @@
 """The second opinion by itself (X-13): requests that no rule placed and that the model takes for an attack."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from itertools import islice
 from typing import Annotated, Final
 
@@ -8,6 +8,7 @@ import msgspec
 
 from sakimori_common.contracts import Event, Severity
 from sakimori_detector.domain.analytics.contract import AnalyticError, World, note, parameters, window_of
+from sakimori_detector.domain.columns import Columns
 from sakimori_detector.domain.folds import Fold
 from sakimori_detector.domain.opinion.asking import told
 from sakimori_detector.domain.opinion.model import Model, Opinion
@@ -32,9 +33,7 @@ class Parameters(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class PayloadOpinion:
-    """Asks about all values of a batch at once. Without a model it says nothing."""
-
-    only_unplaced: Final = True
+    """Asks about all values of a batch that no rule placed, at once. Without a model it says nothing."""
 
     def __init__(self, rule: AnalyticRule, world: World) -> None:
         if rule.severity not in _SEVERITIES:
@@ -45,11 +44,11 @@ class PayloadOpinion:
         self._remembered: dict[str, Opinion] = {}
         self.window = window_of(rule)
 
-    def observe(self, events: Sequence[Event]) -> tuple[list[Group], list[Fold]]:
+    def observe(self, events: Columns) -> tuple[list[Group], list[Fold]]:
         """See Analytic."""
         if self._model is None:
             return [], []
-        asked = [(event, parts) for event in events if (parts := suspicious_parts(event.fields))]
+        asked = [(event, parts) for event in events.unplaced() if (parts := suspicious_parts(event.fields))]
         opinions = self._opinions(self._model, {part: None for _, parts in asked for part in parts}) if asked else {}
         groups = []
         for event, parts in asked:

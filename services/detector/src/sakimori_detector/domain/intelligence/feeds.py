@@ -10,8 +10,7 @@ from sakimori_common.instants import MICROSECONDS
 from sakimori_detector.domain.intelligence.entries import Reading
 from sakimori_detector.domain.intelligence.stock import Terms
 from sakimori_detector.domain.intelligence.values import Kind
-from sakimori_detector.domain.rules import Problem
-from sakimori_detector.sigma.documents import Document, DocumentError, PathPart, read
+from sakimori_detector.sigma.documents import Document, DocumentError, PathPart, Problem, read
 
 FEEDS_PATH: Final = "intelligence/feeds.yml"
 """Relative to the rules' folder."""

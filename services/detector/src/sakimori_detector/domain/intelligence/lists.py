@@ -7,7 +7,7 @@ from sakimori_detector.domain.intelligence.entries import Entry, Reading, Skippe
 from sakimori_detector.domain.intelligence.formats import plain
 from sakimori_detector.domain.intelligence.stock import Terms, gather
 from sakimori_detector.domain.intelligence.table import Table
-from sakimori_detector.domain.rules import Problem
+from sakimori_detector.sigma.documents import Problem
 
 ALLOWED_LIST: Final = "allowed"
 """lists/allowed.txt: what is on it is no indicator, and nobody blocks it."""
