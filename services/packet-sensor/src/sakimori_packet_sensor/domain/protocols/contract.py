@@ -16,6 +16,9 @@ SERVER: Final = 1
 DONE: Final = 1 << 62
 """As `Read.consumed`: nothing more of this conversation is wanted, from either side."""
 
+AGAIN: Final = 1 << 61
+"""As `Read.consumed`: what follows, on both sides, is another protocol (TLS after STARTTLS): it is to be recognised anew."""
+
 
 class Verdict(IntEnum):
     """What the first bytes say of a protocol. MORE: right so far, too few to be sure."""
