@@ -42,13 +42,15 @@ class Message(NamedTuple):
 
     `fields` are the protocol's own; addresses, ports, `network.*` and `event.category` are added by the sensor. `side`
     is who said it. `time` in microseconds, 0 for that of the packet in hand. A message that is wrong in itself has
-    `error.code: malformed` and `error.message`.
+    `error.code: malformed` and `error.message`. The event's source is the conversation's client, or where `is_turned`
+    its server: for what the server asks, and where roles are those of one datagram only.
     """
 
     dataset: str
     fields: Fields
     side: int = CLIENT
     time: int = 0
+    is_turned: bool = False
 
 
 class Read(NamedTuple):
