@@ -15,16 +15,11 @@ SERVER: Final = 1
 
 DONE: Final = 1 << 62
 """As `Read.consumed`: nothing more of this conversation is wanted, from either side."""
+AGAIN: Final = 1 << 61
+"""As `Read.consumed`: what follows, on both sides, is another protocol (TLS after STARTTLS) that is to be recognised."""
 
 TCP: Final = 6
 UDP: Final = 17
-ICMPV6: Final = 58
-"""As `ProtocolKind.transport`: messages of neighbour discovery (types 133 to 137), one a feed."""
-ARP: Final = 0x0806
-"""As `ProtocolKind.transport`: ARP messages, one a feed; no IP protocol has this number. `Ends` is empty."""
-
-AGAIN: Final = 1 << 61
-"""As `Read.consumed`: what follows, on both sides, is another protocol (TLS after STARTTLS): it is to be recognised anew."""
 
 
 class Verdict(IntEnum):
@@ -64,13 +59,11 @@ class Read(NamedTuple):
     """What came of a piece: messages, and how many of its bytes are dealt with.
 
     `consumed` beyond the piece's length: so many bytes that follow are skipped unseen (a body). Less: the rest is
-    offered again, with what follows it. DONE: see there. `then` names the protocol that both sides speak behind what
-    was consumed (`tls` after STARTTLS): this decoder is finished, and that one asked as if the conversation began here.
+    offered again, with what follows it. DONE, AGAIN: see there.
     """
 
     messages: Sequence[Message]
     consumed: int
-    then: str = ""
 
 
 class Decoder(Protocol):
@@ -91,10 +84,9 @@ class ProtocolKind:
     """One protocol. Each module of this package that speaks one offers it as `PROTOCOL` (or a tuple `PROTOCOLS`).
 
     `recognise(data, side, ends)` looks at a first payload of either side, on any port: content decides. `ports` only
-    says where to expect it: there it is asked first. `first_bytes` are those with
-    which either side's first payload can begin (None: any), so that few protocols are asked. After a gap in a stream
-    `resumes` protocols are offered what follows, if it is recognised again, by a new decoder; the others end there. At
-    most `buffer_bytes` of one side wait unconsumed; beyond that the side is malformed.
+    says where to expect it: there it is asked first. `first_bytes` are those with which either side's first payload can
+    begin (None: any), so that few protocols are asked. After a gap in a stream `resumes` protocols are offered what
+    follows, if it is recognised again, by a new decoder; the others end there. At most `buffer_bytes` of one side wait unconsumed; beyond that the side is malformed.
     """
 
     name: str

@@ -28,7 +28,7 @@ class Registry:
 
     def __init__(self, kinds: Sequence[ProtocolKind]) -> None:
         self.kinds = tuple(kinds)
-        self._by_name = {(kind.transport, kind.name): kind for kind in reversed(kinds)}
+        self._names = {(kind.transport, kind.name) for kind in kinds}
         self._expected = {(kind.transport, port) for kind in kinds for port in kind.ports}
         self._known: dict[tuple[int, int, int, int], tuple[ProtocolKind, ...]] = {}
 
@@ -52,10 +52,6 @@ class Registry:
         ]
         return tuple(sorted(fitting, key=lambda kind: kind.ports.isdisjoint(ports)))  # stable: the list's order remains
 
-    def named(self, transport: int, name: str) -> ProtocolKind | None:
-        """Find a protocol by its name; the first of several."""
-        return self._by_name.get((transport, name))
-
     def name_by_port(self, transport: int, ends: Ends, *, is_content_known: bool) -> str:
         """Name what a flow with payload probably is, whose content nobody recognised; "" where nothing says.
 
@@ -63,7 +59,7 @@ class Registry:
         """
         for port in (ends.destination_port, ends.source_port):
             name = PORT_NAMES.get((transport, port), "")
-            if name and not (is_content_known and (transport, name) in self._by_name):
+            if name and not (is_content_known and (transport, name) in self._names):
                 return name
         return ""
 
