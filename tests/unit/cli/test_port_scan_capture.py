@@ -8,7 +8,7 @@ from scapy.utils import PcapReader
 
 from packets.frames import START
 from sakimori.demo.capture import port_scan_capture
-from sakimori_packet_sensor.domain.capture import read_capture
+from sakimori_packet_sensor.domain.capture.reader import read_capture
 from sakimori_packet_sensor.domain.sensor import Sensor
 
 

@@ -11,12 +11,14 @@ from scapy.layers.l2 import Ether
 from scapy.utils import PcapNgWriter
 
 from packets.frames import START, pcap_file
-from sakimori_packet_sensor.domain.capture import NO_LINK, CaptureError, Frame, read_capture
+from sakimori_packet_sensor.domain.capture import NO_LINK, CaptureError
+from sakimori_packet_sensor.domain.capture.frame import Frame, frames_of
+from sakimori_packet_sensor.domain.capture.reader import read_capture
 
 
 def read(data: bytes) -> tuple[list[Frame], str | None]:
     capture = read_capture(io.BytesIO(data))
-    return list(capture), capture.cut
+    return list(frames_of(capture)), capture.cut
 
 
 def block(kind: int, body: bytes, order: str = "<") -> bytes:

@@ -15,7 +15,7 @@ from scapy.layers.l2 import ARP, Ether
 from sakimori_common.contracts import Event
 from sakimori_packet_sensor.adapters.files import open_capture
 from sakimori_packet_sensor.domain.addresses import ip_text
-from sakimori_packet_sensor.domain.capture import Frame
+from sakimori_packet_sensor.domain.capture.frame import Frame, frames_of
 from sakimori_packet_sensor.domain.decode import ArpPacket, IpPacket, Undecodable, decode
 from sakimori_packet_sensor.domain.sensor import Counts, Sensor
 
@@ -61,7 +61,7 @@ def test_headers_are_those_that_scapy_sees(development_data: Path) -> None:
     compared: Counter[str] = Counter()
     for path in captures(development_data):
         with open_capture(path) as capture:
-            for frame in islice(capture, _FRAMES_A_CAPTURE):
+            for frame in islice(frames_of(capture), _FRAMES_A_CAPTURE):
                 if frame.link_type == 1:
                     kind, ours, theirs = both(frame)
                     assert ours == theirs, f"{path}: {Ether(frame.data).summary()}"

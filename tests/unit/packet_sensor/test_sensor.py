@@ -12,7 +12,7 @@ from scapy.layers.l2 import ARP, Ether
 
 from packets.frames import CLIENT, CLIENT_MAC, SERVER, datagram, datagram_reply, pcap_file, ping, reply, segment
 from sakimori_common.contracts import EVENTS, Event
-from sakimori_packet_sensor.domain.capture import read_capture
+from sakimori_packet_sensor.domain.capture.reader import read_capture
 from sakimori_packet_sensor.domain.sensor import Counts, Sensor
 
 QUERY = bytes(DNS(id=7, qd=[DNSQR(qname="Q3fk9.tunnel.Example.com", qtype="TXT")]))

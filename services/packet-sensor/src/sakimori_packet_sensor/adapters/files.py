@@ -8,20 +8,20 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from sakimori_packet_sensor.domain.capture import Capture, CaptureError, Frame, read_capture
+from sakimori_packet_sensor.domain.capture import Block, CaptureError
+from sakimori_packet_sensor.domain.capture.reader import Capture, read_capture
 
 _GZIP: Final = b"\x1f\x8b"
-_BUFFER_BYTES: Final = 1 << 18
 
 
 class CaptureFile:
-    """The frames of an opened capture; `cut` says afterwards where and why it could not be read to its end, if so."""
+    """The packets of an opened capture; `cut` says afterwards where and why it could not be read to its end, if so."""
 
     def __init__(self, capture: Capture, source: "_Guarded") -> None:
         self._capture = capture
         self._source = source
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Block]:
         return iter(self._capture)
 
     @property
@@ -50,7 +50,7 @@ def _opened(stream: io.BufferedReader, limit_bytes: int | None) -> CaptureFile:
     is_compressed = stream.peek(2)[:2] == _GZIP
     guarded = _Guarded(gzip.GzipFile(fileobj=stream) if is_compressed else stream, limit_bytes)
     try:
-        return CaptureFile(read_capture(io.BufferedReader(guarded, _BUFFER_BYTES)), guarded)
+        return CaptureFile(read_capture(guarded), guarded)
     except CaptureError:
         if guarded.problem:
             raise CaptureError(f"cannot be read: {guarded.problem}") from None

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import Final
 
 from sakimori_common.contracts import Event
-from sakimori_packet_sensor.domain.capture import Frame
+from sakimori_packet_sensor.domain.capture import Block
+from sakimori_packet_sensor.domain.capture.frame import Frame, frames_of
 from sakimori_packet_sensor.domain.decode import ArpPacket, IpPacket, Undecodable, decode
 from sakimori_packet_sensor.domain.decode.packet import Protocol
 from sakimori_packet_sensor.domain.devices import Devices
@@ -54,12 +55,12 @@ class Sensor:
         self._udp |= dict.fromkeys(_DHCP_PORTS, self._dhcp)
         self.counts = Counts()
 
-    def events(self, frames: Iterable[Frame]) -> Iterator[list[Event]]:
+    def events(self, blocks: Iterable[Block]) -> Iterator[list[Event]]:
         """Read a whole capture, slice by slice: yields what is complete, at the end what is left.
 
-        A slice may be empty. Frames are taken as they are: nothing in them makes this raise.
+        A slice may be empty. Packets are taken as they are: nothing in them makes this raise.
         """
-        rest = iter(frames)
+        rest = frames_of(blocks)
         while taken := list(islice(rest, SLICE_FRAMES)):
             self._observe(taken)
             yield from self._complete(self._flows.take_ended())

@@ -1,6 +1,9 @@
-"""Capture files: from a stream of bytes to frames. What a frame holds is not looked at here."""
+"""Captures: from bytes to blocks of packets. What a packet holds is not looked at here.
 
-from sakimori_packet_sensor.domain.capture.frame import NO_LINK, CaptureError, Frame, Stream
-from sakimori_packet_sensor.domain.capture.reader import Capture, read_capture
+Importing this is cheap; `reader`, `bpf` and the walkers bring Numba with them.
+"""
 
-__all__ = ["NO_LINK", "Capture", "CaptureError", "Frame", "Stream", "read_capture"]
+from sakimori_packet_sensor.domain.capture.block import Block
+from sakimori_packet_sensor.domain.capture.contract import MAX_FRAME_BYTES, NO_LINK, CaptureError
+
+__all__ = ["MAX_FRAME_BYTES", "NO_LINK", "Block", "CaptureError"]

@@ -1,14 +1,9 @@
-"""What a capture consists of, and how it can be wrong."""
+"""Single frames, for those who still read them."""
 
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
-from sakimori_common.instants import EARLIEST, LATEST
-
-MAX_FRAME_BYTES: Final = 262_144
-"""The largest frame that is believed: libpcap's own bound (MAXIMUM_SNAPLEN). A larger one is a damaged length."""
-
-NO_LINK: Final = -1
-"""Link type of a frame whose interface the capture does not describe."""
+from sakimori_packet_sensor.domain.capture.block import Block
 
 
 class Frame(NamedTuple):
@@ -24,21 +19,9 @@ class Frame(NamedTuple):
     data: bytes
 
 
-class Stream(Protocol):
-    """Bytes in order; `read` returns fewer than asked for only at the end, as buffered files do."""
-
-    def read(self, size: int, /) -> bytes:
-        """Read up to `size` bytes."""
-
-
-class CaptureError(Exception):
-    """This is no capture that can be read; the message says why and fits behind the name of the file."""
-
-
-class Cut(Exception):
-    """The capture cannot be read on from here; what came before is good. The message says where and why."""
-
-
-def bounded_time(microseconds: int) -> int:
-    """Keep a time that a damaged capture made up within what an event can carry (1970 to 9999)."""
-    return min(max(microseconds, EARLIEST), LATEST)
+def frames_of(blocks: Iterable[Block]) -> Iterator[Frame]:
+    """Take blocks apart."""
+    for data, at, captured, wire, time, link in blocks:
+        rows = zip(time.tolist(), link.tolist(), wire.tolist(), at.tolist(), captured.tolist(), strict=True)
+        for moment, link_type, wire_bytes, begin, size in rows:
+            yield Frame(moment, link_type, wire_bytes, data[begin : begin + size].tobytes())

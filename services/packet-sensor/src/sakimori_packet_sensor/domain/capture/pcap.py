@@ -1,45 +1,118 @@
-"""The classic libpcap format (draft-ietf-opsawg-pcap): both byte orders, micro- and nanoseconds."""
+"""The classic libpcap format (draft-ietf-opsawg-pcap): both byte orders, micro- and nanoseconds, long record headers."""
 
-from collections.abc import Iterator
-from struct import Struct
-from typing import Final
+from struct import unpack
+from typing import Final, NamedTuple
 
-from sakimori_packet_sensor.domain.capture.frame import MAX_FRAME_BYTES, CaptureError, Cut, Frame, Stream
+import numpy as np
+import numpy.typing as npt
+from numba import njit
 
-FORMATS: Final[dict[bytes, tuple[str, int]]] = {
-    b"\xd4\xc3\xb2\xa1": ("<", 1),
-    b"\xa1\xb2\xc3\xd4": (">", 1),
-    b"\x4d\x3c\xb2\xa1": ("<", 1000),
-    b"\xa1\xb2\x3c\x4d": (">", 1000),
+from sakimori_packet_sensor.domain.capture.contract import MAX_FRAME_BYTES, CaptureError, Cut
+from sakimori_packet_sensor.domain.capture.walking import Stop, word
+from sakimori_packet_sensor.domain.capture.window import Columns, Window
+
+
+class Format(NamedTuple):
+    """What the magic number tells: byte order, fractions of a second per microsecond, bytes of a record's header."""
+
+    is_big: bool
+    per_microsecond: int
+    header_bytes: int
+
+
+FORMATS: Final[dict[bytes, Format]] = {
+    b"\xd4\xc3\xb2\xa1": Format(False, 1, 16),
+    b"\xa1\xb2\xc3\xd4": Format(True, 1, 16),
+    b"\x4d\x3c\xb2\xa1": Format(False, 1000, 16),
+    b"\xa1\xb2\x3c\x4d": Format(True, 1000, 16),
+    b"\x34\xcd\xb2\xa1": Format(False, 1, 24),
+    b"\xa1\xb2\xcd\x34": Format(True, 1, 24),
 }
-"""Magic number to byte order and fractions of a second per microsecond."""
+"""By magic number. The last two are Alexey Kuznetzov's: interface, protocol and packet type follow the lengths."""
 
-_HEADER_BYTES = 20  # behind the magic number
+FILE_HEADER_BYTES: Final = 24
 _LINK_TYPE_BITS = 0xFFFF  # the upper half of the field tells of a frame check sequence
+_FULL, _MORE, _DAMAGED = int(Stop.FULL), int(Stop.MORE), int(Stop.DAMAGED)
 
 
-def read(stream: Stream, magic: bytes) -> Iterator[Frame]:
-    """Read a capture whose magic number was just read. Raises CaptureError for an incomplete file header."""
-    order, per_microsecond = FORMATS[magic]
-    header = stream.read(_HEADER_BYTES)
-    if len(header) < _HEADER_BYTES:
-        raise CaptureError("ends within its file header of 24 bytes")
-    _, _, _, _, _, link_type = Struct(f"{order}HHiIII").unpack(header)
-    return _records(stream, Struct(f"{order}IIII"), per_microsecond, link_type & _LINK_TYPE_BITS)
+class PcapWalker:
+    """The records behind the file header."""
+
+    def __init__(self, window: Window) -> None:
+        """Read the file header, which is known to begin with one of FORMATS. Raises CaptureError when it is cut."""
+        if not window.has(FILE_HEADER_BYTES):
+            raise CaptureError("ends within its file header of 24 bytes")
+        header = window.take(FILE_HEADER_BYTES)
+        self._format = FORMATS[header[:4]]
+        (link_type,) = unpack(">I" if self._format.is_big else "<I", header[20:])
+        self._link_type = link_type & _LINK_TYPE_BITS
+        self._record = 1
+
+    def walk(self, window: Window, columns: Columns) -> int:
+        """Index records; see Walker."""
+        while True:
+            count, stop, need = self._index(window, columns)
+            if count:
+                self._record += count
+                columns.link[:count] = self._link_type
+                return count
+            if stop == _DAMAGED:
+                raise Cut(f"{self._place(window)} claims {need} bytes: damaged from here on")
+            if not window.has(need):
+                if window.left:
+                    raise Cut(self._cut(window, need))
+                return 0
+
+    def _index(self, window: Window, columns: Columns) -> tuple[int, int, int]:
+        count, window.at, stop, need = index(
+            window.data, window.at, window.end, *self._format, columns.at, columns.captured, columns.wire, columns.time
+        )
+        return count, stop, need
+
+    def _place(self, window: Window) -> str:
+        return f"record {self._record} at byte {window.place}"
+
+    def _cut(self, window: Window, need: int) -> str:
+        header = self._format.header_bytes
+        if window.left < header:
+            return f"cut within the header of {self._place(window)}"
+        return f"cut within {self._place(window)}: {window.left - header} of {need - header} bytes"
 
 
-def _records(stream: Stream, layout: Struct, per_microsecond: int, link_type: int) -> Iterator[Frame]:
-    read, unpack = stream.read, layout.unpack
-    number, at = 1, 24
-    while header := read(16):
-        if len(header) < 16:
-            raise Cut(f"cut within the header of record {number} at byte {at}")
-        seconds, fraction, captured, wire_bytes = unpack(header)
-        if captured > MAX_FRAME_BYTES:
-            raise Cut(f"record {number} at byte {at} claims {captured} bytes: damaged from here on")
-        data = read(captured)
-        if len(data) < captured:
-            raise Cut(f"cut within record {number} at byte {at}: {len(data)} of {captured} bytes")
-        yield Frame(seconds * 1_000_000 + fraction // per_microsecond, link_type, wire_bytes, data)
-        number += 1
-        at += 16 + captured
+@njit(cache=True, nogil=True)  # type: ignore[misc]  # numba has no types
+def index(
+    data: npt.NDArray[np.uint8],
+    at: int,
+    end: int,
+    is_big: bool,
+    per_microsecond: int,
+    header_bytes: int,
+    starts: npt.NDArray[np.int64],
+    captured: npt.NDArray[np.int32],
+    wire: npt.NDArray[np.int32],
+    time: npt.NDArray[np.int64],
+) -> tuple[int, int, int, int]:
+    """Index the records in [at, end): how many, where the next begins, why that is not read and its bytes.
+
+    The bytes are how many it takes to read on or, of a damaged record, how many its header claims.
+    """
+    count = 0
+    room = len(starts)
+    while count < room:
+        if at + header_bytes > end:
+            return count, at, _MORE, header_bytes
+        size = word(data, at + 8, is_big)
+        if size > MAX_FRAME_BYTES:
+            return count, at, _DAMAGED, size
+        if at + header_bytes + size > end:
+            return count, at, _MORE, header_bytes + size
+        fraction = word(data, at + 4, is_big)
+        if per_microsecond != 1:
+            fraction //= per_microsecond
+        starts[count] = at + header_bytes
+        captured[count] = size
+        wire[count] = min(word(data, at + 12, is_big), 0x7FFFFFFF)
+        time[count] = word(data, at, is_big) * 1_000_000 + fraction
+        count += 1
+        at += header_bytes + size
+    return count, at, _FULL, 0

@@ -1,183 +1,207 @@
 """The pcapng format (draft-ietf-opsawg-pcapng): sections, interfaces and the three kinds of packet block."""
 
 from collections.abc import Iterator
-from struct import Struct
-from typing import Final, NamedTuple
+from struct import unpack, unpack_from
+from typing import Final
 
-from sakimori_packet_sensor.domain.capture.frame import (
-    MAX_FRAME_BYTES,
-    NO_LINK,
-    CaptureError,
-    Cut,
-    Frame,
-    Stream,
-    bounded_time,
-)
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from sakimori_common.instants import LATEST
+from sakimori_packet_sensor.domain.capture.contract import MAX_FRAME_BYTES, NO_LINK, CaptureError, Cut
+from sakimori_packet_sensor.domain.capture.interfaces import Interfaces, Resolution, microseconds, resolution
+from sakimori_packet_sensor.domain.capture.walking import Stop, word
+from sakimori_packet_sensor.domain.capture.window import Columns, Window
 
 MAGIC: Final = b"\x0a\x0d\x0d\x0a"
 """Type of the section header block, the same in both byte orders."""
+MAX_BLOCK_BYTES: Final = 16 * 1024 * 1024
+"""Wireshark's bound; a larger block is a damaged length."""
 
+_BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": False, b"\x1a\x2b\x3c\x4d": True}
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET = 0x0A0D0D0A, 1, 2, 3, 6
-_BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
-_MAX_BLOCK_BYTES = 16 * 1024 * 1024  # Wireshark's bound; a larger block is a damaged length
-_MAX_INTERFACES = 65_536
 _TIME_RESOLUTION, _TIME_OFFSET = 9, 14  # options of an interface
+_MICROSECOND = Resolution(1, 1, False, 0)
+
+_FULL, _MORE, _DAMAGED, _OTHER = int(Stop.FULL), int(Stop.MORE), int(Stop.DAMAGED), int(Stop.OTHER)
+_BAD_LENGTH, _BAD_END, _TOO_SHORT, _BAD_PACKET = range(4)
+_DAMAGE = {
+    _BAD_LENGTH: "claims {size} bytes: damaged from here on",
+    _BAD_END: "does not end with its length: damaged from here on",
+    _TOO_SHORT: "is too short for a packet",
+    _BAD_PACKET: "claims a packet of {size} bytes: damaged from here on",
+}
 
 
-class Interface(NamedTuple):
-    """Where packets came from, and how their times are to be read: `offset_seconds + ticks / per_second`."""
-
-    link_type: int
-    snap_bytes: int
-    per_second: int
-    offset_seconds: int
-
-
-_UNDESCRIBED = Interface(NO_LINK, 0, 1_000_000, 0)
-
-
-class _Damaged(Exception):
-    """A block does not hold what its type says."""
-
-
-def read(stream: Stream) -> Iterator[Frame]:
-    """Read a capture whose first block type was just read. Raises CaptureError when its section header is broken."""
-    try:
-        order, rest = _section_start(stream)
-        _skip(stream, rest)
-    except Cut as cut:
-        raise CaptureError(f"is no readable pcapng capture: {cut}") from None
-    return _Sections(stream, order).frames()
-
-
-def _section_start(stream: Stream) -> tuple[str, int]:
-    """Read length and byte-order magic of a section header; returns the byte order and how many bytes remain."""
-    head = stream.read(8)
-    order = _BYTE_ORDERS.get(head[4:])
-    if order is None:
-        raise Cut("no byte-order magic in the section header")
-    length = int.from_bytes(head[:4], "little" if order == "<" else "big")
-    if not 28 <= length <= _MAX_BLOCK_BYTES:
-        raise Cut(f"a section header of {length} bytes")
-    return order, length - 12
-
-
-def _skip(stream: Stream, count: int) -> None:
-    if len(stream.read(count)) < count:
-        raise Cut("cut within a section header")
-
-
-class _Layouts:
-    """The fixed parts of blocks in one byte order."""
-
-    def __init__(self, order: str) -> None:
-        self.word = Struct(f"{order}I")
-        self.interface = Struct(f"{order}HHI")
-        self.enhanced = Struct(f"{order}IIIII")
-        self.old = Struct(f"{order}HHIIII")
-        self.option = Struct(f"{order}HH")
-        self.signed = Struct(f"{order}q")
-
-
-class _Sections:
+class PcapngWalker:
     """The blocks behind the first section header, section after section."""
 
-    def __init__(self, stream: Stream, order: str) -> None:
-        self._stream = stream
-        self._layouts = _Layouts(order)
-        self._interfaces: list[Interface] = []
+    def __init__(self, window: Window) -> None:
+        """Read the section header, whose type is known. Raises CaptureError when it is broken."""
+        self._interfaces = Interfaces()
         self._time = 0
+        self._block = 1
+        try:
+            self._begin_section(window)
+        except Cut as cut:
+            raise CaptureError(f"is no readable pcapng capture: {cut}") from None
 
-    def frames(self) -> Iterator[Frame]:
-        number = 1
-        while kind_bytes := self._stream.read(4):
-            number += 1
+    def walk(self, window: Window, columns: Columns) -> int:
+        """Index packets; see Walker."""
+        while True:
+            count, stop, need, size = self._index(window, columns)
+            if count:
+                return count
+            if stop == _DAMAGED:
+                raise Cut(f"block {self._block} {_DAMAGE[need].format(size=size)}")
+            if stop == _OTHER:
+                self._describe(window)
+            elif not window.has(need):
+                if window.left:
+                    raise Cut(self._cut(window, need))
+                return 0
+
+    def _index(self, window: Window, columns: Columns) -> tuple[int, int, int, int]:
+        interfaces = self._interfaces
+        count, blocks, window.at, stop, need, size, self._time = index(
+            window.data, window.at, window.end, self._is_big, interfaces.table, interfaces.count, self._time,
+            columns.at, columns.captured, columns.wire, columns.time, columns.link,
+        )  # fmt: skip
+        self._block += blocks
+        return count, stop, need, size
+
+    def _cut(self, window: Window, need: int) -> str:
+        if window.left < 8:
+            return f"block {self._block} is cut within its header"
+        return f"block {self._block} is cut: {window.left} of {need} bytes"
+
+    def _describe(self, window: Window) -> None:
+        """Read a section header, of which the type is there, or an interface, which is there as a whole."""
+        if bytes(window.data[window.at : window.at + 4]) == MAGIC:
             try:
-                frame = self._block(kind_bytes)
-            except _Damaged as damage:
-                raise Cut(f"block {number} {damage}") from None
-            if frame is not None:
-                yield frame
+                self._begin_section(window)
+            except Cut as cut:
+                raise Cut(f"block {self._block} is broken: {cut}") from None
+            return
+        (length,) = unpack_from(self._order + "I", window.data, window.at + 4)
+        block = window.take(length + (-length & 3))
+        if len(block) < 20 or not self._add_interface(block[8:-4]):
+            raise Cut(f"block {self._block} describes no interface, or one too many")
+        self._block += 1
 
-    def _block(self, kind_bytes: bytes) -> Frame | None:
-        if kind_bytes == MAGIC:
-            order, rest = _section_start(self._stream)
-            _skip(self._stream, rest)
-            self._layouts, self._interfaces = _Layouts(order), []
-            return None
-        if len(kind_bytes) < 4:
-            raise _Damaged("is cut within its header")
-        (kind,) = self._layouts.word.unpack(kind_bytes)
-        body = self._body()
-        if kind == _ENHANCED_PACKET:
-            return self._enhanced(body)
-        if kind == _INTERFACE:
-            self._add_interface(body)
-        elif kind == _SIMPLE_PACKET:
-            return self._simple(body)
-        elif kind == _OLD_PACKET:
-            return self._old(body)
-        return None
-
-    def _body(self) -> bytes:
-        head = self._stream.read(4)
-        if len(head) < 4:
-            raise _Damaged("is cut within its header")
-        (length,) = self._layouts.word.unpack(head)
-        if not 12 <= length <= _MAX_BLOCK_BYTES:
-            raise _Damaged(f"claims {length} bytes: damaged from here on")
+    def _begin_section(self, window: Window) -> None:
+        window.has(12)
+        head = bytes(window.data[window.at : min(window.at + 12, window.end)])
+        is_big = _BYTE_ORDERS.get(head[8:])
+        if is_big is None:
+            raise Cut("no byte-order magic in the section header")
+        self._is_big, self._order = is_big, ">" if is_big else "<"
+        (length,) = unpack(self._order + "I", head[4:8])
+        if not 28 <= length <= MAX_BLOCK_BYTES:
+            raise Cut(f"a section header of {length} bytes")
         padded = length + (-length & 3)
-        body = self._stream.read(padded - 8)
-        if len(body) < padded - 8:
-            raise _Damaged(f"is cut: {len(body) + 8} of {padded} bytes")
-        if body[-4:] != head:
-            raise _Damaged("does not end with its length: damaged from here on")
-        return body[:-4]
+        if not window.has(padded):
+            raise Cut("cut within a section header")
+        window.at += padded
+        self._interfaces = Interfaces()
+        self._block += 1
 
-    def _add_interface(self, body: bytes) -> None:
-        if len(body) < 8 or len(self._interfaces) >= _MAX_INTERFACES:
-            raise _Damaged("describes no interface, or one too many")
-        link_type, _, snap_bytes = self._layouts.interface.unpack_from(body)
-        per_second, offset = 1_000_000, 0
+    def _add_interface(self, body: bytes) -> bool:
+        link_type, _, snap_bytes = unpack_from(self._order + "HHI", body)
+        ticks, offset = _MICROSECOND, 0
         for code, value in self._options(body, 8):
             if code == _TIME_RESOLUTION and value:
-                per_second = 2 ** (value[0] & 0x7F) if value[0] & 0x80 else 10 ** value[0]
+                ticks = resolution(value[0])
             elif code == _TIME_OFFSET and len(value) == 8:
-                (offset,) = self._layouts.signed.unpack(value)
-        self._interfaces.append(Interface(link_type, snap_bytes, per_second, offset))
+                (offset,) = unpack(self._order + "q", value)
+        return self._interfaces.add(link_type, snap_bytes, ticks, offset)
 
     def _options(self, body: bytes, at: int) -> Iterator[tuple[int, bytes]]:
         while at + 4 <= len(body):
-            code, length = self._layouts.option.unpack_from(body, at)
+            code, length = unpack_from(self._order + "HH", body, at)
             if code == 0:
                 return
             yield code, body[at + 4 : at + 4 + length]
             at += 4 + length + (-length & 3)
 
-    def _enhanced(self, body: bytes) -> Frame:
-        if len(body) < 20:
-            raise _Damaged("is too short for a packet")
-        number, high, low, captured, wire_bytes = self._layouts.enhanced.unpack_from(body)
-        return self._frame(number, high << 32 | low, wire_bytes, body, captured)
 
-    def _old(self, body: bytes) -> Frame:
-        if len(body) < 20:
-            raise _Damaged("is too short for a packet")
-        number, _, high, low, captured, wire_bytes = self._layouts.old.unpack_from(body)
-        return self._frame(number, high << 32 | low, wire_bytes, body, captured)
+@njit(cache=True, nogil=True)  # type: ignore[misc]  # numba has no types
+def index(  # noqa: C901, PLR0912, PLR0915  # one loop: a call a packet would cost more than what it does
+    data: npt.NDArray[np.uint8],
+    at: int,
+    end: int,
+    is_big: bool,
+    interfaces: npt.NDArray[np.void],
+    interface_count: int,
+    moment: int,
+    starts: npt.NDArray[np.int64],
+    captured: npt.NDArray[np.int32],
+    wire: npt.NDArray[np.int32],
+    time: npt.NDArray[np.int64],
+    link: npt.NDArray[np.int32],
+) -> tuple[int, int, int, int, int, int, int]:
+    """Index the packets in [at, end): packets, blocks, where the next block begins, why that is not read.
 
-    def _frame(self, number: int, ticks: int, wire_bytes: int, body: bytes, captured: int) -> Frame:
-        if captured > min(len(body) - 20, MAX_FRAME_BYTES):
-            raise _Damaged(f"claims a packet of {captured} bytes: damaged from here on")
-        interface = self._interfaces[number] if number < len(self._interfaces) else _UNDESCRIBED
-        self._time = bounded_time(ticks * 1_000_000 // interface.per_second + interface.offset_seconds * 1_000_000)
-        return Frame(self._time, interface.link_type, wire_bytes, body[20 : 20 + captured])
-
-    def _simple(self, body: bytes) -> Frame:
-        """Read a block that has neither time nor interface: the first interface, the time of the packet before."""
-        if len(body) < 4:
-            raise _Damaged("is too short for a packet")
-        (wire_bytes,) = self._layouts.word.unpack_from(body)
-        interface = self._interfaces[0] if self._interfaces else _UNDESCRIBED
-        captured = min(wire_bytes, interface.snap_bytes or wire_bytes, len(body) - 4, MAX_FRAME_BYTES)
-        return Frame(self._time, interface.link_type, wire_bytes, body[4 : 4 + captured])
+    Then: how many bytes it takes to read on or, of a damaged block, what is wrong with it; the size it claims; and the
+    time of the last packet, which was `moment` before.
+    """
+    count = blocks = 0
+    room = len(starts)
+    while count < room:
+        if at + 4 > end:
+            return count, blocks, at, _MORE, 4, 0, moment
+        kind = word(data, at, is_big)
+        if kind == _SECTION:
+            return count, blocks, at, _OTHER, 0, 0, moment
+        if at + 8 > end:
+            return count, blocks, at, _MORE, 8, 0, moment
+        length = word(data, at + 4, is_big)
+        if length < 12 or length > MAX_BLOCK_BYTES:
+            return count, blocks, at, _DAMAGED, _BAD_LENGTH, length, moment
+        padded = (length + 3) & ~3
+        if at + padded > end:
+            return count, blocks, at, _MORE, padded, 0, moment
+        if word(data, at + padded - 4, is_big) != length:
+            return count, blocks, at, _DAMAGED, _BAD_END, length, moment
+        if kind == _INTERFACE:
+            return count, blocks, at, _OTHER, 0, 0, moment
+        if kind == _ENHANCED_PACKET or kind == _OLD_PACKET:  # noqa: PLR1714  # compiled as it stands
+            if padded < 32:
+                return count, blocks, at, _DAMAGED, _TOO_SHORT, length, moment
+            size = word(data, at + 20, is_big)
+            if size > min(padded - 32, MAX_FRAME_BYTES):
+                return count, blocks, at, _DAMAGED, _BAD_PACKET, size, moment
+            number = word(data, at + 8, is_big)
+            if kind == _OLD_PACKET:  # two numbers of 16 bits: the interface, packets dropped
+                number = number >> 16 if is_big else number & 0xFFFF
+            ticks = np.uint64(word(data, at + 12, is_big)) << np.uint64(32) | np.uint64(word(data, at + 16, is_big))
+            if number < interface_count:
+                moment = microseconds(ticks, interfaces[number])
+                link[count] = interfaces[number].link
+            else:
+                moment = np.int64(min(ticks, np.uint64(LATEST)))
+                link[count] = NO_LINK
+            starts[count] = at + 28
+            captured[count] = size
+            wire[count] = min(word(data, at + 24, is_big), 0x7FFFFFFF)
+            time[count] = moment
+            count += 1
+        elif kind == _SIMPLE_PACKET:  # neither time nor interface: the first interface, the time of the packet before
+            if padded < 16:
+                return count, blocks, at, _DAMAGED, _TOO_SHORT, length, moment
+            full = word(data, at + 8, is_big)
+            size = min(full, padded - 16, MAX_FRAME_BYTES)
+            link[count] = NO_LINK
+            if interface_count:
+                link[count] = interfaces[0].link
+                if interfaces[0].snap:
+                    size = min(size, interfaces[0].snap)
+            starts[count] = at + 12
+            captured[count] = size
+            wire[count] = min(full, 0x7FFFFFFF)
+            time[count] = moment
+            count += 1
+        blocks += 1
+        at += padded
+    return count, blocks, at, _FULL, 0, 0, moment

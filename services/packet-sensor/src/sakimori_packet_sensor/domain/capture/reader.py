@@ -3,33 +3,40 @@
 from collections.abc import Iterator
 
 from sakimori_packet_sensor.domain.capture import pcap, pcapng
-from sakimori_packet_sensor.domain.capture.frame import CaptureError, Cut, Frame, Stream
+from sakimori_packet_sensor.domain.capture.block import Block
+from sakimori_packet_sensor.domain.capture.contract import CaptureError, Cut, Stream
+from sakimori_packet_sensor.domain.capture.walking import Walker
+from sakimori_packet_sensor.domain.capture.window import Columns, Window
 
 
 class Capture:
-    """The frames of one capture, to be read once and in order; memory stays at one frame.
+    """The packets of one capture, to be read once and in order; a block is good until the next is asked for.
 
-    After the last frame `cut` is None, or says where and why reading had to stop before the end.
+    After the last block `cut` is None, or says where and why reading had to stop before the end.
     """
 
-    def __init__(self, frames: Iterator[Frame]) -> None:
-        self._frames = frames
+    def __init__(self, window: Window, walker: Walker) -> None:
+        self._window = window
+        self._walker = walker
         self.cut: str | None = None
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[Block]:
+        columns = Columns()
         try:
-            yield from self._frames
+            while count := self._walker.walk(self._window, columns):
+                yield columns.block(self._window.data, count)
         except Cut as cut:
             self.cut = str(cut)
 
 
 def read_capture(stream: Stream) -> Capture:
     """Begin to read a pcap or pcapng capture. Raises CaptureError when the stream holds neither."""
-    magic = stream.read(4)
-    if not magic:
+    window = Window(stream)
+    if not window.has(4) and not window.left:
         raise CaptureError("is empty")
+    magic = bytes(window.data[: min(4, window.end)])
     if magic == pcapng.MAGIC:
-        return Capture(pcapng.read(stream))
+        return Capture(window, pcapng.PcapngWalker(window))
     if magic in pcap.FORMATS:
-        return Capture(pcap.read(stream, magic))
+        return Capture(window, pcap.PcapWalker(window))
     raise CaptureError(f"is no pcap or pcapng capture (begins with {magic.hex(' ')})")
