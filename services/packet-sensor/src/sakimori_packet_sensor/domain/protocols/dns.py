@@ -1,143 +1,245 @@
-"""DNS messages (RFC 1035), and with them multicast DNS (RFC 6762) and LLMNR (RFC 4795), which share the format."""
+"""DNS over UDP and TCP, multicast DNS and LLMNR: told from other traffic, and turned into fields."""
 
-from dataclasses import dataclass, field
-from struct import Struct
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
-from sakimori_packet_sensor.domain.addresses import ip_text
-from sakimori_packet_sensor.domain.protocols.dns_names import label_text, read_name
+from sakimori_packet_sensor.domain.addresses import is_multicast
+from sakimori_packet_sensor.domain.domain_names import entropy, registered_domain, subdomain, unescaped
+from sakimori_packet_sensor.domain.protocols.contract import (
+    DONE,
+    TCP,
+    UDP,
+    Ends,
+    Fields,
+    Message,
+    ProtocolKind,
+    Read,
+    Verdict,
+)
+from sakimori_packet_sensor.domain.protocols.dns_messages import (
+    HEADER,
+    MAX_QUESTIONS,
+    OPERATIONS,
+    Question,
+    header_flags,
+)
+from sakimori_packet_sensor.domain.protocols.dns_messages import DnsMessage as DnsMessage  # noqa: PLC0414  # until sensor.py moves
+from sakimori_packet_sensor.domain.protocols.dns_messages import decode_dns as decode_dns  # noqa: PLC0414
+from sakimori_packet_sensor.domain.protocols.dns_records import Record
+from sakimori_packet_sensor.domain.protocols.dns_services import service_fields
+from sakimori_packet_sensor.domain.protocols.framing import malformed
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 
-_HEADER = Struct("!HHHHHH")
-_QUESTION = Struct("!HH")
-_RECORD = Struct("!HHIH")
-_WORDS = Struct("!HHH")
+DATASET: Final = "network.dns"
 
-MAX_QUESTIONS: Final = 32
-MAX_ANSWERS: Final = 256
-_MAX_TEXT: Final = 4096
-_MAX_ANSWER_TEXT: Final = 16_384
-"""Characters of all answers together: a batch of such events still fits into one message of the broker."""
-
-_TYPES: Final = {
-    1: "A", 2: "NS", 5: "CNAME", 6: "SOA", 10: "NULL", 12: "PTR", 13: "HINFO", 15: "MX", 16: "TXT", 17: "RP",
-    18: "AFSDB", 24: "SIG", 25: "KEY", 28: "AAAA", 29: "LOC", 33: "SRV", 35: "NAPTR", 37: "CERT", 39: "DNAME",
-    41: "OPT", 43: "DS", 44: "SSHFP", 45: "IPSECKEY", 46: "RRSIG", 47: "NSEC", 48: "DNSKEY", 50: "NSEC3",
-    51: "NSEC3PARAM", 52: "TLSA", 59: "CDS", 60: "CDNSKEY", 61: "OPENPGPKEY", 64: "SVCB", 65: "HTTPS", 99: "SPF",
-    249: "TKEY", 250: "TSIG", 251: "IXFR", 252: "AXFR", 255: "ANY", 256: "URI", 257: "CAA",
-}  # fmt: skip
-_RESPONSE_CODES: Final = (
-    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH",
-    "NOTZONE",
-)  # fmt: skip
-_OPERATIONS: Final = {0: "QUERY", 1: "IQUERY", 2: "STATUS", 4: "NOTIFY", 5: "UPDATE", 6: "DSO"}
+_LENGTH_BYTES: Final = 2
+_MAX_MESSAGE: Final = 65_535
+_MOST_BROKEN: Final = 8
+"""Broken messages of one connection that are reported; whoever sends more does not speak DNS."""
+_SMALLEST: Final = 17
+"""Bytes of a header and a question of the root."""
+_MOST_RECORDS: Final = 512
+_RESERVED: Final = 0x0040
+"""The bit of the header that must be zero (RFC 1035, 4.1.1)."""
+_ADDRESSES: Final = frozenset({"A", "AAAA"})
 
 
-@dataclass(slots=True)
-class Question:
-    """What is asked: a name in lower case and a type (`A`; `TYPE4711` where it has no name)."""
+class DnsDatagrams:
+    """Decodes a UDP conversation: every datagram is a message."""
 
-    name: str
-    kind: str
+    def __init__(self, ends: Ends) -> None:
+        self._ends = ends
 
+    def feed(self, side: int, data: bytes, time: int) -> Read:
+        """Take a datagram. Raises Malformed."""
+        return Read(dns_reports(decode_dns(data), side, self._ends), len(data))
 
-@dataclass(slots=True)
-class Answer:
-    """A record of the answer section; `data` as zone files write it, names without final dot."""
-
-    name: str
-    kind: str
-    data: str
+    def finish(self) -> Sequence[Message]:
+        """Say nothing: no message waits for another."""
+        return ()
 
 
-@dataclass(slots=True)
-class DnsMessage:
-    """A message: header, questions and answers, as many as have room. Further sections are not read."""
+class DnsStream:
+    """Decodes a TCP connection: every message stands behind its length (RFC 1035, 4.2.2; RFC 7766)."""
 
-    id: int
-    is_answer: bool
-    operation: str
-    response_code: str
-    questions: list[Question] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
+    def __init__(self, ends: Ends) -> None:
+        self._ends = ends
+        self._broken = 0
+
+    def feed(self, side: int, data: bytes, time: int) -> Read:
+        """Take the messages that are complete. A broken one is reported and leaves the next one readable."""
+        found: list[Message] = []
+        at = 0
+        while at + _LENGTH_BYTES <= len(data):
+            end = at + _LENGTH_BYTES + (data[at] << 8 | data[at + 1])
+            if end > len(data):
+                break
+            try:
+                found += dns_reports(decode_dns(data[at + _LENGTH_BYTES : end]), side, self._ends)
+            except Malformed as problem:
+                found.append(Message(DATASET, malformed(problem), side))
+                self._broken += 1
+                if self._broken >= _MOST_BROKEN:
+                    return Read(found, DONE)
+            at = end
+        return Read(found, at)
+
+    def finish(self) -> Sequence[Message]:
+        """Say nothing: what is left is a part of a message."""
+        return ()
 
 
-def decode_dns(message: bytes) -> DnsMessage:
-    """Decode a message; of one that was cut, what is whole. Raises Malformed when that is not even one question."""
-    if len(message) < _HEADER.size:
-        raise Malformed("shorter than a header")
-    identity, flags, questions, answers, authorities, additional = _HEADER.unpack_from(message)
-    operation = _OPERATIONS.get(flags >> 11 & 0x0F)
-    if operation is None or not questions + answers + authorities + additional:
-        raise Malformed("no such operation, or nothing in it")
-    code = flags & 0x0F
-    name = _RESPONSE_CODES[code] if code < len(_RESPONSE_CODES) else f"RCODE{code}"
-    decoded = DnsMessage(identity, bool(flags & 0x8000), operation, name)
+def dns_reports(message: DnsMessage, side: int, ends: Ends) -> list[Message]:
+    """Report a message: once a question, or once when there is none.
+
+    The source is the side that asks; of an answer to a group (multicast DNS) it is the sender, since nobody asked.
+    """
+    common = _fields(message)
+    receiver = ends.source if side else ends.destination
+    source = 1 - side if message.is_answer and not is_multicast(receiver) else side
+    if 5353 in (ends.source_port, ends.destination_port):
+        common |= service_fields(message)
+    turned = bool(source)
+    if len(message.questions) == 1:
+        common |= _question(message.questions[0])
+        return [Message(DATASET, common, side, is_turned=turned)]
+    questions = [_question(question) for question in message.questions] or [{}]
+    return [Message(DATASET, {**common, **question}, side, is_turned=turned) for question in questions]
+
+
+def _fields(message: DnsMessage) -> Fields:
+    fields: Fields = {"dns.id": str(message.id), **_header(message.flags)}
+    if message.is_answer:
+        fields["dns.response_code"] = message.response_code
+    if message.answers:
+        fields |= _section("dns.answers", message.answers)
+        if found := [record.data for record in message.answers if record.kind in _ADDRESSES]:
+            fields["dns.resolved_ip"] = list(found)
+    if message.authorities:
+        fields |= _section("dns.authorities", message.authorities)
+    if message.additionals:
+        fields |= _section("dns.additionals", message.additionals)
+    if message.edns:
+        fields["dns.opt.udp_size"] = message.edns.udp_bytes
+        fields["dns.opt.version"] = message.edns.version
+        fields["dns.opt.do"] = message.edns.wants_dnssec
+    if message.problem:
+        fields |= malformed(message.problem)
+    return fields
+
+
+def _section(name: str, records: list[Record]) -> Fields:
+    return {
+        f"{name}.name": [record.name for record in records],
+        f"{name}.type": [record.kind for record in records],
+        f"{name}.data": [record.data for record in records],
+        f"{name}.ttl": [record.ttl for record in records],
+    }
+
+
+@lru_cache(1024)
+def _header(flags: int) -> Fields:
+    fields: Fields = {
+        "dns.type": "answer" if flags & 0x8000 else "query",
+        "dns.op_code": OPERATIONS[flags >> 11 & 0x0F],
+    }
+    if names := header_flags(flags):
+        fields["dns.header_flags"] = list(names)
+    return fields
+
+
+@lru_cache(16_384)
+def _question(question: Question) -> Fields:
+    """Describe a question; names come again and again, so this is remembered and must not be changed."""
+    name = question.name
+    fields: Fields = {
+        "dns.question.name": name,
+        "dns.question.type": question.kind,
+        "dns.question.class": question.kind_class,
+        "sakimori.dns.name_length": len(unescaped(name)),
+    }
+    if question.is_unicast_wanted:
+        fields["mdns.is_unicast_wanted"] = True
+    if registered := registered_domain(name):
+        fields["dns.question.registered_domain"] = registered
+    if below := subdomain(name, registered):
+        fields["dns.question.subdomain"] = below
+        fields["sakimori.dns.subdomain_entropy"] = round(entropy(unescaped(below).replace(".", "")), 4)
+    return fields
+
+
+def _on_port(port: int, data: bytes, ends: Ends) -> bool:
+    """Whether this goes to or from the port and has the header of a message: the rest may turn out malformed."""
+    return port in (ends.source_port, ends.destination_port) and _has_header(data)
+
+
+def _has_header(data: bytes) -> bool:
+    if len(data) < HEADER.size:
+        return False
+    _, flags, questions, answers, authorities, additionals = HEADER.unpack_from(data)
+    most = max(answers, authorities, additionals)
+    some = questions + most
+    return flags >> 11 & 0x0F in OPERATIONS and some > 0 and questions <= 4 * MAX_QUESTIONS and most <= 16_384
+
+
+def is_certain(data: bytes) -> bool:
+    """Whether a whole message is DNS beyond doubt, whatever its port: header, names and lengths all agree."""
+    if len(data) < _SMALLEST:
+        return False
+    _, flags, questions, answers, authorities, additionals = HEADER.unpack_from(data)
+    if flags & _RESERVED or questions != 1 or max(answers, authorities, additionals) > _MOST_RECORDS:
+        return False
+    if flags & 0x7800 or (not flags & 0x8000 and (answers or authorities or flags & 0x048F or additionals > 2)):
+        return False
+    return _agrees(data)
+
+
+def _agrees(data: bytes) -> bool:
     try:
-        at = _read_questions(message, questions, decoded)
-        _read_answers(message, at, answers, decoded)
+        message = decode_dns(data)
     except Malformed:
-        if not decoded.questions and not decoded.answers:
-            raise
-    return decoded
+        return False
+    question = message.questions[0] if message.questions else None
+    if question is None or message.problem or question.kind_class not in {"IN", "CH", "ANY"}:
+        return False
+    return not question.kind.startswith("TYPE") and message.end == len(data)
 
 
-def _read_questions(message: bytes, count: int, into: DnsMessage) -> int:
-    at = _HEADER.size
-    if count > MAX_QUESTIONS:
-        raise Malformed(f"{count} questions")
-    for _ in range(count):
-        name, at = read_name(message, at)
-        if at + 4 > len(message):
-            raise Malformed("a question is cut")
-        kind, _ = _QUESTION.unpack_from(message, at)
-        into.questions.append(Question(name.lower(), _type_name(kind)))
-        at += 4
-    return at
+def _datagram(data: bytes, side: int, ends: Ends) -> Verdict:
+    return Verdict.YES if _on_port(53, data, ends) or is_certain(data) else Verdict.NO
 
 
-def _read_answers(message: bytes, at: int, count: int, into: DnsMessage) -> None:
-    room = _MAX_ANSWER_TEXT
-    for _ in range(min(count, MAX_ANSWERS)):
-        name, at = read_name(message, at)
-        if at + 10 > len(message):
-            raise Malformed("a record is cut")
-        kind, _, _, length = _RECORD.unpack_from(message, at)
-        at += 10
-        if at + length > len(message):
-            raise Malformed("a record is cut")
-        answer = Answer(name, _type_name(kind), _data(message, kind, at, length)[:_MAX_TEXT])
-        room -= len(answer.name) + len(answer.data)
-        if room < 0:
-            return
-        into.answers.append(answer)
-        at += length
+def _multicast(data: bytes, side: int, ends: Ends) -> Verdict:
+    return Verdict.YES if _on_port(5353, data, ends) else Verdict.NO
 
 
-def _type_name(kind: int) -> str:
-    return _TYPES.get(kind) or f"TYPE{kind}"
+def _link_local(data: bytes, side: int, ends: Ends) -> Verdict:
+    return Verdict.YES if _on_port(5355, data, ends) else Verdict.NO
 
 
-def _data(message: bytes, kind: int, at: int, length: int) -> str:
-    raw = message[at : at + length]
-    if (kind == 1 and length == 4) or (kind == 28 and length == 16):
-        return ip_text(raw)
-    if kind in {2, 5, 12, 39}:
-        return read_name(message, at)[0]
-    if kind == 15 and length > 2:
-        return f"{raw[0] << 8 | raw[1]} {read_name(message, at + 2)[0]}"
-    if kind == 33 and length > 6:
-        priority, weight, port = _WORDS.unpack_from(raw)
-        return f"{priority} {weight} {port} {read_name(message, at + 6)[0]}"
-    if kind in {16, 99}:
-        return _strings(raw)
-    return f"\\# {length} {raw[:64].hex()}"  # RFC 3597, 5: data of a type that is not looked into
+def _stream(data: bytes, side: int, ends: Ends) -> Verdict:
+    """Look at a length and at what it measures; on odd ports only the whole of a first message convinces."""
+    size = int.from_bytes(data[:_LENGTH_BYTES], "big")
+    if len(data) >= _LENGTH_BYTES and size < _SMALLEST - 5:
+        return Verdict.NO
+    if len(data) < _LENGTH_BYTES + HEADER.size:
+        return Verdict.MORE
+    message = data[_LENGTH_BYTES : _LENGTH_BYTES + size]
+    if _on_port(53, message, ends):
+        return Verdict.YES
+    if not _has_header(message) or message[2] & 0x78 or message[4:6] != b"\x00\x01":
+        return Verdict.NO
+    if len(message) < size:
+        return Verdict.MORE
+    return Verdict.YES if is_certain(message) else Verdict.NO
 
 
-def _strings(raw: bytes) -> str:
-    """Join the strings of a TXT record by spaces."""
-    found, at = [], 0
-    while at < len(raw):
-        found.append(label_text(raw[at + 1 : at + 1 + raw[at]]).replace("\\.", "."))
-        at += 1 + raw[at]
-    return " ".join(found)
+PROTOCOLS: Final = (
+    ProtocolKind("dns", UDP, _datagram, DnsDatagrams, frozenset({53})),
+    ProtocolKind("mdns", UDP, _multicast, DnsDatagrams, frozenset({5353})),
+    ProtocolKind("llmnr", UDP, _link_local, DnsDatagrams, frozenset({5355})),
+    ProtocolKind(
+        "dns", TCP, _stream, DnsStream, frozenset({53}), resumes=True, buffer_bytes=_MAX_MESSAGE + _LENGTH_BYTES
+    ),
+)

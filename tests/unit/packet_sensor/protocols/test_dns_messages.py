@@ -8,11 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRRMX, DNSRRSRV
 
-from packets.frames import segment
-from sakimori_packet_sensor.domain.decode import IpPacket, decode
-from sakimori_packet_sensor.domain.protocols.dns import Answer, Question, decode_dns
+from sakimori_packet_sensor.domain.protocols.dns_messages import Question, decode_dns
 from sakimori_packet_sensor.domain.protocols.dns_names import read_name
-from sakimori_packet_sensor.domain.protocols.dns_streams import DnsStreams
+from sakimori_packet_sensor.domain.protocols.dns_records import Record
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 
 QUERY = bytes(DNS(id=4711, qd=[DNSQR(qname="www.Example.COM", qtype="AAAA")]))
@@ -62,7 +60,7 @@ def test_compressed_names_are_followed() -> None:
     question = b"\x03www\x07example\x03com\x00" + pack("!HH", 1, 1)
     answer = b"\xc0\x0c" + pack("!HHIH", 5, 1, 60, 6) + b"\x03web\xc0\x10"
     message = decode_dns(pack("!HHHHHH", 1, 0x8180, 1, 1, 0, 0) + question + answer)
-    assert message.answers == [Answer("www.example.com", "CNAME", "web.example.com")]
+    assert message.answers == [Record("www.example.com", "CNAME", "web.example.com", 60)]
 
 
 @pytest.mark.parametrize(
@@ -155,43 +153,3 @@ def test_mutated_messages_are_decoded_or_refused(at: int, change: bytes, length:
         decode_dns((ANSWER[:at] + change + ANSWER[at + len(change) :])[:length])
 
 
-def tcp(load: bytes, seq: int, flags: str = "PA", client_port: int = 50_000) -> IpPacket:
-    frame = segment(flags, 53, client_port, seq=seq, load=load)
-    packet = decode(1, frame, len(frame))
-    assert isinstance(packet, IpPacket)
-    return packet
-
-
-FRAMED = pack("!H", len(QUERY)) + QUERY
-
-
-def test_messages_over_tcp_are_put_together_from_segments() -> None:
-    streams = DnsStreams()
-    assert streams.messages(tcp(b"", 99, "S")) == []
-    assert streams.messages(tcp(FRAMED[:2], 100)) == []
-    assert streams.messages(tcp(FRAMED[2:9], 102)) == []
-    assert streams.messages(tcp(FRAMED[9:] + FRAMED, 109)) == [QUERY, QUERY]
-
-
-def test_repeated_segments_are_counted_once_even_where_sequence_numbers_wrap() -> None:
-    streams = DnsStreams()
-    first = (1 << 32) - 5
-    assert streams.messages(tcp(FRAMED[:10], first)) == []
-    assert streams.messages(tcp(FRAMED[:10], first)) == []
-    assert streams.messages(tcp(FRAMED[4:], (first + 4) % (1 << 32))) == [QUERY]
-
-
-def test_a_stream_with_a_gap_is_given_up_until_its_next_syn() -> None:
-    streams = DnsStreams()
-    assert streams.messages(tcp(FRAMED[:10], 100)) == []
-    assert streams.messages(tcp(FRAMED[20:], 120)) == []
-    assert streams.messages(tcp(FRAMED, 200)) == []
-    streams.messages(tcp(b"", 499, "S"))
-    assert streams.messages(tcp(FRAMED, 500)) == [QUERY]
-
-
-def test_streams_are_bounded() -> None:
-    streams = DnsStreams()
-    for port in range(1024, 2048):
-        streams.messages(tcp(b"\xff\xff" + b"x" * 500, 1, client_port=port))
-    assert len(streams._streams) == 256
