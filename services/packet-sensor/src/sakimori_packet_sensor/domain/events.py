@@ -13,7 +13,7 @@ from sakimori_common.ids import event_id
 from sakimori_common.instants import format_instant
 from sakimori_packet_sensor.domain.addresses import ip_text, is_multicast, mac_text
 from sakimori_packet_sensor.domain.decode import NO_PORT, ArpPacket, IpPacket
-from sakimori_packet_sensor.domain.devices import Sighting
+from sakimori_packet_sensor.domain.sightings import Sighting
 from sakimori_packet_sensor.domain.domain_names import entropy, registered_domain, subdomain, unescaped
 from sakimori_packet_sensor.domain.flows import Flow
 from sakimori_packet_sensor.domain.flows.icmp import COUNTERPARTS

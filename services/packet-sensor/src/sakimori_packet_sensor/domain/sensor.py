@@ -11,7 +11,7 @@ from sakimori_packet_sensor.domain.capture import Block
 from sakimori_packet_sensor.domain.capture.frame import Frame, frames_of
 from sakimori_packet_sensor.domain.decode import ArpPacket, IpPacket, Undecodable, decode
 from sakimori_packet_sensor.domain.decode.packet import Protocol
-from sakimori_packet_sensor.domain.devices import Devices
+from sakimori_packet_sensor.domain.sightings import Devices
 from sakimori_packet_sensor.domain.events import Origin, device_event, dns_events, flow_event
 from sakimori_packet_sensor.domain.flows import Flow, FlowLimits, FlowTable
 from sakimori_packet_sensor.domain.protocols.dhcp import decode_dhcp

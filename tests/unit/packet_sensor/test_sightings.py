@@ -10,7 +10,7 @@ from scapy.layers.dhcp import BOOTP, DHCP
 
 from packets.frames import START
 from sakimori_packet_sensor.domain.decode import ArpPacket
-from sakimori_packet_sensor.domain.devices import Devices, Sighting
+from sakimori_packet_sensor.domain.sightings import Devices, Sighting
 from sakimori_packet_sensor.domain.protocols.dhcp import DhcpType, decode_dhcp
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 
