@@ -19,7 +19,7 @@ QUERY = bytes(DNS(id=4711, qd=[DNSQR(qname="www.Example.COM", qtype="AAAA")]))
 def test_a_query_tells_id_name_and_type() -> None:
     message = decode_dns(QUERY)
     assert (message.id, message.is_answer, message.operation) == (4711, False, "QUERY")
-    assert message.questions == [Question("www.example.com", "AAAA")]
+    assert message.questions == [Question("www.example.com", "AAAA", "IN", False, "www.Example.COM")]
 
 
 def test_every_record_of_an_answer_is_kept() -> None:

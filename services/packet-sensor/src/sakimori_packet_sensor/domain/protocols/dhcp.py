@@ -1,18 +1,29 @@
-"""DHCP messages (RFC 2131) and the options that tell one device from another (RFC 2132, RFC 4702)."""
+"""DHCP messages (RFC 2131): who wants an address, who gives it, and what comes with it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from struct import Struct
 from typing import Final
 
-from sakimori_packet_sensor.domain.protocols.dns_names import read_name
+from sakimori_packet_sensor.domain.addresses import ip_text, mac_text
+from sakimori_packet_sensor.domain.protocols.contract import UDP, Ends, Fields, Message, ProtocolKind, Read, Verdict
+from sakimori_packet_sensor.domain.protocols.dhcp_options import full_name, numbers, option_fields, printable
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
+from sakimori_packet_sensor.domain.protocols.text import text_of
+
+DATASET: Final = "network.dhcp"
+_PORTS: Final = frozenset({67, 68})
 
 _FIXED_BYTES: Final = 240
 _COOKIE: Final = b"\x63\x82\x53\x63"
 _SERVER_NAME, _BOOT_FILE = slice(44, 108), slice(108, 236)
 _NOWHERE: Final = b"\x00\x00\x00\x00"
-_MAX_TEXT: Final = 255
+_HEADER = Struct("!BBBBIHH")
+_MOST_OPTIONS: Final = 1024
+"""Options of a message, repeated ones included; more than fit a datagram of 1,500 bytes that carries anything."""
 
+_PAD, _END = 0, 255
 _HOST_NAME, _REQUESTED_ADDRESS, _OVERLOAD, _MESSAGE_TYPE, _PARAMETERS = 12, 50, 52, 53, 55
 _VENDOR_CLASS, _CLIENT_ID, _FULL_NAME = 60, 61, 81
 
@@ -29,6 +40,11 @@ class DhcpType(IntEnum):
     NAK = 6
     RELEASE = 7
     INFORM = 8
+    FORCE_RENEW = 9
+    LEASE_QUERY = 10
+    LEASE_UNASSIGNED = 11
+    LEASE_UNKNOWN = 12
+    LEASE_ACTIVE = 13
 
 
 @dataclass(slots=True)
@@ -36,7 +52,8 @@ class DhcpMessage:
     """A message about one client. Empty where the message does not say.
 
     `client_mac` and `client_id` (option 61, with its type byte) tell who it is; `client_ip` is the address it has,
-    `requested_ip` the one it asks for, `your_ip` the one it is given. `fingerprint` lists the requested parameters.
+    `requested_ip` the one it asks for, `your_ip` the one it is given. `fingerprint` lists the requested parameters,
+    `options` has the raw value of every option in the order of their first occurrence.
     """
 
     kind: DhcpType
@@ -49,6 +66,7 @@ class DhcpMessage:
     hostname: str
     vendor_class: str
     fingerprint: str
+    options: dict[int, bytes]
 
 
 def decode_dhcp(message: bytes) -> DhcpMessage:
@@ -70,10 +88,69 @@ def decode_dhcp(message: bytes) -> DhcpMessage:
         your_ip=_address(message[16:20]),
         requested_ip=_address(options.get(_REQUESTED_ADDRESS, b"")),
         client_id=options.get(_CLIENT_ID, b""),
-        hostname=_text(options.get(_HOST_NAME, b"")) or _full_name(options.get(_FULL_NAME, b"")),
-        vendor_class=_text(options.get(_VENDOR_CLASS, b"")),
-        fingerprint=",".join(map(str, options.get(_PARAMETERS, b""))),
+        hostname=printable(options.get(_HOST_NAME, b"")) or full_name(options.get(_FULL_NAME, b"")),
+        vendor_class=printable(options.get(_VENDOR_CLASS, b"")),
+        fingerprint=numbers(options.get(_PARAMETERS, b"")),
+        options=options,
     )
+
+
+class Dhcp:
+    """Decodes a conversation: every datagram is a message, and its event's source is who sent it."""
+
+    def __init__(self, ends: Ends) -> None:
+        self._ends = ends
+
+    def feed(self, side: int, data: bytes, time: int) -> Read:
+        """Take a datagram. Raises Malformed."""
+        message = decode_dhcp(data)
+        fields = _fields(message, data)
+        if not message.is_from_client:
+            fields["dhcp.server_ip"] = ip_text(self._ends.destination if side else self._ends.source)
+        return Read((Message(DATASET, fields, side, is_turned=bool(side)),), len(data))
+
+    def finish(self) -> Sequence[Message]:
+        """Say nothing: no message waits for another."""
+        return ()
+
+
+def _fields(message: DhcpMessage, raw: bytes) -> Fields:
+    _, _, _, hops, transaction, seconds, flags = _HEADER.unpack_from(raw)
+    fields: Fields = {
+        "dhcp.message_type": message.kind.name.lower(),
+        "dhcp.is_from_server": not message.is_from_client,
+        "dhcp.transaction_id": transaction,
+        "dhcp.seconds": seconds,
+        "dhcp.is_broadcast_wanted": bool(flags & 0x8000),
+    }
+    if hops:
+        fields["dhcp.hops"] = hops
+    for name, address in (
+        ("dhcp.client_ip", message.client_ip),
+        ("dhcp.assigned_ip", message.your_ip),
+        ("dhcp.next_server_ip", _address(raw[20:24])),
+        ("dhcp.relay_ip", _address(raw[24:28])),
+    ):
+        if address:
+            fields[name] = ip_text(address)
+    if message.client_mac:
+        fields["dhcp.client_mac"] = mac_text(message.client_mac)
+    _add_boot_fields(fields, message, raw)
+    fields |= option_fields(message.options)
+    if message.options:
+        fields["dhcp.options"] = numbers(bytes(message.options))
+    return fields
+
+
+def _add_boot_fields(fields: Fields, message: DhcpMessage, raw: bytes) -> None:
+    """Read the fixed fields, unless option 52 gave them up for options."""
+    overload = message.options.get(_OVERLOAD, b"\x00")[:1]
+    for name, place, givers in (
+        ("dhcp.server_name", _SERVER_NAME, b"\x02\x03"),
+        ("dhcp.boot_file", _BOOT_FILE, b"\x01\x03"),
+    ):
+        if raw[place.start] and overload not in givers:
+            fields[name] = text_of(raw[place].partition(b"\x00")[0])
 
 
 def _options(message: bytes) -> dict[int, bytes]:
@@ -89,34 +166,30 @@ def _options(message: bytes) -> dict[int, bytes]:
 
 
 def _read_options(area: bytes, into: dict[int, bytes]) -> None:
-    at = 0
-    while at < len(area) and area[at] != 255:
-        if area[at] == 0:
+    at, size = 0, len(area)
+    for _ in range(_MOST_OPTIONS):
+        while at < size and area[at] == _PAD:
             at += 1
-            continue
-        if at + 2 > len(area) or at + 2 + area[at + 1] > len(area):
+        if at + 2 > size or area[at] == _END:
             return
-        value = area[at + 2 : at + 2 + area[at + 1]]
-        into[area[at]] = into.get(area[at], b"") + value
-        at += 2 + len(value)
+        end = at + 2 + area[at + 1]
+        if end > size:
+            return
+        code = area[at]
+        into[code] = into.get(code, b"") + area[at + 2 : end]
+        at = end
 
 
 def _address(raw: bytes) -> bytes:
     return raw if len(raw) == 4 and raw != _NOWHERE else b""
 
 
-def _text(raw: bytes) -> str:
-    text = raw.rstrip(b"\x00").decode("utf-8", "replace")[:_MAX_TEXT]
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+def _recognise(data: bytes, side: int, ends: Ends) -> Verdict:
+    """Look for the cookie (RFC 2131, 3), which with a sane header is sure enough on any port."""
+    if data[236:240] == _COOKIE and data[0] in {1, 2} and data[2] <= 16:
+        return Verdict.YES
+    is_expected = not _PORTS.isdisjoint((ends.source_port, ends.destination_port))
+    return Verdict.YES if is_expected and data[0] in {1, 2} and len(data) >= _FIXED_BYTES - 4 else Verdict.NO
 
 
-def _full_name(raw: bytes) -> str:
-    """Read option 81: flags, two result codes, and the name, as text or (flag E) as in a DNS message."""
-    if len(raw) < 4:
-        return ""
-    if not raw[0] & 0x04:
-        return _text(raw[3:])
-    try:
-        return read_name(raw[3:] + b"\x00", 0)[0]  # a partial name has no root label
-    except Malformed:
-        return ""
+PROTOCOL: Final = ProtocolKind("dhcp", UDP, _recognise, Dhcp, _PORTS, first_bytes=frozenset({1, 2}))

@@ -113,13 +113,13 @@ def _fields(message: DnsMessage) -> Fields:
     if message.is_answer:
         fields["dns.response_code"] = message.response_code
     if message.answers:
-        fields |= _section("dns.answers", message.answers)
+        _add_section(fields, "answers", message.answers)
         if found := [record.data for record in message.answers if record.kind in _ADDRESSES]:
-            fields["dns.resolved_ip"] = list(found)
+            fields["dns.resolved_ip"] = [*found]
     if message.authorities:
-        fields |= _section("dns.authorities", message.authorities)
+        _add_section(fields, "authorities", message.authorities)
     if message.additionals:
-        fields |= _section("dns.additionals", message.additionals)
+        _add_section(fields, "additionals", message.additionals)
     if message.edns:
         fields["dns.opt.udp_size"] = message.edns.udp_bytes
         fields["dns.opt.version"] = message.edns.version
@@ -129,13 +129,12 @@ def _fields(message: DnsMessage) -> Fields:
     return fields
 
 
-def _section(name: str, records: list[Record]) -> Fields:
-    return {
-        f"{name}.name": [record.name for record in records],
-        f"{name}.type": [record.kind for record in records],
-        f"{name}.data": [record.data for record in records],
-        f"{name}.ttl": [record.ttl for record in records],
-    }
+def _add_section(fields: Fields, section: str, records: list[Record]) -> None:
+    names, kinds, data, lives = zip(*records, strict=True)
+    fields[f"dns.{section}.name"] = list(names)
+    fields[f"dns.{section}.type"] = list(kinds)
+    fields[f"dns.{section}.data"] = list(data)
+    fields[f"dns.{section}.ttl"] = list(lives)
 
 
 @lru_cache(1024)

@@ -31,13 +31,14 @@ _FLAGS: Final = ((0x0400, "AA"), (0x0200, "TC"), (0x0100, "RD"), (0x0080, "RA"),
 class Question(NamedTuple):
     """What is asked: a name in lower case, a type (`A`; `TYPE4711` where it has no name) and a class.
 
-    `is_unicast_wanted` is multicast DNS's only: "answer me alone".
+    `is_unicast_wanted` is multicast DNS's only: "answer me alone". `sent_name` is the name as it was written.
     """
 
     name: str
     kind: str
     kind_class: str = "IN"
     is_unicast_wanted: bool = False
+    sent_name: str = ""
 
 
 @dataclass(slots=True)
@@ -101,7 +102,8 @@ def header_flags(flags: int) -> list[str]:
 
 
 def _read_records(message: bytes, at: int, counts: tuple[int, int, int], into: DnsMessage) -> None:
-    reader = RecordReader(message, at)
+    first = into.questions[0].sent_name if into.questions else ""
+    reader = RecordReader(message, at, first if first != "." else "")
     try:
         for count, section in zip(counts, (into.answers, into.authorities, into.additionals), strict=True):
             reader.read(count, section)
@@ -141,4 +143,4 @@ def _question(name: str, message: bytes, at: int) -> Question:
     kind, kind_class = _QUESTION.unpack_from(message, at)
     plain = kind_class & ~_UNICAST_WANTED
     named = _CLASSES.get(plain) or f"CLASS{plain}"
-    return Question(name.lower(), type_name(kind), named, bool(kind_class & _UNICAST_WANTED))
+    return Question(name.lower(), type_name(kind), named, bool(kind_class & _UNICAST_WANTED), name)

@@ -14,7 +14,10 @@ MAX_RECORD_TEXT: Final = 16_384
 """Characters of all records of a message together: a batch of such events still fits into one message of the broker."""
 OPT: Final = 41
 _MAX_TEXT: Final = 4096
+_SURELY_SHORT: Final = 240
+"""ASCII characters of a name that cannot have over 255 bytes: it has one more of these than of those, or fewer."""
 
+_TO_FIRST: Final = b"\xc0\x0c"
 _RECORD = Struct("!HHIH")
 _WORDS = Struct("!HHH")
 _SOA_NUMBERS = Struct("!IIIII")
@@ -50,39 +53,45 @@ class Edns(NamedTuple):
 class RecordReader:
     """Reads the records of one message, section by section, up to the bounds of a message.
 
-    `at` is where the next section begins; -1 once a bound was met, from where on nothing more is read. `texts` are
-    the single strings of TXT records, which `Record.data` joins by spaces.
+    `at` is where the next section begins; -1 once a bound was met, from where on nothing more is read. `first` is the
+    name right behind the header, where that is known. `texts` are the single strings of TXT records, which
+    `Record.data` joins by spaces.
     """
 
-    def __init__(self, message: bytes, at: int) -> None:
+    def __init__(self, message: bytes, at: int, first: str = "") -> None:
         self.at = at
+        self._first = first
         self.texts: list[str] = []
         self.edns: Edns | None = None
         self._message = message
-        self._names: dict[int, str] = {}
+        self._names: dict[int, str] = {12: first} if first else {}
         self._room = MAX_RECORD_TEXT
         self._left = MAX_RECORDS
 
     def read(self, count: int, into: list[Record]) -> None:
         """Add a section's records. Raises Malformed: those before the broken one are kept."""
-        message, size = self._message, len(self._message)
+        message, size, first = self._message, len(self._message), self._first
         for _ in range(count):
-            if self.at < 0:
-                return
-            name = self._name()
             at = self.at
+            if at < 0:
+                return
+            if message[at : at + 2] == _TO_FIRST and first:  # nearly always: a pointer to the name that was asked for
+                name, at = first, at + 2
+            else:
+                name, at = self._name(at)
             if at + 10 > size:
                 raise Malformed("a record is cut")
             kind, kind_class, ttl, length = _RECORD.unpack_from(message, at)
             at += 10
-            if at + length > size:
+            self.at = at + length
+            if self.at > size:
                 raise Malformed("a record is cut")
-            if kind == OPT:
+            if kind == 1 and length == 4:
+                self._keep(Record(name, "A", ip_text(message[at : at + 4]), ttl), into)
+            elif kind == OPT:
                 self.edns = Edns(kind_class, ttl >> 24, ttl >> 16 & 0xFF, bool(ttl & 0x8000))
             else:
                 self._keep(Record(name, type_name(kind), self._data(kind, at, length), ttl), into)
-            if self.at >= 0:
-                self.at = at + length
 
     def _keep(self, record: Record, into: list[Record]) -> None:
         self._room -= len(record.name) + len(record.data)
@@ -92,18 +101,35 @@ class RecordReader:
             return
         into.append(record)
 
-    def _name(self) -> str:
-        """Read the owner's name; nearly always a pointer to one that was already read."""
-        message, at = self._message, self.at
-        if at + 1 < len(message) and message[at] >= 0xC0:
-            target = (message[at] & 0x3F) << 8 | message[at + 1]
-            name = self._names.get(target)
-            if name is None:
-                name = self._names[target] = read_name(message, at)[0]
-            self.at = at + 2
-            return name
-        name, self.at = read_name(message, at)
-        return name
+    def _name(self, at: int) -> tuple[str, int]:
+        """Read a name as `read_name` does; what it ends with is nearly always a name that was already read."""
+        message, size = self._message, len(self._message)
+        labels: list[str] = []
+        begin = at
+        while at + 1 < size:
+            length = message[at]
+            if length >= 0xC0:
+                labels.append(self._pointed(at))
+                at += 2
+                break
+            if length == 0:
+                at += 1
+                break
+            if length > 63:
+                return read_name(message, begin)
+            labels.append(label_text(message[at + 1 : at + 1 + length]))
+            at += 1 + length
+        else:
+            return read_name(message, begin)
+        name = ".".join(labels) or "."
+        return (name, at) if len(name) <= _SURELY_SHORT and name.isascii() else read_name(message, begin)
+
+    def _pointed(self, at: int) -> str:
+        target = (self._message[at] & 0x3F) << 8 | self._message[at + 1]
+        name = self._names.get(target)
+        if name is None:
+            name = self._names[target] = read_name(self._message, at)[0]
+        return name if name != "." else ""
 
     def _data(self, kind: int, at: int, length: int) -> str:
         if (kind == 1 and length == 4) or (kind == 28 and length == 16):
@@ -113,6 +139,11 @@ class RecordReader:
             if len(self.texts) < MAX_RECORDS:
                 self.texts += strings[: MAX_RECORDS - len(self.texts)]
             return " ".join(strings)[:_MAX_TEXT]
+        if kind in {5, 12}:
+            name, behind = self._name(at)
+            if behind > at + length:
+                raise Malformed("a name leaves its record")
+            return name
         return record_data(self._message, kind, at, length)[:_MAX_TEXT]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Final
 
-from sakimori_packet_sensor.domain.protocols import modbus, mqtt, tls
+from sakimori_packet_sensor.domain.protocols import dhcp, dns, modbus, mqtt, tls
 from sakimori_packet_sensor.domain.protocols.contract import Ends, ProtocolKind
 from sakimori_packet_sensor.domain.protocols.ports import PORT_NAMES
 
@@ -13,6 +13,8 @@ _MODULES: Final[tuple[ModuleType, ...]] = (
     # recognise a payload on a port that neither expects, so what is sure of itself comes first there.
     modbus,
     mqtt,
+    dhcp,
+    dns,
     tls,
 )
 
