@@ -126,3 +126,12 @@ def test_every_flat_event_survives(time: int, fields: dict[str, Any]) -> None:
 def test_json_of_every_flat_event_is_read_the_same(fields: dict[str, Any]) -> None:
     flat = {"@timestamp": "2026-01-16T02:00:00.000Z", "event.id": "id", "event.dataset": "set", **fields}
     assert Event.from_json(json.dumps(flat)).to_flat() == flat
+
+
+@given(st.text(), st.dictionaries(_NAMES, st.one_of(_FINITE, st.lists(_FINITE)), max_size=20))
+def test_a_line_is_the_json_of_the_flat_event(name: str, fields: dict[str, Any]) -> None:
+    event = Event(name, 1_768_528_800_000_000, name, fields)
+    line = event.to_line()
+    assert line.endswith(b"}\n")
+    assert line.count(b"\n") == 1
+    assert list(json.loads(line).items()) == list(event.to_flat().items())

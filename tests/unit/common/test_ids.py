@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sakimori_common.ids import digest, event_id, random_event_id, stable_id
+from sakimori_common.ids import digest, event_id, numbered_event_id, random_event_id, stable_id
 from sakimori_common.instants import LATEST
 
 MORNING = 1_768_528_800_000_000
@@ -39,6 +39,16 @@ def test_where_a_part_ends_matters() -> None:
 
 def test_ids_sort_by_time() -> None:
     assert event_id(MORNING, "b") < event_id(MORNING + 1000, "a")
+
+
+@given(st.integers(0, LATEST), st.integers(0, (1 << 128) - 1), st.sets(st.integers(0, (1 << 74) - 1), min_size=2))
+def test_what_a_sequence_numbers_differently_has_ids_of_its_own(time: int, identity: int, numbers: set[int]) -> None:
+    ids = {numbered_event_id(time, identity, number) for number in numbers}
+    assert len(ids) == len(numbers)
+    for text in ids:
+        parsed = uuid.UUID(text)
+        assert (str(parsed), parsed.version, parsed.variant) == (text, 7, uuid.RFC_4122)
+        assert parsed.int >> 80 == time // 1000
 
 
 def test_random_ids_differ() -> None:

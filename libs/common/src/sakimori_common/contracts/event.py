@@ -54,6 +54,16 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
             **self.fields,
         }
 
+    def to_line(self) -> bytes:
+        """Write `to_flat` as a line of NDJSON, in a third of the time."""
+        begin = (
+            f'{{"@timestamp":"{format_instant(self.time)}","event.id":'.encode()
+            + _ENCODE(self.id)
+            + b',"event.dataset":'
+            + _ENCODE(self.dataset)
+        )
+        return begin + (b"," + _ENCODE(self.fields)[1:] if self.fields else b"}") + b"\n"
+
     @classmethod
     def from_flat(cls, flat: Mapping[str, Any]) -> "Event":
         """Read a flat or nested JSON object; nested objects are flattened with dots, as ECS reads them.
@@ -94,6 +104,7 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return cls(id=identity or random_event_id(time), time=time, dataset=dataset, fields=fields)
 
 
+_ENCODE = msgspec.json.Encoder().encode
 _Text = Annotated[str, msgspec.Meta(max_length=MAX_VALUE_CHARACTERS)]
 _Integer = Annotated[int, msgspec.Meta(ge=_SMALLEST, le=(1 << 63) - 1)]
 _List = Annotated[list[_Text | _Integer | float | bool | None], msgspec.Meta(max_length=MAX_FIELDS)]
