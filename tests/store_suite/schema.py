@@ -10,8 +10,11 @@ from sakimori_common.contracts import FindingStatus, Severity
 from sakimori_common.postgres import migrate, migrations
 from store_suite.seed import START, add_delivery, add_events, add_finding
 
-VIEWS = {"events", "events_per_minute", "findings", "decisions", "deliveries", "triaged_findings"}
-OWNERS = ("collector", "detector", "notifier", "gateway")
+VIEWS = {
+    "events", "events_per_minute", "findings", "decisions", "deliveries", "triaged_findings",
+    "devices", "device_addresses", "device_hours", "sessions",
+}  # fmt: skip
+OWNERS = ("collector", "detector", "notifier", "gateway", "sensor")
 
 
 class SchemaSuite:
@@ -75,7 +78,7 @@ class SchemaSuite:
         readable = await store.fetch(
             "SELECT table_schema || '.' || table_name FROM information_schema.tables "
             "WHERE has_table_privilege('sakimori_reader', quote_ident(table_schema) || '.' || quote_ident(table_name), "
-            "'SELECT') AND table_schema IN ('public', 'collector', 'detector', 'notifier', 'gateway')"
+            "'SELECT') AND table_schema IN ('public', 'collector', 'detector', 'notifier', 'gateway', 'sensor')"
         )
         assert {row[0] for row in readable} == {f"public.{view}" for view in VIEWS}
         for owner in OWNERS:

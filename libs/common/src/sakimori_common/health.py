@@ -6,6 +6,10 @@ from collections.abc import Awaitable, Callable
 Check = Callable[[], Awaitable[object]]
 
 
+class NotReady(Exception):
+    """A check's answer for whoever looks at /ready. Its text is shown as it is: no addresses, no secrets."""
+
+
 class Health:
     """Named checks of what the service depends on; each must answer within a second.
 
@@ -21,7 +25,7 @@ class Health:
         self._checks[name] = check
 
     async def report(self) -> dict[str, str]:
-        """Run every check at once; `ok` or what went wrong (the kind of error only: addresses stay inside)."""
+        """Run every check at once; `ok` or what went wrong (NotReady's text, else the kind of error only)."""
         results = await asyncio.gather(*(self._run(check) for check in self._checks.values()))
         return dict(zip(self._checks, results, strict=True))
 
@@ -31,6 +35,8 @@ class Health:
                 await check()
         except TimeoutError:
             return f"no answer within {self._timeout_seconds:g} s"
+        except NotReady as reason:
+            return str(reason)
         except Exception as error:  # noqa: BLE001  # a check may fail in any way; that is its answer
             return type(error).__name__
         return "ok"

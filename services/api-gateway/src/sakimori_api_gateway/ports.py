@@ -3,6 +3,16 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from sakimori_api_gateway.domain.network import (
+    Device,
+    DeviceActivity,
+    DeviceChange,
+    DeviceQuery,
+    DeviceStats,
+    Session,
+    SessionQuery,
+    SessionStats,
+)
 from sakimori_api_gateway.domain.records import (
     AuditEntry,
     AuditPage,
@@ -97,6 +107,38 @@ class DecisionStore(Protocol):
 
     async def mark_published(self, decision_id: str) -> None:
         """Note that the bus has a decision."""
+
+
+class DeviceStore(Protocol):
+    """Devices with their trust and what operators say about them."""
+
+    async def page(self, query: DeviceQuery) -> list[Device]:
+        """List up to `query.limit` devices by MAC address."""
+
+    async def total(self, query: DeviceQuery) -> int:
+        """Count what the query's filters match."""
+
+    async def find(self, mac: str) -> Device | None:
+        """Look up one device."""
+
+    async def stats(self) -> DeviceStats:
+        """Count devices."""
+
+    async def activity(self, mac: str) -> DeviceActivity | None:
+        """Tell a device's history."""
+
+    async def change(self, mac: str, change: DeviceChange, entry: AuditEntry) -> Device:
+        """Note what an operator says, with its audit entry. Raises NotFound."""
+
+
+class SessionStore(Protocol):
+    """Flows of the network."""
+
+    async def page(self, query: SessionQuery) -> list[Session]:
+        """List up to `query.limit` sessions, the latest first."""
+
+    async def stats(self, since: int, until: int) -> SessionStats:
+        """Add up the sessions that began in the span, in microseconds."""
 
 
 class AuditLog(Protocol):

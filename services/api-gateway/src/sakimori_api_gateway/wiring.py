@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from sakimori_api_gateway.adapters.audit import PostgresAuditLog
 from sakimori_api_gateway.adapters.decisions import PostgresDecisionStore
+from sakimori_api_gateway.adapters.devices import PostgresDeviceStore
 from sakimori_api_gateway.adapters.findings import PostgresFindingStore
 from sakimori_api_gateway.adapters.login_events import LoginEvents
 from sakimori_api_gateway.adapters.login_limit import ValkeyLoginLimit
 from sakimori_api_gateway.adapters.passwords import Argon2Passwords
+from sakimori_api_gateway.adapters.traffic import PostgresSessionStore
 from sakimori_api_gateway.adapters.upstream import Upstream
 from sakimori_api_gateway.adapters.users import PostgresUserStore
 from sakimori_api_gateway.api import app
@@ -72,6 +74,8 @@ def build(
         users=users,
         findings=PostgresFindingStore(context.postgres),
         decisions=decisions,
+        devices=PostgresDeviceStore(context.postgres, now),
+        traffic=PostgresSessionStore(context.postgres),
         audit=PostgresAuditLog(context.postgres),
         login_limit=ValkeyLoginLimit(
             context.valkey,

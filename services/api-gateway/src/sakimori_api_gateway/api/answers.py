@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from sakimori_api_gateway.domain import records
+from sakimori_api_gateway.domain import network, records
 from sakimori_api_gateway.domain.masking import AddressMask
 from sakimori_api_gateway.domain.roles import Role
 
@@ -16,10 +16,16 @@ _ANSWERS = (
     records.AccessToken,
     records.AuditPage,
     records.DecisionList,
+    network.Device,
+    network.DeviceActivity,
+    network.DevicePage,
+    network.DeviceStats,
     records.FindingDetail,
     records.FindingPage,
     records.FindingStats,
     records.RecordedDecision,
+    network.SessionPage,
+    network.SessionStats,
     records.TriagedFinding,
     records.User,
     records.UserList,

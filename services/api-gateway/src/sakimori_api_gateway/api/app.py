@@ -3,12 +3,24 @@
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from sakimori_api_gateway.api import answers, decisions, findings, live, login, pages, problems, proxy, users
+from sakimori_api_gateway.api import (
+    answers,
+    decisions,
+    devices,
+    findings,
+    live,
+    login,
+    pages,
+    problems,
+    proxy,
+    traffic,
+    users,
+)
 from sakimori_api_gateway.api.edge import Edge
 from sakimori_api_gateway.api.gateway import Gateway
 
 _DESCRIPTION = """\
-Findings, triage, decisions and users of Sakimori.
+Findings, triage, decisions, devices, sessions and users of Sakimori.
 
 Log in with `POST /api/v1/login` and send the token as `Authorization: Bearer <token>`. Roles include one another:
 *viewer* reads (addresses are shown as pseudonyms), *analyst* triages findings and blocks, *admin* administers users.
@@ -32,7 +44,7 @@ def build(gateway: Gateway) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.gateway = gateway
-    for module in (pages, login, findings, live, decisions, users, proxy):
+    for module in (pages, login, findings, live, decisions, devices, traffic, users, proxy):
         app.include_router(module.router)
     problems.register(app)
     answers.describe(app)

@@ -12,7 +12,17 @@ from sakimori_api_gateway.api.hub import LiveHub
 from sakimori_api_gateway.api.sessions import Sessions
 from sakimori_api_gateway.domain.masking import AddressMask
 from sakimori_api_gateway.metrics import GatewayMetrics
-from sakimori_api_gateway.ports import AuditLog, Clock, DecisionStore, FindingStore, LoginLimit, Passwords, UserStore
+from sakimori_api_gateway.ports import (
+    AuditLog,
+    Clock,
+    DecisionStore,
+    DeviceStore,
+    FindingStore,
+    LoginLimit,
+    Passwords,
+    SessionStore,
+    UserStore,
+)
 from sakimori_api_gateway.settings import GatewaySettings
 
 
@@ -27,6 +37,8 @@ class Gateway:
     users: UserStore
     findings: FindingStore
     decisions: DecisionStore
+    devices: DeviceStore
+    traffic: SessionStore
     audit: AuditLog
     login_limit: LoginLimit
     login_events: LoginEvents

@@ -2,9 +2,12 @@
 
 import base64
 import binascii
+import uuid
 from enum import StrEnum
 
 import msgspec
+
+from sakimori_common.instants import LATEST
 
 
 class Sort(StrEnum):
@@ -43,3 +46,21 @@ def read_cursor(text: str, sort: Sort) -> Cursor:
     if cursor.sort is not sort:
         raise CursorError(f"cursor: it belongs to sort={cursor.sort.value}")
     return cursor
+
+
+def write_place(at: int, event_id: str) -> str:
+    """Write where a list ordered by instant (microseconds) and id ended."""
+    return base64.urlsafe_b64encode(msgspec.json.encode((at, event_id))).rstrip(b"=").decode()
+
+
+def read_place(text: str) -> tuple[int, str]:
+    """Read what `write_place` wrote. Raises CursorError when it is none."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        at, event_id = msgspec.json.decode(raw, type=tuple[int, str])
+        uuid.UUID(event_id)
+        if not 0 <= at <= LATEST:
+            raise CursorError("cursor: not one that this API gave out")
+    except (binascii.Error, msgspec.DecodeError, UnicodeError, ValueError):
+        raise CursorError("cursor: not one that this API gave out") from None
+    return at, event_id
