@@ -4,17 +4,18 @@ from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Final
 
-from sakimori_packet_sensor.domain.protocols import dhcp, dns, modbus, mqtt, tls
+from sakimori_packet_sensor.domain.protocols import dhcp, dns, http, modbus, mqtt, tls
 from sakimori_packet_sensor.domain.protocols.contract import Ends, ProtocolKind
 from sakimori_packet_sensor.domain.protocols.ports import PORT_NAMES
 
 _MODULES: Final[tuple[ModuleType, ...]] = (
     # One line a module, in alphabetical order: each has a PROTOCOL or PROTOCOLS. Order decides between two that both
     # recognise a payload on a port that neither expects, so what is sure of itself comes first there.
-    modbus,
-    mqtt,
     dhcp,
     dns,
+    http,
+    modbus,
+    mqtt,
     tls,
 )
 
