@@ -12,6 +12,7 @@ from sakimori_common.contracts import Evidence, Severity
 from sakimori_common.instants import format_instant, to_microseconds
 from sakimori_common.testing.samples import finding
 
+TLS: dict[str, Any] = {"network.protocol": "tls", "sakimori.flow.is_encrypted": True}
 DAY = "since=2026-01-16T00:00:00Z&until=2026-01-17T00:00:00Z"
 
 
@@ -28,7 +29,7 @@ async def listed(stage: Stage, query: str = "") -> list[str]:
 async def four(stage: Stage) -> dict[str, str]:
     """A TLS session, one of DNS, one of MQTT on an odd port and an unanswered SYN; names to ids."""
     return {
-        "tls": await add_flow(stage.postgres, 0, **{"network.protocol": "tls", "sakimori.flow.is_encrypted": True}),
+        "tls": await add_flow(stage.postgres, 0, **TLS),
         "dns": await add_flow(
             stage.postgres,
             1,
@@ -159,7 +160,7 @@ async def test_sums_equal_those_of_sql(stage: Stage) -> None:
 
 
 async def test_a_flow_with_fields_that_are_no_numbers_hurts_nobody(stage: Stage) -> None:
-    strange = {"source.port": "many", "source.bytes": 1e300, "destination.bytes": -1, "event.duration": None}
+    strange: dict[str, Any] = {"source.port": "many", "source.bytes": 1e300, "destination.bytes": -1, "event.duration": None}
     await add_flow(stage.postgres, 0, destination="nowhere", **strange)
     (session,) = (await get(stage, f"?{DAY}"))["sessions"]
     assert (session["source_port"], session["sent_bytes"], session["received_bytes"]) == (None, 0, 0)
