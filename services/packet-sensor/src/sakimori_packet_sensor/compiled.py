@@ -1,0 +1,75 @@
+"""Compilation by Numba, kept on disk: who starts a second time compiles nothing.
+
+Import `compiled` from here instead of `njit` from Numba: where Numba keeps its files must be settled before the first
+function is compiled.
+"""
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, TypeVar, cast
+
+from numba import config, njit
+
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+_PRIVATE: Final = 0o700
+
+
+def _candidates() -> Iterator[Path]:
+    """Name the places that may do: the user's cache, else a folder of our own among the temporary files."""
+    if cache := os.environ.get("XDG_CACHE_HOME"):
+        yield Path(cache) / "sakimori" / "numba"
+    elif home := os.environ.get("HOME"):
+        yield Path(home) / ".cache" / "sakimori" / "numba"
+    yield Path(tempfile.gettempdir()) / f"sakimori-numba-{os.getuid()}"
+
+
+@lru_cache
+def version_of(package: Path) -> str:
+    """Name this version of a package's sources.
+
+    Numba compares only the file of a function itself, not those of the functions that it calls: a changed callee would
+    be overlooked. So each version has a folder of its own.
+    """
+    digest = sha256()
+    for path in sorted(package.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def is_ours(folder: Path) -> bool:
+    """Make a folder that only we can write, or say that it cannot be had.
+
+    What lies there is unpickled, so whoever can write it can run code here: a folder of another user, or one that
+    others may write, is refused.
+    """
+    try:
+        folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return False
+    is_private = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return is_private and os.access(folder, os.W_OK | os.X_OK)
+
+
+def cache_folder() -> Path | None:
+    """Tell where compiled code is kept; None where nothing can be written, and every start compiles."""
+    if explicit := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(explicit)
+    return next((place for place in _candidates() if is_ours(place)), None)
+
+
+_FOLDER: Final = cache_folder()
+
+
+def compiled(function: _Function) -> _Function:
+    """Make a function machine code: without the interpreter's lock, kept on disk, division by zero as in NumPy."""
+    if _FOLDER is not None:
+        config.CACHE_DIR = str(_FOLDER / version_of(Path(function.__code__.co_filename).parent))
+    compile_it = njit(cache=_FOLDER is not None, nogil=True, error_model="numpy")
+    return cast("_Function", compile_it(function))

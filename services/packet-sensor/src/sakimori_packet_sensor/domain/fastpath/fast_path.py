@@ -1,0 +1,152 @@
+"""Blocks of packets in; ended flows and the few packets worth a decoder out."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sakimori_common.instants import MICROSECONDS
+from sakimori_packet_sensor.domain.capture.block import Block
+from sakimori_packet_sensor.domain.fastpath import loop
+from sakimori_packet_sensor.domain.fastpath import state as st
+from sakimori_packet_sensor.domain.fastpath.arrays import Array
+from sakimori_packet_sensor.domain.fastpath.layout import LINGER_SECONDS, Anomaly, Undecoded
+from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
+
+_KINDS: Final = (np.uint8, np.int64, np.int32, np.int32, np.int64, np.int32)
+
+
+class Ended(NamedTuple):
+    """Flows that are to be reported, in the order of their ends: copies, their slots and why (Ending)."""
+
+    flows: Array
+    slot: npt.NDArray[np.int32]
+    ending: npt.NDArray[np.uint8]
+
+
+class FastCounts(NamedTuple):
+    """What went through since the beginning. Bytes are those on the wire.
+
+    `flows` counts parts as the reports do; `evicted` those that went for want of room, of which `folded` are reported
+    together. `shed_flows` and `shed_packets` came while no flow might begin. `stations_unmarked` new stations were not
+    marked because there were too many in a second.
+    """
+
+    packets: int
+    bytes: int
+    flows: int
+    evicted: int
+    folded: int
+    shed_flows: int
+    shed_packets: int
+    stations_unmarked: int
+    undecoded: Mapping[Undecoded, int]
+    anomalies: Mapping[Anomaly, int]
+
+
+class FastPath:
+    """The flow table and the compiled loop that fills it; nothing in a block makes it raise.
+
+    Making one compiles the loop unless that lies in the cache. `seed` should be secret where traffic may be hostile: it
+    keys the hashes. Not to be used by two threads at once; the interpreter's lock is released while it works.
+    """
+
+    def __init__(self, limits: FlowLimits, seed: int = 0) -> None:
+        self._state = st.allocate(limits, seed)
+        self._counts = self._state.reg
+        self._counts[st.IDLE] = limits.idle_seconds * MICROSECONDS
+        self._counts[st.ACTIVE] = limits.active_seconds * MICROSECONDS
+        self._counts[st.LINGER] = LINGER_SECONDS * MICROSECONDS
+        self.table: Array = self._state.table
+        """FLOW by slot; `watch` and `skip_to` are to be written by those who decode."""
+        self.process(Block(*(np.zeros(0, kind) for kind in _KINDS)), 0)
+        self.tick(0)
+        self.finish()
+
+    def process(self, block: Block, first: int) -> int:
+        """Handle packets from `first`; returns the next one not handled, less than n when an output table is full:
+        take what ended, and call again."""
+        arrays = (_readable(array, kind) for array, kind in zip(block, _KINDS, strict=True))
+        return int(loop.process(self._state, *arrays, first))
+
+    def marks(self) -> Array:
+        """Marks (MARK) of the last call of `process`, in the order of the packets: good until the next call."""
+        return self._state.marks[: self._counts[st.MARKED]]
+
+    def take_ended(self) -> Ended:
+        """Hand out the flows that ended. A slot is used again only after this and another call of `process`."""
+        count = int(self._counts[st.ENDED])
+        self._counts[st.ENDED] = 0
+        s = self._state
+        return Ended(s.ended[:count].copy(), s.ended_slot[:count].copy(), s.ended_why[:count].copy())
+
+    def take_folded(self) -> Array:
+        """Hand out the attempts (FOLDED) that were given up for want of room since the last call."""
+        s = self._state
+        places = np.flatnonzero(s.folded["count"])
+        taken = s.folded[places].copy()
+        for entry, place in zip(taken, places, strict=True):
+            entry["sources"] = min(_estimate(s.sketches[place]), float(entry["count"]))
+        s.folded[places] = 0
+        s.sketches[places] = 0
+        return taken
+
+    def tick(self, now: int) -> bool:
+        """Let time pass without a packet: `now` by the clock, in microseconds. Flows end that were idle for too long.
+
+        False: there are more of them than can be taken at once; take what ended and call again.
+        """
+        return bool(loop.tick(self._state, now))
+
+    def finish(self) -> bool:
+        """End every flow that is left; False as for `tick`."""
+        return bool(loop.finish(self._state))
+
+    @property
+    def is_shedding(self) -> bool:
+        """Whether no new flow begins: its packets are counted as shed, also those that come after this is over."""
+        return bool(self._counts[st.IS_SHEDDING])
+
+    @is_shedding.setter
+    def is_shedding(self, is_shedding: bool) -> None:
+        self._counts[st.IS_SHEDDING] = is_shedding
+
+    @property
+    def counts(self) -> FastCounts:
+        """What went through until now."""
+        reg = self._counts
+        return FastCounts(
+            *(
+                int(reg[place])
+                for place in (
+                    st.PACKETS,
+                    st.BYTES,
+                    st.STARTED,
+                    st.EVICTED,
+                    st.FOLDED_FLOWS,
+                    st.SHED_FLOWS,
+                    st.SHED_PACKETS,
+                    st.STATIONS_UNMARKED,
+                )
+            ),
+            {reason: int(self._state.undecoded[reason]) for reason in Undecoded},
+            {reason: int(self._state.anomalies[reason]) for reason in Anomaly if reason},
+        )
+
+
+def _readable(array: Array, kind: type) -> Array:
+    """Give every array one type, so that the loop is compiled once: contiguous and not to be written."""
+    view = np.ascontiguousarray(array, kind).view()
+    view.flags.writeable = False
+    return view
+
+
+def _estimate(sketch: Array) -> float:
+    """Estimate how many different values a HyperLogLog sketch saw, with linear counting where they are few."""
+    registers = len(sketch)
+    zeros = int(np.count_nonzero(sketch == 0))
+    raw = 0.7213 / (1 + 1.079 / registers) * registers**2 / float(np.sum(np.exp2(-sketch.astype(np.float64))))
+    if zeros and raw <= 2.5 * registers:
+        return float(registers * np.log(registers / zeros))
+    return raw
