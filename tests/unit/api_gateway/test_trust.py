@@ -15,13 +15,13 @@ def blame(severity: Severity, days: float = 0, *, rule: str = "port_scan", statu
     return Blame(rule, severity, FindingStatus(status), NOW - int(days * DAY))
 
 
-def score(*blames: Blame, first_seen: int = SEEN_TODAY, base: float = 0.5) -> float:
-    return assess(base, [], blames, first_seen=first_seen, now=NOW).score
+def score(*blames: Blame, quiet_since: int = SEEN_TODAY, base: float = 0.5) -> float:
+    return assess(base, [], blames, quiet_since=quiet_since, now=NOW).score
 
 
 def test_a_device_without_history_is_trusted_as_its_traffic_shows() -> None:
     shown = [TrustReason("speaks Telnet", -0.2)]
-    trust = assess(0.3, shown, [], first_seen=SEEN_TODAY, now=NOW)
+    trust = assess(0.3, shown, [], quiet_since=SEEN_TODAY, now=NOW)
     assert (trust.score, trust.reasons, trust.is_override) == (0.3, shown, False)
 
 
@@ -33,7 +33,7 @@ def test_a_finding_lowers_trust_the_more_the_more_severe_it_is() -> None:
 
 
 def test_a_finding_weighs_less_day_by_day_and_nothing_after_a_month() -> None:
-    high = [score(blame(Severity.HIGH, days), first_seen=NOW - 90 * DAY) for days in (0, 1, 10, 29, 31)]
+    high = [score(blame(Severity.HIGH, days), quiet_since=NOW - 90 * DAY) for days in (0, 1, 10, 29, 31)]
     assert high == sorted(high)
     assert high[0] == 0.2
     assert high[-1] == 0.7
@@ -50,12 +50,12 @@ def test_a_false_positive_changes_nothing_and_what_was_settled_weighs_half() -> 
 
 
 def test_quiet_days_raise_trust_up_to_a_bound() -> None:
-    quiet = [score(first_seen=NOW - days * DAY) for days in (0, 1, 10, 20, 400)]
+    quiet = [score(quiet_since=NOW - days * DAY) for days in (0, 1, 10, 20, 400)]
     assert quiet == [0.5, 0.51, 0.6, 0.7, 0.7]
 
 
 def test_every_step_is_told() -> None:
-    trust = assess(0.5, [], [blame(Severity.HIGH, 3, rule="port_scan")], first_seen=NOW - 50 * DAY, now=NOW)
+    trust = assess(0.5, [], [blame(Severity.HIGH, 3, rule="port_scan")], quiet_since=NOW - 50 * DAY, now=NOW)
     assert [(reason.what, reason.effect) for reason in trust.reasons] == [
         ("finding port_scan", -0.27),
         ("3 days without a finding", 0.03),
@@ -64,7 +64,7 @@ def test_every_step_is_told() -> None:
 
 
 def test_an_operators_word_replaces_the_score() -> None:
-    trust = assess(0.5, [], [blame(Severity.CRITICAL)], first_seen=SEEN_TODAY, now=NOW, override=0.9)
+    trust = assess(0.5, [], [blame(Severity.CRITICAL)], quiet_since=SEEN_TODAY, now=NOW, override=0.9)
     assert (trust.score, trust.is_override) == (0.9, True)
     assert trust.reasons
 
@@ -82,9 +82,9 @@ def test_an_operators_word_replaces_the_score() -> None:
     ),
 )
 def test_trust_stays_between_nothing_and_all(base: float, blames: list[Blame]) -> None:
-    assert 0 <= assess(base, [], blames, first_seen=NOW - 40 * DAY, now=NOW).score <= 1
+    assert 0 <= assess(base, [], blames, quiet_since=NOW - 40 * DAY, now=NOW).score <= 1
 
 
 @pytest.mark.parametrize("severity", Severity)
 def test_another_finding_never_raises_trust(severity: Severity) -> None:
-    assert score(blame(severity), first_seen=NOW - 90 * DAY) <= score(first_seen=NOW - 90 * DAY)
+    assert score(blame(severity), quiet_since=NOW - 90 * DAY) <= score(quiet_since=NOW - 90 * DAY)

@@ -21,6 +21,7 @@ CREATE TABLE sensor.devices (
     peers jsonb NOT NULL DEFAULT '[]',
     trust double precision NOT NULL CHECK (trust BETWEEN 0 AND 1),
     trust_reasons jsonb NOT NULL DEFAULT '[]',
+    troubled_at timestamptz,
     memory bytea,
     updated_at timestamptz NOT NULL DEFAULT now()
 );
@@ -28,6 +29,7 @@ CREATE TABLE sensor.devices (
 COMMENT ON COLUMN sensor.devices.mac IS 'As events write it: 00-00-5E-00-53-01.';
 COMMENT ON COLUMN sensor.devices.is_random IS 'Locally administered: made up by the device, so it names no vendor.';
 COMMENT ON COLUMN sensor.devices.trust IS 'From what is visible in its traffic alone; findings and operators come on top (api-gateway).';
+COMMENT ON COLUMN sensor.devices.troubled_at IS 'When its traffic last showed something that costs trust; null: never.';
 COMMENT ON COLUMN sensor.devices.memory IS 'What the sensor needs to go on with the device after a restart; its own format.';
 
 CREATE INDEX devices_last_seen_at ON sensor.devices (last_seen_at DESC);
@@ -72,7 +74,7 @@ CREATE FUNCTION sensor.expire_device_hours(before timestamptz, at_most integer) 
 
 CREATE VIEW public.devices AS
     SELECT mac, first_seen_at, last_seen_at, is_online, ip, hostname, vendor, is_random, type, family, probability, os,
-        evidence, offers, uses, peers, trust, trust_reasons, updated_at
+        evidence, offers, uses, peers, trust, trust_reasons, troubled_at, updated_at
     FROM sensor.devices;
 
 CREATE VIEW public.device_addresses AS SELECT mac, ip, first_seen_at, last_seen_at FROM sensor.device_addresses;

@@ -34,7 +34,7 @@ _TYPE = "coalesce(note.type, device.type)"
 _COLUMNS = f"""
     mac, {_TYPE} AS type, device.type AS sensed_type, family, probability, note.description, vendor, is_random,
     hostname, os, host(ip) AS ip, is_online, first_seen_at, last_seen_at, evidence, offers, uses, device.trust,
-    trust_reasons, note.trust AS override, note.changed_by, note.changed_at"""
+    trust_reasons, troubled_at, note.trust AS override, note.changed_by, note.changed_at"""
 _SEARCHED = "concat_ws(chr(10), mac, hostname, vendor, host(ip), note.description)"
 _ABOUT_A_DEVICE = ["source.ip", "source.mac", "device.ip", "device.mac"]
 _BLAMES = """
@@ -203,7 +203,7 @@ def _device(row: Any, blames: Sequence[Blame], now: int) -> Device:
         row["trust"],
         msgspec.json.decode(row["trust_reasons"], type=list[TrustReason]),
         blames,
-        first_seen=to_microseconds(row["first_seen_at"]),
+        quiet_since=to_microseconds(row["troubled_at"] or row["first_seen_at"]),
         now=now,
         override=row["override"],
     )

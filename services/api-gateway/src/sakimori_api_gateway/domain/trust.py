@@ -58,18 +58,20 @@ def assess(
     base_reasons: Sequence[TrustReason],
     blames: Iterable[Blame],
     *,
-    first_seen: int,
+    quiet_since: int,
     now: int,
     override: float | None = None,
 ) -> Trust:
     """Judge a device. `base` is what its traffic shows, from 0 to 1; instants are in microseconds.
 
+    `quiet_since`: when it was first seen, or its traffic last showed something that costs trust.
+
     Several findings of one rule weigh as the heaviest of them; false positives weigh nothing and break no quiet.
     """
     relevant = [blame for blame in blames if blame.status is not FindingStatus.FALSE_POSITIVE and blame.at <= now]
     reasons = [*base_reasons, *_losses(relevant, now)]
-    quiet_since = max([first_seen, *(blame.at for blame in relevant if _LOSS[blame.severity] > 0)])
-    if (days := min((now - quiet_since) // DAY, _GAIN_DAYS)) > 0:
+    last_trouble = max([quiet_since, *(blame.at for blame in relevant if _LOSS[blame.severity] > 0)])
+    if (days := min((now - last_trouble) // DAY, _GAIN_DAYS)) > 0:
         reasons.append(TrustReason(f"{days} days without a finding", round(days * _GAIN_A_DAY, 4)))
     effect = sum(reason.effect for reason in reasons[len(base_reasons) :])
     score = round(min(1.0, max(0.0, base + effect)), 4)
