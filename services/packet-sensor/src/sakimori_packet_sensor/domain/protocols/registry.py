@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Final
 
-from sakimori_packet_sensor.domain.protocols import dhcp, dns, http, modbus, mqtt, tls
+from sakimori_packet_sensor.domain.protocols import dhcp, dns, ftp, http, imap, irc, modbus, mqtt, pop3, smtp, tls
 from sakimori_packet_sensor.domain.protocols.contract import Ends, ProtocolKind
 from sakimori_packet_sensor.domain.protocols.ports import PORT_NAMES
 
@@ -13,9 +13,14 @@ _MODULES: Final[tuple[ModuleType, ...]] = (
     # recognise a payload on a port that neither expects, so what is sure of itself comes first there.
     dhcp,
     dns,
+    ftp,
     http,
+    imap,
+    irc,
     modbus,
     mqtt,
+    pop3,
+    smtp,
     tls,
 )
 
