@@ -7,6 +7,9 @@ from sakimori_common.instants import EARLIEST, LATEST
 MAX_FRAME_BYTES: Final = 262_144
 """The largest frame that is believed: libpcap's own bound (MAXIMUM_SNAPLEN). A larger one is a damaged length."""
 
+MAX_WIRE_BYTES: Final = 0x7FFFFFFF
+"""A larger length on the wire, which only damage makes, is taken as this."""
+
 NO_LINK: Final = -1
 """Link type of a frame whose interface the capture does not describe."""
 

@@ -4,10 +4,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from sakimori_common.instants import LATEST, MICROSECONDS
-from sakimori_packet_sensor.domain.capture.contract import bounded_time
+from sakimori_packet_sensor.compiled import compiled
+from sakimori_packet_sensor.domain.capture.contract import MAX_FRAME_BYTES, NO_LINK, bounded_time
 
 MAX_INTERFACES: Final = 65_536
 _LATEST = np.uint64(LATEST)
@@ -37,42 +37,45 @@ def resolution(code: int) -> Resolution:
 INTERFACE: Final = np.dtype(
     [("link", "i4"), ("snap", "i8"), ("up", "u8"), ("down", "u8"), ("binary", "?"), ("shift", "u8"), ("offset", "i8")]
 )
-"""One interface; `snap` bytes are kept of a packet (0: all), `offset` in microseconds."""
+"""One interface; `snap` bytes are kept of a packet, `offset` in microseconds."""
+_UNDESCRIBED = (NO_LINK, MAX_FRAME_BYTES, *Resolution(1, 1, False, 0), 0)
 
 
 class Interfaces:
-    """In the order of their description; `table` has room for more than the `count` that there are."""
+    """In the order of their description; behind the `count` that there are `table` has one that is not described."""
 
     def __init__(self) -> None:
-        self.table: npt.NDArray[np.void] = np.zeros(4, INTERFACE)
+        self.table: npt.NDArray[np.void] = np.array([_UNDESCRIBED] * 4, INTERFACE)
         self.count = 0
 
     def add(self, link_type: int, snap_bytes: int, ticks: Resolution, offset_seconds: int) -> bool:
-        """Add one; False when there are too many."""
+        """Add one; False when there are too many. `snap_bytes` 0 means all."""
         if self.count >= MAX_INTERFACES:
             return False
-        if self.count == len(self.table):
-            self.table = np.concatenate([self.table, np.zeros(self.count, INTERFACE)])
         offset = bounded_time(abs(offset_seconds) * MICROSECONDS)
-        self.table[self.count] = (link_type, snap_bytes, *ticks, offset if offset_seconds >= 0 else -offset)
+        signed = offset if offset_seconds >= 0 else -offset
+        self.table[self.count] = (link_type, snap_bytes or MAX_FRAME_BYTES, *ticks, signed)
         self.count += 1
+        if self.count == len(self.table):
+            self.table = np.concatenate([self.table, np.array([_UNDESCRIBED] * self.count, INTERFACE)])
         return True
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc]  # numba has no types
+@compiled
 def microseconds(ticks: np.uint64, interface: np.void) -> int:
     """Read a time; what lies before 1970 or beyond the year 9999 is brought to there."""
-    up, down = interface.up, interface.down
-    if interface.binary:
-        value = _binary(ticks, interface.shift)
+    up, down = interface["up"], interface["down"]
+    if interface["binary"]:
+        value = _binary(ticks, interface["shift"])
     elif up == np.uint64(1):
         value = ticks // down
     else:
         value = _LATEST if ticks > _LATEST // up else ticks * up
-    return max(0, min(LATEST, np.int64(min(value, _LATEST)) + interface.offset))
+    time: int = max(0, min(LATEST, np.int64(min(value, _LATEST)) + interface["offset"]))
+    return time
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc]  # numba has no types
+@compiled
 def _binary(ticks: np.uint64, shift: np.uint64) -> np.uint64:
     """Compute `ticks * 1,000,000 >> shift`, whose product may have 84 bits."""
     if shift < _WORD_BITS:

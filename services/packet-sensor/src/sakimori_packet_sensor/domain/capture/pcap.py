@@ -1,13 +1,14 @@
-"""The classic libpcap format (draft-ietf-opsawg-pcap): both byte orders, micro- and nanoseconds, long record headers."""
+"""The classic libpcap format (draft-ietf-opsawg-pcap) in both byte orders, with micro- or nanoseconds."""
 
 from struct import unpack
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from sakimori_packet_sensor.domain.capture.contract import MAX_FRAME_BYTES, CaptureError, Cut
+from sakimori_common.instants import MICROSECONDS
+from sakimori_packet_sensor.compiled import compiled
+from sakimori_packet_sensor.domain.capture.contract import MAX_FRAME_BYTES, MAX_WIRE_BYTES, CaptureError, Cut
 from sakimori_packet_sensor.domain.capture.walking import Stop, word
 from sakimori_packet_sensor.domain.capture.window import Columns, Window
 
@@ -64,9 +65,7 @@ class PcapWalker:
                 return 0
 
     def _index(self, window: Window, columns: Columns) -> tuple[int, int, int]:
-        count, window.at, stop, need = index(
-            window.data, window.at, window.end, *self._format, columns.at, columns.captured, columns.wire, columns.time
-        )
+        count, window.at, stop, need = index(window.data, window.at, window.end, self._format, columns)
         return count, stop, need
 
     def _place(self, window: Window) -> str:
@@ -79,25 +78,14 @@ class PcapWalker:
         return f"cut within {self._place(window)}: {window.left - header} of {need - header} bytes"
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc]  # numba has no types
-def index(
-    data: npt.NDArray[np.uint8],
-    at: int,
-    end: int,
-    is_big: bool,
-    per_microsecond: int,
-    header_bytes: int,
-    starts: npt.NDArray[np.int64],
-    captured: npt.NDArray[np.int32],
-    wire: npt.NDArray[np.int32],
-    time: npt.NDArray[np.int64],
-) -> tuple[int, int, int, int]:
+@compiled
+def index(data: npt.NDArray[np.uint8], at: int, end: int, form: Format, columns: Columns) -> tuple[int, int, int, int]:
     """Index the records in [at, end): how many, where the next begins, why that is not read and its bytes.
 
     The bytes are how many it takes to read on or, of a damaged record, how many its header claims.
     """
-    count = 0
-    room = len(starts)
+    is_big, header_bytes, per_microsecond = form.is_big, form.header_bytes, form.per_microsecond
+    count, room = 0, len(columns.at)
     while count < room:
         if at + header_bytes > end:
             return count, at, _MORE, header_bytes
@@ -109,10 +97,10 @@ def index(
         fraction = word(data, at + 4, is_big)
         if per_microsecond != 1:
             fraction //= per_microsecond
-        starts[count] = at + header_bytes
-        captured[count] = size
-        wire[count] = min(word(data, at + 12, is_big), 0x7FFFFFFF)
-        time[count] = word(data, at, is_big) * 1_000_000 + fraction
+        columns.at[count] = at + header_bytes
+        columns.captured[count] = size
+        columns.wire[count] = min(word(data, at + 12, is_big), MAX_WIRE_BYTES)
+        columns.time[count] = word(data, at, is_big) * MICROSECONDS + fraction
         count += 1
         at += header_bytes + size
     return count, at, _FULL, 0

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from struct import unpack, unpack_from
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from sakimori_common.instants import LATEST
-from sakimori_packet_sensor.domain.capture.contract import MAX_FRAME_BYTES, NO_LINK, CaptureError, Cut
+from sakimori_packet_sensor.compiled import compiled
+from sakimori_packet_sensor.domain.capture.contract import MAX_FRAME_BYTES, MAX_WIRE_BYTES, CaptureError, Cut
 from sakimori_packet_sensor.domain.capture.interfaces import Interfaces, Resolution, microseconds, resolution
 from sakimori_packet_sensor.domain.capture.walking import Stop, word
 from sakimori_packet_sensor.domain.capture.window import Columns, Window
@@ -24,14 +23,27 @@ _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _ENHANCED_PACKET = 0x0A0D0D0A
 _TIME_RESOLUTION, _TIME_OFFSET = 9, 14  # options of an interface
 _MICROSECOND = Resolution(1, 1, False, 0)
 
-_FULL, _MORE, _DAMAGED, _OTHER = int(Stop.FULL), int(Stop.MORE), int(Stop.DAMAGED), int(Stop.OTHER)
-_BAD_LENGTH, _BAD_END, _TOO_SHORT, _BAD_PACKET = range(4)
+_GO_ON, _FULL, _MORE, _DAMAGED, _OTHER = map(int, Stop)
+_BAD_LENGTH, _BAD_END, _TOO_SHORT, _BAD_PACKET = range(1, 5)
 _DAMAGE = {
     _BAD_LENGTH: "claims {size} bytes: damaged from here on",
     _BAD_END: "does not end with its length: damaged from here on",
     _TOO_SHORT: "is too short for a packet",
     _BAD_PACKET: "claims a packet of {size} bytes: damaged from here on",
 }
+_WORD_BITS = np.uint64(32)
+
+
+class Section(NamedTuple):
+    """What packets are read with. The interface at `undescribed` stands for all that are not described.
+
+    A packet without a time gets that of the one before it: the first of a block `moment`.
+    """
+
+    is_big: bool
+    interfaces: npt.NDArray[np.void]
+    undescribed: int
+    moment: int
 
 
 class PcapngWalker:
@@ -40,7 +52,7 @@ class PcapngWalker:
     def __init__(self, window: Window) -> None:
         """Read the section header, whose type is known. Raises CaptureError when it is broken."""
         self._interfaces = Interfaces()
-        self._time = 0
+        self._moment = 0
         self._block = 1
         try:
             self._begin_section(window)
@@ -50,11 +62,14 @@ class PcapngWalker:
     def walk(self, window: Window, columns: Columns) -> int:
         """Index packets; see Walker."""
         while True:
-            count, stop, need, size = self._index(window, columns)
+            section = Section(self._is_big, self._interfaces.table, self._interfaces.count, self._moment)
+            count, blocks, window.at, stop, need = index(window.data, window.at, window.end, section, columns)
+            self._block += blocks
             if count:
+                self._moment = int(columns.time[count - 1])
                 return count
             if stop == _DAMAGED:
-                raise Cut(f"block {self._block} {_DAMAGE[need].format(size=size)}")
+                raise Cut(f"block {self._block} {self._damage(window, need)}")
             if stop == _OTHER:
                 self._describe(window)
             elif not window.has(need):
@@ -62,14 +77,9 @@ class PcapngWalker:
                     raise Cut(self._cut(window, need))
                 return 0
 
-    def _index(self, window: Window, columns: Columns) -> tuple[int, int, int, int]:
-        interfaces = self._interfaces
-        count, blocks, window.at, stop, need, size, self._time = index(
-            window.data, window.at, window.end, self._is_big, interfaces.table, interfaces.count, self._time,
-            columns.at, columns.captured, columns.wire, columns.time, columns.link,
-        )  # fmt: skip
-        self._block += blocks
-        return count, stop, need, size
+    def _damage(self, window: Window, fault: int) -> str:
+        size = word(window.data, window.at + (20 if fault == _BAD_PACKET else 4), self._is_big)
+        return _DAMAGE[fault].format(size=size)
 
     def _cut(self, window: Window, need: int) -> str:
         if window.left < 8:
@@ -84,7 +94,7 @@ class PcapngWalker:
             except Cut as cut:
                 raise Cut(f"block {self._block} is broken: {cut}") from None
             return
-        (length,) = unpack_from(self._order + "I", window.data, window.at + 4)
+        length = word(window.data, window.at + 4, self._is_big)
         block = window.take(length + (-length & 3))
         if len(block) < 20 or not self._add_interface(block[8:-4]):
             raise Cut(f"block {self._block} describes no interface, or one too many")
@@ -126,82 +136,86 @@ class PcapngWalker:
             at += 4 + length + (-length & 3)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[misc]  # numba has no types
-def index(  # noqa: C901, PLR0912, PLR0915  # one loop: a call a packet would cost more than what it does
-    data: npt.NDArray[np.uint8],
-    at: int,
-    end: int,
-    is_big: bool,
-    interfaces: npt.NDArray[np.void],
-    interface_count: int,
-    moment: int,
-    starts: npt.NDArray[np.int64],
-    captured: npt.NDArray[np.int32],
-    wire: npt.NDArray[np.int32],
-    time: npt.NDArray[np.int64],
-    link: npt.NDArray[np.int32],
-) -> tuple[int, int, int, int, int, int, int]:
-    """Index the packets in [at, end): packets, blocks, where the next block begins, why that is not read.
+@compiled
+def index(
+    data: npt.NDArray[np.uint8], at: int, end: int, section: Section, columns: Columns
+) -> tuple[int, int, int, int, int]:
+    """Index the packets of the blocks in [at, end): packets, blocks, where the next begins, why that is not read.
 
-    Then: how many bytes it takes to read on or, of a damaged block, what is wrong with it; the size it claims; and the
-    time of the last packet, which was `moment` before.
+    Last comes how many bytes it takes to read on or, of a damaged block, what is wrong.
     """
-    count = blocks = 0
-    room = len(starts)
+    count, blocks, room = 0, 0, len(columns.at)
     while count < room:
-        if at + 4 > end:
-            return count, blocks, at, _MORE, 4, 0, moment
-        kind = word(data, at, is_big)
-        if kind == _SECTION:
-            return count, blocks, at, _OTHER, 0, 0, moment
-        if at + 8 > end:
-            return count, blocks, at, _MORE, 8, 0, moment
-        length = word(data, at + 4, is_big)
-        if length < 12 or length > MAX_BLOCK_BYTES:
-            return count, blocks, at, _DAMAGED, _BAD_LENGTH, length, moment
-        padded = (length + 3) & ~3
-        if at + padded > end:
-            return count, blocks, at, _MORE, padded, 0, moment
-        if word(data, at + padded - 4, is_big) != length:
-            return count, blocks, at, _DAMAGED, _BAD_END, length, moment
-        if kind == _INTERFACE:
-            return count, blocks, at, _OTHER, 0, 0, moment
-        if kind == _ENHANCED_PACKET or kind == _OLD_PACKET:  # noqa: PLR1714  # compiled as it stands
-            if padded < 32:
-                return count, blocks, at, _DAMAGED, _TOO_SHORT, length, moment
-            size = word(data, at + 20, is_big)
-            if size > min(padded - 32, MAX_FRAME_BYTES):
-                return count, blocks, at, _DAMAGED, _BAD_PACKET, size, moment
-            number = word(data, at + 8, is_big)
-            if kind == _OLD_PACKET:  # two numbers of 16 bits: the interface, packets dropped
-                number = number >> 16 if is_big else number & 0xFFFF
-            ticks = np.uint64(word(data, at + 12, is_big)) << np.uint64(32) | np.uint64(word(data, at + 16, is_big))
-            if number < interface_count:
-                moment = microseconds(ticks, interfaces[number])
-                link[count] = interfaces[number].link
-            else:
-                moment = np.int64(min(ticks, np.uint64(LATEST)))
-                link[count] = NO_LINK
-            starts[count] = at + 28
-            captured[count] = size
-            wire[count] = min(word(data, at + 24, is_big), 0x7FFFFFFF)
-            time[count] = moment
-            count += 1
-        elif kind == _SIMPLE_PACKET:  # neither time nor interface: the first interface, the time of the packet before
-            if padded < 16:
-                return count, blocks, at, _DAMAGED, _TOO_SHORT, length, moment
-            full = word(data, at + 8, is_big)
-            size = min(full, padded - 16, MAX_FRAME_BYTES)
-            link[count] = NO_LINK
-            if interface_count:
-                link[count] = interfaces[0].link
-                if interfaces[0].snap:
-                    size = min(size, interfaces[0].snap)
-            starts[count] = at + 12
-            captured[count] = size
-            wire[count] = min(full, 0x7FFFFFFF)
-            time[count] = moment
-            count += 1
+        stop, need, kind = _look(data, at, end, section.is_big)
+        fault = 0
+        if stop:
+            return count, blocks, at, stop, need
+        if kind == _SIMPLE_PACKET:
+            fault = _simple_packet(data, at, section, columns, count)
+            columns.time[count] = columns.time[count - 1] if count else section.moment
+            count += fault == 0
+        elif kind in (_ENHANCED_PACKET, _OLD_PACKET):
+            fault = _timed_packet(data, at, section, columns, count)
+            count += fault == 0
+        if fault:
+            return count, blocks, at, _DAMAGED, fault
         blocks += 1
-        at += padded
-    return count, blocks, at, _FULL, 0, 0, moment
+        at += need
+    return count, blocks, at, _FULL, 0
+
+
+@compiled
+def _look(data: npt.NDArray[np.uint8], at: int, end: int, is_big: bool) -> tuple[int, int, int]:
+    """Look at a block: why it cannot be passed or _GO_ON; the bytes it takes, or what is wrong; its type."""
+    if at + 8 > end:
+        return _MORE, 8, 0
+    kind = word(data, at, is_big)
+    if kind == _SECTION:
+        return _OTHER, 0, kind
+    length = word(data, at + 4, is_big)
+    if length < 12 or length > MAX_BLOCK_BYTES:
+        return _DAMAGED, _BAD_LENGTH, kind
+    padded = (length + 3) & ~3
+    if at + padded > end:
+        return _MORE, padded, kind
+    if word(data, at + padded - 4, is_big) != length:
+        return _DAMAGED, _BAD_END, kind
+    return _OTHER if kind == _INTERFACE else _GO_ON, padded, kind
+
+
+@compiled
+def _timed_packet(data: npt.NDArray[np.uint8], at: int, section: Section, columns: Columns, count: int) -> int:
+    """Enter an enhanced or an old packet block; 0, or what is wrong with it."""
+    is_big = section.is_big
+    room = ((word(data, at + 4, is_big) + 3) & ~3) - 32
+    if room < 0:
+        return _TOO_SHORT
+    size = word(data, at + 20, is_big)
+    if size > min(room, MAX_FRAME_BYTES):
+        return _BAD_PACKET
+    number = word(data, at + 8, is_big)
+    if word(data, at, is_big) == _OLD_PACKET:  # two numbers of 16 bits: the interface, packets dropped
+        number = number >> 16 if is_big else number & 0xFFFF
+    ticks = np.uint64(word(data, at + 12, is_big)) << _WORD_BITS | np.uint64(word(data, at + 16, is_big))
+    interface = section.interfaces[min(number, section.undescribed)]
+    columns.at[count] = at + 28
+    columns.captured[count] = size
+    columns.wire[count] = min(word(data, at + 24, is_big), MAX_WIRE_BYTES)
+    columns.time[count] = microseconds(ticks, interface)
+    columns.link[count] = interface["link"]
+    return 0
+
+
+@compiled
+def _simple_packet(data: npt.NDArray[np.uint8], at: int, section: Section, columns: Columns, count: int) -> int:
+    """Enter a simple packet block, which means the first interface; 0, or what is wrong with it."""
+    room = ((word(data, at + 4, section.is_big) + 3) & ~3) - 16
+    if room < 0:
+        return _TOO_SHORT
+    interface = section.interfaces[0]
+    full = word(data, at + 8, section.is_big)
+    columns.at[count] = at + 12
+    columns.captured[count] = min(full, room, interface["snap"], MAX_FRAME_BYTES)
+    columns.wire[count] = min(full, MAX_WIRE_BYTES)
+    columns.link[count] = interface["link"]
+    return 0

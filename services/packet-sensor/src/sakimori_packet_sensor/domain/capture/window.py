@@ -1,6 +1,6 @@
 """The part of a stream that is being walked, and the columns its packets go to."""
 
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,9 @@ BLOCK_PACKETS: Final = 1 << 14
 class Window:
     """Bytes [at, end) of `data` are read and not yet walked; `data[0]` is byte `origin` of the stream."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, size: int = WINDOW_BYTES) -> None:
         self._stream = stream
-        self._reserve(WINDOW_BYTES)
+        self._reserve(size)
         self.at = self.end = self.origin = 0
 
     def _reserve(self, size: int) -> None:
@@ -62,18 +62,22 @@ class Window:
         self.at, self.end = 0, len(rest)
 
 
-class Columns:
-    """Room for the index of one block, filled by a compiled walker."""
+class Columns(NamedTuple):
+    """Room for the index of one block, filled by a compiled walker; columns as in Block."""
 
-    def __init__(self, packets: int = BLOCK_PACKETS) -> None:
-        self.at = np.empty(packets, np.int64)
-        self.captured = np.empty(packets, np.int32)
-        self.wire = np.empty(packets, np.int32)
-        self.time = np.empty(packets, np.int64)
-        self.link = np.empty(packets, np.int32)
+    at: npt.NDArray[np.int64]
+    captured: npt.NDArray[np.int32]
+    wire: npt.NDArray[np.int32]
+    time: npt.NDArray[np.int64]
+    link: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, packets: int) -> Self:
+        """Make room for as many packets."""
+        times, lengths = np.empty((2, packets), np.int64), np.empty((3, packets), np.int32)
+        return cls(times[0], lengths[0], lengths[1], times[1], lengths[2])
 
     def block(self, data: npt.NDArray[np.uint8], count: int) -> Block:
         """Make a block of the first `count` entries."""
-        return Block(
-            data, self.at[:count], self.captured[:count], self.wire[:count], self.time[:count], self.link[:count]
-        )
+        at, captured, wire, time, link = self
+        return Block(data, at[:count], captured[:count], wire[:count], time[:count], link[:count])
