@@ -202,7 +202,8 @@ def _agrees(data: bytes) -> bool:
     question = message.questions[0] if message.questions else None
     if question is None or message.problem or question.kind_class not in {"IN", "CH", "ANY"}:
         return False
-    return not question.kind.startswith("TYPE") and message.end == len(data)
+    is_netbios = len(question.name) == 32 and "." not in question.name  # a name that is written in letters, see there
+    return not question.kind.startswith("TYPE") and message.end == len(data) and not is_netbios
 
 
 def _datagram(data: bytes, side: int, ends: Ends) -> Verdict:

@@ -4,14 +4,10 @@ from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Final
 
-from sakimori_packet_sensor.domain.protocols import dhcp, dns, ftp, http, imap, irc, modbus, mqtt, pop3, smtp, tls
-from sakimori_packet_sensor.domain.protocols.contract import Ends, ProtocolKind
-from sakimori_packet_sensor.domain.protocols.ports import PORT_NAMES
-
-_MODULES: Final[tuple[ModuleType, ...]] = (
-    # One line a module, in alphabetical order: each has a PROTOCOL or PROTOCOLS. Order decides between two that both
-    # recognise a payload on a port that neither expects, so what is sure of itself comes first there.
+from sakimori_packet_sensor.domain.protocols import (
+    coap,
     dhcp,
+    dhcpv6,
     dns,
     ftp,
     http,
@@ -19,8 +15,40 @@ _MODULES: Final[tuple[ModuleType, ...]] = (
     irc,
     modbus,
     mqtt,
+    netbios,
+    ntp,
     pop3,
+    sip,
     smtp,
+    snmp,
+    ssdp,
+    tftp,
+    tls,
+)
+from sakimori_packet_sensor.domain.protocols.contract import Ends, ProtocolKind
+from sakimori_packet_sensor.domain.protocols.ports import PORT_NAMES
+
+_MODULES: Final[tuple[ModuleType, ...]] = (
+    # One line a module, in alphabetical order: each has a PROTOCOL or PROTOCOLS. Order decides between two that both
+    # recognise a payload on a port that neither expects, so what is sure of itself comes first there.
+    coap,
+    dhcp,
+    dhcpv6,
+    dns,
+    ftp,
+    http,
+    imap,
+    irc,
+    modbus,
+    mqtt,
+    netbios,
+    ntp,
+    pop3,
+    sip,
+    smtp,
+    snmp,
+    ssdp,
+    tftp,
     tls,
 )
 

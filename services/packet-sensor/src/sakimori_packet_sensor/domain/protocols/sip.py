@@ -1,0 +1,175 @@
+"""SIP over UDP and TCP (RFC 3261), and what SDP (RFC 8866) says of the call. Credentials are never kept."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from sakimori_packet_sensor.domain.protocols.contract import (
+    TCP,
+    UDP,
+    Ends,
+    Fields,
+    Message,
+    ProtocolKind,
+    Read,
+    Verdict,
+)
+from sakimori_packet_sensor.domain.protocols.framing import read_each
+from sakimori_packet_sensor.domain.protocols.malformed import Malformed
+from sakimori_packet_sensor.domain.protocols.text import text_of
+from sakimori_packet_sensor.domain.protocols.text_heads import read_head
+
+DATASET: Final = "network.sip"
+_PORTS: Final = frozenset({5060})
+_MAX_TEXT: Final = 1024
+_MAX_LIST: Final = 64
+_MAX_SDP_LINES: Final = 256
+_MAX_BODY: Final = 1 << 20
+
+_METHODS: Final = (
+    b"INVITE", b"ACK", b"BYE", b"CANCEL", b"OPTIONS", b"REGISTER", b"PRACK", b"SUBSCRIBE", b"NOTIFY", b"PUBLISH",
+    b"INFO", b"REFER", b"MESSAGE", b"UPDATE",
+)  # fmt: skip
+_VERSION: Final = b"SIP/2.0"
+_REQUEST: Final = re.compile(rb"([A-Z]{3,16}) (\S{1,2048}) SIP/(\d\.\d)")
+_RESPONSE: Final = re.compile(rb"SIP/(\d\.\d) ([1-6]\d\d)(?: (.*))?", re.DOTALL)
+_COMPACT: Final = {
+    "i": "call-id", "m": "contact", "e": "content-encoding", "l": "content-length", "c": "content-type", "f": "from",
+    "s": "subject", "k": "supported", "t": "to", "v": "via",
+}  # fmt: skip
+"""RFC 3261, 7.3.3."""
+_FIELDS: Final = {
+    "from": "sip.from", "to": "sip.to", "call-id": "sip.call_id", "cseq": "sip.cseq", "contact": "sip.contact",
+    "via": "sip.via", "user-agent": "user_agent.original", "server": "sip.server", "content-type": "sip.content_type",
+    "allow": "sip.allow", "subject": "sip.subject", "max-forwards": "sip.max_forwards", "expires": "sip.expires",
+}  # fmt: skip
+_CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
+_SDP: Final = {b"o": "sip.sdp.origin", b"s": "sip.sdp.session_name", b"c": "sip.sdp.connection"}
+
+
+class SipDatagrams:
+    """Decodes a UDP conversation: every datagram is a message, some are only line ends that keep a way open."""
+
+    def __init__(self, ends: Ends) -> None:
+        pass
+
+    def feed(self, side: int, data: bytes, time: int) -> Read:
+        """Take a datagram. Raises Malformed."""
+        if not data.strip(b"\r\n\x00"):
+            return Read((), len(data))
+        return Read((Message(DATASET, decode_sip(data)[0], side),), len(data))
+
+    def finish(self) -> Sequence[Message]:
+        """Say nothing: no message waits for another."""
+        return ()
+
+
+class SipStream:
+    """Decodes a TCP connection: the length of a body stands in its head."""
+
+    def __init__(self, ends: Ends) -> None:
+        pass
+
+    def feed(self, side: int, data: bytes, time: int) -> Read:
+        """Take the messages whose head is complete. Raises Malformed."""
+        return read_each(DATASET, side, data, _take)
+
+    def finish(self) -> Sequence[Message]:
+        """Say nothing: what is left is a part of a message."""
+        return ()
+
+
+def _take(side: int, data: bytes, at: int, into: list[Message]) -> int:
+    while data[at : at + 1] in {b"\r", b"\n"}:  # RFC 3261, 7.5 and RFC 5626, 3.5.1
+        at += 1
+    rest = data[at:]
+    if b"\r\n\r\n" not in rest and b"\n\n" not in rest:
+        if len(rest) > 128 and not (_REQUEST.match(rest) or _RESPONSE.match(rest)):
+            raise Malformed("no SIP message")
+        return at
+    fields, end = decode_sip(rest)
+    if end > len(rest) and fields.get("sip.content_type") == "application/sdp" and len(rest) < _SDP_WAIT:
+        return at
+    into.append(Message(DATASET, fields, side))
+    return at + end
+
+
+_SDP_WAIT: Final = 8192
+
+
+def decode_sip(message: bytes) -> tuple[Fields, int]:
+    """Decode a message into `sip.*`; returns also where it ends, by its own word. Raises Malformed."""
+    first, head, body_at = read_head(message)
+    fields = _first_line(first)
+    for name, value in head.items():
+        known = _FIELDS.get(_COMPACT.get(name, name))
+        if known is not None and value and known not in fields:
+            fields[known] = text_of(value, _MAX_TEXT)
+    if not _CREDENTIALS.isdisjoint(head):
+        fields["sip.has_authorization"] = True
+    body = message[body_at:]
+    raw = head.get("content-length", head.get("l", b""))
+    if raw and (not raw.isdigit() or len(raw) > 9 or int(raw) > _MAX_BODY):
+        raise Malformed("a Content-Length that is no length")
+    size = int(raw) if raw else len(body)
+    fields["sip.content_length"] = size
+    if "sdp" in str(fields.get("sip.content_type", "")):
+        _add_sdp(fields, body[:size])
+    return fields, body_at + size
+
+
+def _first_line(line: bytes) -> Fields:
+    if found := _REQUEST.fullmatch(line):
+        return {
+            "sip.method": found[1].decode("ascii"),
+            "sip.uri": text_of(found[2], _MAX_TEXT),
+            "sip.version": found[3].decode("ascii"),
+        }
+    found = _RESPONSE.fullmatch(line)
+    if found is None:
+        raise Malformed("neither request nor response")
+    return {
+        "sip.version": found[1].decode("ascii"),
+        "sip.status_code": int(found[2]),
+        "sip.reason": text_of(found[3] or b"", _MAX_TEXT),
+    }
+
+
+def _add_sdp(fields: Fields, body: bytes) -> None:
+    media: list[str] = []
+    for line in body.split(b"\n", _MAX_SDP_LINES)[:_MAX_SDP_LINES]:
+        kind, equals, value = line.strip().partition(b"=")
+        if not equals:
+            continue
+        if kind == b"m" and len(media) < _MAX_LIST:
+            media.append(text_of(value, _MAX_TEXT))
+        elif kind in _SDP and not media:
+            fields.setdefault(_SDP[kind], text_of(value, _MAX_TEXT))
+    if media:
+        fields["sip.sdp.media"] = [*media]
+
+
+def _recognise(data: bytes, side: int, ends: Ends) -> Verdict:
+    """Look for a first line; of a stream its beginning may be all that is there."""
+    window = data[:256].lstrip(b"\r\n")
+    if window.startswith(_VERSION + b" "):
+        return Verdict.YES
+    method, space, rest = window.partition(b" ")
+    if method not in _METHODS or not space:
+        could_be = any(name.startswith(window) for name in (*_METHODS, _VERSION))
+        return Verdict.MORE if could_be else Verdict.NO
+    line, end, _ = rest.partition(b"\n")
+    if end:
+        return Verdict.YES if line.rstrip().endswith(_VERSION) else Verdict.NO
+    is_uri = rest[:4].lower() in {b"sip:", b"sips", b"tel:", b"urn:"}
+    if is_uri:
+        return Verdict.YES
+    return Verdict.MORE if len(rest) < 4 else Verdict.NO
+
+
+_FIRST_BYTES: Final = frozenset(b"\r\nS" + bytes(method[0] for method in _METHODS))
+
+PROTOCOLS: Final = (
+    ProtocolKind("sip", UDP, _recognise, SipDatagrams, _PORTS, first_bytes=_FIRST_BYTES),
+    ProtocolKind("sip", TCP, _recognise, SipStream, _PORTS, first_bytes=_FIRST_BYTES, resumes=True),
+)
