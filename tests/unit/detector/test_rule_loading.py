@@ -113,7 +113,11 @@ def test_a_rule_without_a_firing_case_and_a_near_miss_is_told_so() -> None:
 @pytest.mark.parametrize(
     ("source", "datasets"),
     [
-        (LogSource(category="webserver"), ("nginx.access", "apache.access", "haproxy.access", "caddy.access")),
+        (
+            LogSource(category="webserver"),
+            ("nginx.access", "apache.access", "network.http", "haproxy.access", "caddy.access"),
+        ),
+        (LogSource(product="sakimori", service="modbus"), ("network.modbus",)),
         (LogSource(product="apache"), ("apache.access",)),
         (
             LogSource(category="authentication"),

@@ -36,6 +36,12 @@ _WINDOWS_CHANNELS: Final = (
     "windefend",
 )
 
+_SENSOR_PROTOCOLS: Final = (
+    "anomaly", "arp", "bacnet", "bittorrent", "coap", "dhcp", "dhcpv6", "dnp3", "ftp", "imap", "irc", "kademlia", "ldap",
+    "modbus", "mqtt", "mysql", "nbns", "ndp", "ntp", "pop3", "postgresql", "quic", "rdp", "redis", "rtsp", "sip", "smb",
+    "smtp", "snmp", "ssdp", "ssh", "stratum", "telnet", "tftp", "tls", "vnc", "websocket",
+)  # fmt: skip
+
 LOG_SOURCES: Final[dict[str, LogSource]] = {
     "nginx.access": LogSource("webserver", "nginx", "access"),
     "apache.access": LogSource("webserver", "apache", "access"),
@@ -48,6 +54,8 @@ LOG_SOURCES: Final[dict[str, LogSource]] = {
     "network.flow": LogSource("network_connection", "sakimori", "flow"),
     "network.dns": LogSource("dns", "sakimori", "dns"),
     "network.device": LogSource("device", "sakimori", "device"),
+    "network.http": LogSource("webserver", "sakimori", "http"),
+    **{f"network.{name}": LogSource("network", "sakimori", name) for name in _SENSOR_PROTOCOLS},
     "sakimori.finding": LogSource("finding", "sakimori", "finding"),
     "haproxy.access": LogSource("webserver", "haproxy", "access"),
     "caddy.access": LogSource("webserver", "caddy", "access"),
