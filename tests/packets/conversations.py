@@ -33,7 +33,10 @@ def fields(kind: ProtocolKind, said: Iterable[Said], ends: Ends = ENDS) -> list[
 def _datagrams(kind: ProtocolKind, decoder: Decoder, said: Iterable[Said]) -> Iterator[Message]:
     for side, data in said:
         try:
-            yield from decoder.feed(side, data, 0).messages
+            messages, consumed = decoder.feed(side, data, 0)
+            yield from messages
+            if consumed >= AGAIN:
+                return
         except Malformed as problem:
             yield _broken(kind, problem, side)
 

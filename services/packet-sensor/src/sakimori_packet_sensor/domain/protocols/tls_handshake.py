@@ -53,9 +53,9 @@ class Handshake:
         return self._client is not None or self._server is not None
 
     @property
-    def has_client(self) -> bool:
-        """Say that a ClientHello was seen."""
-        return self._client is not None
+    def client(self) -> ClientHello | None:
+        """Give the ClientHello, once it was seen."""
+        return self._client
 
     @property
     def has_server(self) -> bool:

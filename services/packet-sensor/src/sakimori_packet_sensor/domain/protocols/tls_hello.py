@@ -34,6 +34,7 @@ class ClientHello:
     alpn: tuple[bytes, ...] = ()
     versions: tuple[int, ...] = ()
     has_ech: bool = False
+    quic_parameters: bytes = b""
 
 
 @dataclass(slots=True)
@@ -157,6 +158,10 @@ def _read_ech(data: bytes, hello: ClientHello) -> None:
     hello.has_ech = True
 
 
+def _read_quic(data: bytes, hello: ClientHello) -> None:
+    hello.quic_parameters = data
+
+
 _READERS: Final = {
     _SERVER_NAME: _read_server_name,
     _GROUPS: _read_groups,
@@ -165,6 +170,8 @@ _READERS: Final = {
     _ALPN: _read_alpn,
     _VERSIONS: _read_versions,
     _ECH: _read_ech,
+    0x39: _read_quic,
+    0xFFA5: _read_quic,  # of the drafts
 }
 
 
