@@ -15,7 +15,7 @@ def _at(day: int, hour: int, minute: int) -> datetime:
 
 EXPECTED: dict[str, list[tuple[Any, ...]]] = {
     "Open findings": [(1, 2, 1, 1, 1)],
-    "Events per minute": [(108.0,)],
+    "Events per minute": [(73.0,)],
     "Notifications": [(3, 1, 1, 1)],
     "Findings by severity": [
         (_at(16, 2, 0), "critical", 1),
@@ -29,8 +29,19 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
         (_at(16, 2, 1), "network.flow", 0.5),
         (_at(16, 2, 1), "nginx.access", 1.0),
         (_at(16, 2, 1), "openssh.auth", 0.1),
+        (_at(16, 2, 2), "network.flow", 0.05),
     ],
-    "Top sources": [("203.0.113.42", 126, 126), ("198.51.100.7", 60, 0)],
+    "Devices": [(3, 2, 1)],
+    "Sessions": [(33, 2, 1)],
+    "Sessions by protocol": [(_at(16, 2, 1), "unknown", 30), (_at(16, 2, 2), "tcp", 1), (_at(16, 2, 2), "tls", 2)],
+    "Top talkers": [("192.0.2.7", 200, 1900), ("198.51.100.20", 1800, 200), ("192.0.2.8", 100, 0)],
+    "Devices by type": [("camera", 2), ("printer", 1)],
+    "Newest devices": [
+        (_at(16, 2, 1), "00-00-5E-00-53-01", "192.0.2.7", "here", "Example", "camera", 0.5),
+        (_at(15, 2, 0), "00-00-5E-00-53-02", "192.0.2.7", "here", "Example", "camera", 0.5),
+        (_at(14, 2, 0), "00-00-5E-00-53-03", "192.0.2.7", "here", "Example", "printer", 0.5),
+    ],
+    "Top sources": [("203.0.113.42", 126, 126), ("198.51.100.7", 60, 0), ("192.0.2.7", 2, 0), ("192.0.2.8", 1, 0)],
 }
 OVERDUE = "Open findings past their response time"
 

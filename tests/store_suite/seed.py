@@ -1,6 +1,7 @@
 """Rows with known sums, for the suites that run on PostgreSQL and on TimescaleDB."""
 
 import itertools
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -56,6 +57,30 @@ async def add_delivery(store: Any, finding: str, channel: str, status: str, at: 
     )
 
 
+async def add_flow(store: Any, at: datetime, source: str, destination: str, **fields: str | bool | int) -> None:
+    """Add a session of 100 bytes out and 900 back."""
+    flow = {"destination.ip": destination, "source.bytes": 100, "destination.bytes": 900, "network.transport": "tcp"}
+    await store.execute(
+        "INSERT INTO collector.events (time, id, dataset, source_ip, fields) VALUES ($1, $2, 'network.flow', $3, $4)",
+        at,
+        UUID(int=next(_ids)),
+        source,
+        json.dumps(flow | fields),
+    )
+
+
+async def add_device(store: Any, mac: str, first_seen: datetime, kind: str, *, is_online: bool = True) -> None:
+    """Add a device."""
+    await store.execute(
+        "INSERT INTO sensor.devices (mac, first_seen_at, last_seen_at, is_online, ip, hostname, vendor, is_random,"
+        " type, probability, trust) VALUES ($1, $2, $2, $3, '192.0.2.7', 'here', 'Example', false, $4, 0.9, 0.5)",
+        mac,
+        first_seen,
+        is_online,
+        kind,
+    )
+
+
 async def seed(store: Any) -> None:
     """Fill the store with what the dashboard suite counts; all of it is from START to END but where it says so."""
     second_minute = START + timedelta(minutes=1)
@@ -64,6 +89,16 @@ async def seed(store: Any) -> None:
     await add_events(store, second_minute, "openssh.auth", 6, source="203.0.113.42", outcome="failure")
     await add_events(store, second_minute, "network.flow", 30)
     await add_events(store, START - timedelta(days=1), "nginx.access", 7, source="192.0.2.9")
+
+    third_minute = START + timedelta(minutes=2)
+    state = "sakimori.flow.state"
+    tls: dict[str, str | bool | int] = {"network.protocol": "tls", "sakimori.flow.is_encrypted": True, state: "closed"}
+    await add_flow(store, third_minute, "192.0.2.7", "198.51.100.20", **tls)
+    await add_flow(store, third_minute, "192.0.2.7", "198.51.100.20", **tls)
+    await add_flow(store, third_minute, "192.0.2.8", "192.0.2.7", **{state: "attempted", "destination.bytes": 0})
+    await add_device(store, "00-00-5E-00-53-01", START + timedelta(minutes=1), "camera")
+    await add_device(store, "00-00-5E-00-53-02", START - timedelta(days=1), "camera", is_online=False)
+    await add_device(store, "00-00-5E-00-53-03", START - timedelta(days=2), "printer")
 
     await add_finding(store, "high-1", "high", START + timedelta(minutes=1))
     await add_finding(store, "high-2", "high", START + timedelta(minutes=3))

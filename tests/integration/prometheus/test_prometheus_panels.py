@@ -29,6 +29,25 @@ up{{job="detector",instance="10.0.0.3:9204"}} 1 {AT}
 up{{job="detector",instance="10.0.0.4:9204"}} 0 {AT}
 up{{job="notifier",instance="10.0.0.5:9205"}} 0 {AT}
 up{{job="rabbitmq",instance="10.0.0.6:15692"}} 1 {AT}
+# TYPE sakimori_sensor_shedding gauge
+sakimori_sensor_shedding{{instance="10.0.0.1:9203"}} 0 {AT}
+sakimori_sensor_shedding{{instance="10.0.0.2:9203"}} 1 {AT}
+# TYPE sakimori_sensor_packets counter
+sakimori_sensor_packets_total{{instance="10.0.0.1:9203"}} 90000 {AT - 40}
+sakimori_sensor_packets_total{{instance="10.0.0.1:9203"}} 92000 {AT - 20}
+sakimori_sensor_packets_total{{instance="10.0.0.1:9203"}} 94000 {AT}
+# TYPE sakimori_sensor_bytes counter
+sakimori_sensor_bytes_total{{instance="10.0.0.1:9203"}} 1000000 {AT - 40}
+sakimori_sensor_bytes_total{{instance="10.0.0.1:9203"}} 1002000 {AT - 20}
+sakimori_sensor_bytes_total{{instance="10.0.0.1:9203"}} 1004000 {AT}
+# TYPE sakimori_sensor_ring_drops counter
+sakimori_sensor_ring_drops_total{{interface="eth0"}} 500 {AT - 40}
+sakimori_sensor_ring_drops_total{{interface="eth0"}} 520 {AT - 20}
+sakimori_sensor_ring_drops_total{{interface="eth0"}} 580 {AT}
+# TYPE sakimori_sensor_events_dropped counter
+sakimori_sensor_events_dropped_total{{reason="spool_full"}} 1000 {AT - 40}
+sakimori_sensor_events_dropped_total{{reason="spool_full"}} 1002 {AT - 20}
+sakimori_sensor_events_dropped_total{{reason="spool_full"}} 1004 {AT}
 # EOF
 """
 
@@ -36,6 +55,11 @@ EXPECTED: dict[str, dict[str, float]] = {
     "Dead letters": {"": 3},
     "Queue depth": {"collector.events": 7, "detector.events": 12, "chat.decisions": 0},
     "Dead letters by queue": {"detector.events.dead": 2, "notifier.findings.dead": 1},
+    "Shedding": {"": 1},
+    "Lost events": {"": 6},  # 4 in 40 s; Prometheus reckons with the 60 s around them
+    "Packets per second": {"": 100},
+    "Bits per second": {"": 800},
+    "Packets lost per second": {"eth0": 2},
     "Replicas that answer": {"chat": 1, "detector": 2, "notifier": 0},
 }
 

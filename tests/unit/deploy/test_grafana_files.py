@@ -40,10 +40,11 @@ def test_ids_and_titles_of_panels_are_unique() -> None:
 
 
 def test_panels_fill_the_width_of_24_and_do_not_overlap() -> None:
-    cells = {panel["title"]: _cells(panel["gridPos"]) for panel in PANELS}
-    for one, other in combinations(cells, 2):
-        assert not cells[one] & cells[other], (one, other)
-    assert {x for x, _ in set.union(*cells.values())} == set(range(24))
+    for dashboard in dashboards().values():
+        cells = {panel["title"]: _cells(panel["gridPos"]) for panel in dashboard["panels"]}
+        for one, other in combinations(cells, 2):
+            assert not cells[one] & cells[other], (one, other)
+        assert {x for x, _ in set.union(*cells.values())} == set(range(24))
 
 
 def _cells(position: dict[str, int]) -> set[tuple[int, int]]:

@@ -116,10 +116,22 @@ CREATE VIEW public.sessions AS
     FROM collector.events
     WHERE dataset = 'network.flow';
 
+CREATE VIEW public.session_ends AS
+    SELECT started_at, host(source_ip) AS ip, sent_bytes AS sent, received_bytes AS received
+    FROM public.sessions
+    WHERE source_ip IS NOT NULL
+    UNION ALL
+    SELECT started_at, destination_ip, received_bytes, sent_bytes
+    FROM public.sessions
+    WHERE destination_ip IS NOT NULL;
+
+COMMENT ON VIEW public.session_ends IS 'Each session twice: once as either end has it.';
+
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'sakimori_reader') THEN
-        GRANT SELECT ON public.devices, public.device_addresses, public.device_hours, public.sessions TO sakimori_reader;
+        GRANT SELECT ON public.devices, public.device_addresses, public.device_hours, public.sessions,
+            public.session_ends TO sakimori_reader;
     END IF;
 END
 $$;

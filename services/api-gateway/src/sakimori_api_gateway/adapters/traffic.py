@@ -37,14 +37,9 @@ _SUMS = f"""{_SUSPECTS}
         coalesce(sum(sent_bytes + received_bytes), 0) AS bytes,
         coalesce(sum(sent_packets + received_packets), 0) AS packets
     {_WITHIN}"""
-_TALKERS = f"""
+_TALKERS = """
     SELECT ip, count(*) AS sessions, sum(sent)::bigint AS sent_bytes, sum(received)::bigint AS received_bytes
-    FROM (
-        SELECT host(source_ip) AS ip, sent_bytes AS sent, received_bytes AS received {_WITHIN}
-        UNION ALL
-        SELECT destination_ip, received_bytes, sent_bytes {_WITHIN}
-    ) AS ends
-    WHERE ip IS NOT NULL
+    FROM public.session_ends WHERE started_at >= $1 AND started_at < $2
     GROUP BY ip ORDER BY sum(sent + received) DESC, ip LIMIT 10"""
 
 
