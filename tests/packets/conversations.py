@@ -1,11 +1,11 @@
 """A decoder fed as the sensor feeds it, with the bytes of both sides in pieces."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
 
-from sakimori_packet_sensor.domain.protocols.contract import AGAIN, Decoder, Ends, Message, ProtocolKind, Verdict
+from sakimori_packet_sensor.domain.protocols.contract import AGAIN, TCP, Decoder, Ends, Message, ProtocolKind, Verdict
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 
 ENDS = Ends(b"\xc0\x00\x02\x0a", b"\xc6\x33\x64\x14", 50_000, 4_000)
@@ -22,26 +22,30 @@ def at_port(port: int) -> Ends:
 def converse(kind: ProtocolKind, said: Iterable[Said], ends: Ends = ENDS) -> list[Message]:
     """All that a conversation comes to; what is malformed as a message with `error.code` only."""
     decoder = kind.decoder(ends)
-    messages = list(_stream(kind, decoder, said) if kind.transport == 6 else _datagrams(kind, decoder, said))
-    return [*messages, *decoder.finish()]
+    messages: list[Message] = []
+    is_over = (_stream if kind.transport == TCP else _datagrams)(kind, decoder, said, messages)
+    return messages if is_over else [*messages, *decoder.finish()]
 
 
 def fields(kind: ProtocolKind, said: Iterable[Said], ends: Ends = ENDS) -> list[dict[str, Any]]:
     return [dict(message.fields) for message in converse(kind, said, ends)]
 
 
-def _datagrams(kind: ProtocolKind, decoder: Decoder, said: Iterable[Said]) -> Iterator[Message]:
+def _datagrams(kind: ProtocolKind, decoder: Decoder, said: Iterable[Said], into: list[Message]) -> bool:
     for side, data in said:
         try:
             messages, consumed = decoder.feed(side, data, 0)
-            yield from messages
-            if consumed >= AGAIN:
-                return
         except Malformed as problem:
-            yield _broken(kind, problem, side)
+            into.append(_broken(kind, problem, side))
+            continue
+        into += messages
+        if consumed >= AGAIN:
+            return True
+    return False
 
 
-def _stream(kind: ProtocolKind, decoder: Decoder, said: Iterable[Said]) -> Iterator[Message]:
+def _stream(kind: ProtocolKind, decoder: Decoder, said: Iterable[Said], into: list[Message]) -> bool:
+    """Returns whether the decoder ended the conversation, which is not finished then."""
     waiting = [b"", b""]
     skipped = [0, 0]
     for side, data in said:
@@ -52,18 +56,19 @@ def _stream(kind: ProtocolKind, decoder: Decoder, said: Iterable[Said]) -> Itera
         try:
             messages, consumed = decoder.feed(side, offered, 0)
         except Malformed as problem:
-            yield _broken(kind, problem, side)
+            into.append(_broken(kind, problem, side))
             skipped[side], waiting[side] = 1 << 62, b""
             continue
-        yield from messages
+        into += messages
         assert consumed >= 0
         if consumed >= AGAIN:
-            return
+            return True
         waiting[side] = offered[consumed:]
         skipped[side] += max(0, consumed - len(offered))
         if len(waiting[side]) > kind.buffer_bytes:
-            yield _broken(kind, "too much waits", side)
+            into.append(_broken(kind, "too much waits", side))
             skipped[side], waiting[side] = 1 << 62, b""
+    return False
 
 
 def _broken(kind: ProtocolKind, problem: object, side: int) -> Message:

@@ -49,7 +49,7 @@ PORT_NAMES: Final[dict[tuple[int, int], str]] = {
         ("postgresql", (TCP,), (5432,)),
         ("coap", (UDP,), (5683,)),
         ("amqp", (TCP,), (5672,)),
-        ("vnc", (TCP,), (5900,)),
+        ("rfb", (TCP,), (5900, 5901)),
         ("redis", (TCP,), (6379,)),
         ("irc", (TCP,), (6667,)),
         ("zabbix", (TCP,), (10050, 10051)),
