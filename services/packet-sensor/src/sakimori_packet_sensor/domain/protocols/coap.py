@@ -165,11 +165,11 @@ _SIZES: Final = {
 
 
 def _recognise(data: bytes, side: int, ends: Ends) -> Verdict:
-    """Take sane headers on its port, elsewhere only requests that name a resource, with no option unheard of."""
+    """Take sane headers on its port unless they read as text; elsewhere only requests, with no option unheard of."""
     if len(data) < _HEADER.size or data[0] >> 6 != 1 or data[0] & 0x0F > 8:
         return Verdict.NO
     if _PORT in (ends.source_port, ends.destination_port):
-        return Verdict.YES if data[1] in _CODES else Verdict.NO
+        return Verdict.YES if data[1] in _CODES and not _is_word(data[:12]) else Verdict.NO
     return Verdict.YES if 1 <= data[1] <= 7 and data[0] & 0x20 == 0 and _is_request(data) else Verdict.NO
 
 
