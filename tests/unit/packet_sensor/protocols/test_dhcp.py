@@ -222,6 +222,6 @@ def test_scapy_reads_the_same(transaction: int, ip: object, wanted: list[int], n
     [message] = fields(PROTOCOL, [(CLIENT, raw)], FROM_SERVER)
     judge = BOOTP(raw)
     assert (message["dhcp.transaction_id"], message["dhcp.assigned_ip"]) == (judge.xid, judge.yiaddr)
-    told = dict(option for option in judge[DHCP].options if isinstance(option, tuple))
+    told: dict[str, Any] = dict(option for option in judge[DHCP].options if isinstance(option, tuple))
     assert message["dhcp.fingerprint"] == ",".join(map(str, told["param_req_list"]))
     assert message["dhcp.hostname"] == told["hostname"].decode()

@@ -5,7 +5,7 @@ from struct import pack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRROPT, DNSRRSOA, DNSRRSRV, dns_compress
+from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRROPT, DNSRRSOA, DNSRRSRV
 
 from packets.conversations import ENDS, Said, at_port, check_survives, cut_anywhere, fields, garbage, mutated
 from sakimori_packet_sensor.domain.protocols import dns
@@ -85,7 +85,7 @@ def test_edns_adds_its_bits_to_the_response_code() -> None:
 
 
 def test_compressed_and_plain_messages_say_the_same() -> None:
-    compressed = bytes(dns_compress(DNS(ANSWER)))
+    compressed = bytes(DNS(ANSWER).compress())
     assert len(compressed) < len(ANSWER)
     assert fields(UDP_KIND, [(SERVER, compressed)], at_port(53)) == fields(UDP_KIND, [(SERVER, ANSWER)], at_port(53))
 
