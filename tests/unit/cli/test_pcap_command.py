@@ -29,21 +29,22 @@ def test_events_go_to_stdout_and_the_summary_to_stderr(scan: Path) -> None:
     done = sakimori_pcap(scan)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0
-    assert [event["destination.port"] for event in events] == [1, 2, 3]
+    flows = [event for event in events if event["event.dataset"] == "network.flow"]
+    assert [event["destination.port"] for event in flows] == [1, 2, 3]
     assert {event["log.file.path"] for event in events} == {str(scan)}
-    assert b"scan.pcap: 6 packets; 3 flows; 3 events (network.flow 3); " in done.stderr
+    assert b"scan.pcap: 6 packets; 3 flows; 5 events (network.device 2, network.flow 3); " in done.stderr
 
 
 def test_stdin_is_read_as_dash_compressed_too() -> None:
     done = sakimori_pcap("-", given=gzip.compress(SCAN))
-    assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 5)
 
 
 def test_a_refused_file_does_not_keep_the_others_from_being_read(scan: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.pcap").touch()
     (tmp_path / "text.pcap").write_text("hello, world")
     done = sakimori_pcap(tmp_path / "empty.pcap", tmp_path / "text.pcap", scan)
-    assert (done.returncode, len(done.stdout.splitlines())) == (1, 3)
+    assert (done.returncode, len(done.stdout.splitlines())) == (1, 5)
     assert b"empty.pcap: is empty\n" in done.stderr
     assert b"text.pcap: is no pcap or pcapng capture (begins with 68 65 6c 6c)\n" in done.stderr
 
@@ -51,7 +52,7 @@ def test_a_refused_file_does_not_keep_the_others_from_being_read(scan: Path, tmp
 def test_a_cut_capture_is_read_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "cut.pcap").write_bytes(SCAN[:-1])
     done = sakimori_pcap(tmp_path / "cut.pcap")
-    assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 5)
     assert b"cut.pcap: warning: cut within record 6" in done.stderr
 
 

@@ -14,7 +14,8 @@ from sakimori_packet_sensor.domain.sensor import Sensor
 
 def test_the_sensor_sees_a_rejected_flow_for_every_port() -> None:
     capture = port_scan_capture("192.0.2.1", "198.51.100.7", range(20, 60), START)
-    flows = [event for batch in Sensor({}).events(read_capture(io.BytesIO(capture))) for event in batch]
+    events = [event for batch in Sensor({}).events(read_capture(io.BytesIO(capture))) for event in batch]
+    flows = [event for event in events if event.dataset == "network.flow"]
     assert [flow.fields["destination.port"] for flow in flows] == list(range(20, 60))
     assert {flow.fields["sakimori.flow.state"] for flow in flows} == {"rejected"}
     assert {flow.fields["source.ip"] for flow in flows} == {"192.0.2.1"}

@@ -8,9 +8,21 @@ from hypothesis import strategies as st
 from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.dns import DNS, DNSQR, DNSRR
 from scapy.layers.inet import IP, UDP
+from scapy.layers.inet6 import ICMPv6ND_NS, IPv6
 from scapy.layers.l2 import ARP, Ether
 
-from packets.frames import CLIENT, CLIENT_MAC, SERVER, datagram, datagram_reply, pcap_file, ping, reply, segment
+from packets.frames import (
+    CLIENT,
+    CLIENT_MAC,
+    SERVER,
+    SERVER_MAC,
+    datagram,
+    datagram_reply,
+    pcap_file,
+    ping,
+    reply,
+    segment,
+)
 from sakimori_common.contracts import EVENTS, Event
 from sakimori_packet_sensor.domain.capture.reader import read_capture
 from sakimori_packet_sensor.domain.sensor import Counts, Sensor
@@ -59,7 +71,13 @@ def test_a_flow_is_one_flat_event() -> None:
         "event.end": "2026-01-16T02:00:00.003Z",
         "event.duration": 3_000_000,
         "sakimori.flow.state": "reset",
+        "sakimori.flow.ending": "over",
         "sakimori.flow.tcp_flags": "SRA",
+        "sakimori.flow.gap_mean_seconds": 0.001,
+        "sakimori.flow.gap_deviation_seconds": 0.0,
+        "sakimori.flow.small_packets": 4,
+        "sakimori.flow.large_packets": 0,
+        "sakimori.flow.sizes": [40, -40, 40, -40],
     }
 
 
@@ -118,26 +136,35 @@ def test_a_flow_carries_the_protocol_that_was_recognised_in_it() -> None:
     assert "network.protocol" not in of("network.flow", [datagram(b"not DNS at all")])[0]
 
 
-def test_devices_are_sighted_by_arp_and_dhcp() -> None:
-    mac = bytes.fromhex("00005e005301")
-    request = BOOTP(chaddr=mac) / DHCP(
-        options=[
-            ("message-type", "request"),
-            ("requested_addr", CLIENT),
-            ("hostname", b"cam"),
-            ("param_req_list", [1, 3]),
-        ]
-    )
-    frames = [
-        bytes(Ether(src=CLIENT_MAC) / ARP(op=1, hwsrc=CLIENT_MAC, psrc=CLIENT, pdst=CLIENT)),
-        bytes(Ether(src=CLIENT_MAC) / ARP(op=1, hwsrc=CLIENT_MAC, psrc=CLIENT, pdst=SERVER)),
-        bytes(Ether() / IP(src="0.0.0.0", dst="255.255.255.255") / UDP(sport=68, dport=67) / request),  # noqa: S104  # a client without address
+def test_an_arp_message_is_an_event_with_its_ends() -> None:
+    [event] = of("network.arp", [bytes(Ether(src=CLIENT_MAC) / ARP(op=1, hwsrc=CLIENT_MAC, psrc=CLIENT, pdst=SERVER))])
+    assert (event["arp.operation"], event["network.type"]) == ("request", "arp")
+    assert (event["source.ip"], event["source.mac"], event["destination.ip"]) == (CLIENT, "00-00-5E-00-53-01", SERVER)
+
+
+def test_a_broken_arp_message_is_an_event_too() -> None:
+    [event] = of("network.arp", [bytes(Ether(src=CLIENT_MAC, type=0x0806) / bytes(ARP())[:20])]) or [{}]
+    assert event == {} or event["error.code"] == "malformed"
+
+
+def test_a_device_is_sighted_when_it_first_sends_and_when_it_has_another_address() -> None:
+    def from_address(address: str) -> bytes:
+        return bytes(Ether(src=CLIENT_MAC, dst=SERVER_MAC) / IP(src=address, dst=SERVER) / UDP(sport=4000, dport=4001))
+
+    frames = [from_address(address) for address in ("10.0.0.7", "10.0.0.7", "10.0.0.8")]
+    sightings = of("network.device", frames)
+    assert [(event["device.mac"], event["device.ip"]) for event in sightings] == [
+        ("00-00-5E-00-53-01", "10.0.0.7"),
+        ("00-00-5E-00-53-01", "10.0.0.8"),
     ]
-    by_arp, by_dhcp = of("network.device", frames)
-    assert (by_arp["event.action"], by_arp["device.evidence"]) == ("device.sighted", "arp")
-    assert (by_arp["device.mac"], by_arp["device.ip"]) == ("00-00-5E-00-53-01", CLIENT)
-    assert (by_dhcp["device.evidence"], by_dhcp["device.ip"], by_dhcp["device.hostname"]) == ("dhcp", CLIENT, "cam")
-    assert by_dhcp["device.dhcp.fingerprint"] == "1,3"
+    assert {event["event.action"] for event in sightings} == {"device.sighted"}
+
+
+def test_neighbour_discovery_is_an_event_between_its_ends() -> None:
+    asks = Ether(src=CLIENT_MAC) / IPv6(src="fe80::1", dst="ff02::1:ff00:2") / ICMPv6ND_NS(tgt="fe80::2")
+    [event] = of("network.ndp", [bytes(asks)])
+    assert (event["ndp.type"], event["ndp.target_ip"]) == ("neighbor_solicitation", "fe80::2")
+    assert (event["source.ip"], event["network.transport"]) == ("fe80::1", "ipv6-icmp")
 
 
 def test_icmp_flows_have_no_ports_and_unnamed_protocols_a_number() -> None:
@@ -168,7 +195,7 @@ def test_a_capture_read_twice_gives_the_same_ids_and_no_id_twice() -> None:
 def test_captures_that_differ_in_a_port_only_have_no_id_in_common() -> None:
     first, _ = sense(pcap_file([datagram(QUERY, client_port=40_000)]))
     second, _ = sense(pcap_file([datagram(QUERY, client_port=40_001)]))
-    assert {event.id for event in first}.isdisjoint(event.id for event in second)
+    assert {event.id for event in first if event.dataset != "network.device"}.isdisjoint(event.id for event in second)
 
 
 def test_a_capture_that_grew_gives_the_same_ids_for_what_it_held() -> None:
@@ -186,22 +213,14 @@ def test_a_port_scan_is_a_flow_a_port() -> None:
     assert states == {"rejected": 15, "attempted": 15}
 
 
-def test_very_many_flows_that_end_together_are_handed_out_in_batches() -> None:
-    frames = [segment("S", port) for port in range(1, 4_502)]
-    sensor = Sensor({})
-    sizes = [len(batch) for batch in sensor.events(read_capture(io.BytesIO(pcap_file(frames))))]
-    assert sum(sizes) == 4_501
-    assert max(sizes) == 2_000
-
-
 def test_what_was_seen_is_counted() -> None:
     frames = [segment("S"), datagram(b"no DNS"), b"\0" * 20, bytes(Ether(type=0x88CC)), b"short"]
     events, counts = sense(pcap_file(frames))
     assert (counts.packets, counts.bytes) == (5, sum(map(len, frames)))
-    assert (counts.flows, counts.events) == (2, {"network.flow": 2})
+    assert (counts.flows, counts.events) == (2, {"network.flow": 2, "network.device": 1, "network.anomaly": 1})
     assert counts.undecoded == {"network_protocol": 2, "truncated": 1}
-    assert counts.malformed == {"dns": 1}
-    assert len(events) == 2
+    assert counts.anomalies == {"header_cut": 1}
+    assert len(events) == 4
 
 
 GOOD = [segment("S"), datagram(QUERY), datagram_reply(ANSWER), datagram(bytes(BOOTP(op=1) / DHCP(options=["end"])), 67)]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import IO, Annotated, Final
 
 import typer
-from msgspec import json
 
 from sakimori_common.contracts import Event
 from sakimori_packet_sensor.adapters.files import open_capture
@@ -64,7 +63,7 @@ def _convert(path: Path, out: IO[bytes]) -> bool:
 
 
 def _lines(events: list[Event]) -> bytes:
-    return b"".join(json.encode(event.to_flat()) + b"\n" for event in events)
+    return b"".join([event.to_line() for event in events])
 
 
 def _summary(counts: Counts, seconds: float) -> str:

@@ -1,148 +1,112 @@
-"""What the sensor saw, as events (docs/reference/fields.md).
+"""What the sensor saw, as events (docs/reference/fields.md, docs/reference/protocols.md).
 
-An id is a function of what the event is about: time, 5-tuple, and the place of its (first) packet in the capture. So
-a capture that is read twice, or read again after it grew, leaves one trace.
+An id is a function of what the event is about: time, 5-tuple, and the place of its packet in the capture. So a capture
+that is read twice, or read again after it grew, leaves one trace.
 """
 
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from sakimori_common.contracts import Event, FieldValue
-from sakimori_common.ids import event_id
-from sakimori_common.instants import format_instant
-from sakimori_packet_sensor.domain.addresses import ip_text, is_multicast, mac_text
-from sakimori_packet_sensor.domain.decode import NO_PORT, ArpPacket, IpPacket
-from sakimori_packet_sensor.domain.sightings import Sighting
-from sakimori_packet_sensor.domain.domain_names import entropy, registered_domain, subdomain, unescaped
-from sakimori_packet_sensor.domain.flows import Flow
-from sakimori_packet_sensor.domain.flows.icmp import COUNTERPARTS
-from sakimori_packet_sensor.domain.protocols.dns import DnsMessage
+from sakimori_common.contracts import Event
+from sakimori_common.ids import event_id, numbered_event_id
+from sakimori_packet_sensor.domain.addresses import ip_text, mac_text
+from sakimori_packet_sensor.domain.conversations.conversation import Conversation
+from sakimori_packet_sensor.domain.conversations.rows import Sender
+from sakimori_packet_sensor.domain.headers import NOBODY, Fields, Origin, header, identity, turned
+from sakimori_packet_sensor.domain.protocols.arp import decode_arp
+from sakimori_packet_sensor.domain.protocols.contract import Message
+from sakimori_packet_sensor.domain.protocols.malformed import Malformed
+from sakimori_packet_sensor.domain.protocols.neighbour import decode_neighbour
 
-_TRANSPORTS: Final = {
-    0: "hopopt", 1: "icmp", 2: "igmp", 4: "ipv4", 6: "tcp", 17: "udp", 41: "ipv6", 46: "rsvp", 47: "gre", 50: "esp",
-    51: "ah", 58: "ipv6-icmp", 59: "ipv6-nonxt", 88: "eigrp", 89: "ospfigp", 103: "pim", 112: "vrrp", 132: "sctp",
-    136: "udplite",
-}  # fmt: skip
+__all__ = ["MessageEvents", "Origin", "PacketEvents"]
 
-Fields = dict[str, FieldValue]
-Origin = Mapping[str, FieldValue]
-"""Fields that every event of a capture has: who saw it and where it came from."""
+_PLACES: Final = 1 << 20
+"""Messages of one packet that ids tell apart: more than it has bytes."""
 
 
-def flow_event(flow: Flow, origin: Origin) -> Event:
-    """Report a flow; its time is that of its first packet."""
-    fields: Fields = {"event.category": "network", **origin, **_network(flow.protocol, flow.source, flow.protocol_name)}
-    fields |= _ends(flow.source, flow.source_port, flow.destination, flow.destination_port, flow.protocol)
-    if flow.source_mac:
-        fields["source.mac"] = mac_text(flow.source_mac)
-    if flow.destination_mac:
-        fields["destination.mac"] = mac_text(flow.destination_mac)
-    fields |= {
-        "source.bytes": flow.source_bytes,
-        "source.packets": flow.source_packets,
-        "destination.bytes": flow.destination_bytes,
-        "destination.packets": flow.destination_packets,
-        "network.bytes": flow.source_bytes + flow.destination_bytes,
-        "network.packets": flow.source_packets + flow.destination_packets,
-        "event.start": format_instant(flow.start),
-        "event.end": format_instant(flow.last),
-        "event.duration": (flow.last - flow.start) * 1000,
-        "sakimori.flow.state": flow.state.value,
-        "network.community_id": flow.community_id,
-    }
-    if flags := flow.tcp_flags:
-        fields["sakimori.flow.tcp_flags"] = flags
-    identity = _identity(flow, flow.number)
-    return Event(event_id(flow.start, "network.flow", *identity), flow.start, "network.flow", fields)
+class MessageEvents:
+    """Turn what conversations say into events."""
+
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
+
+    def of(self, talk: Conversation, messages: Sequence[Message]) -> list[Event]:
+        """Report messages of a conversation, with all that is known of the layers below."""
+        if talk.header is None:
+            self._begin(talk)
+        common = talk.header
+        assert common is not None  # noqa: S101  # for mypy
+        number = talk.number * _PLACES + self._place(talk, len(messages))
+        events = []
+        for dataset, fields, _, time, is_turned in messages:
+            if is_turned:
+                ends = talk.turned = talk.turned or turned(common)
+            else:
+                ends = common
+            at = time or talk.now
+            number += 2
+            events.append(Event(numbered_event_id(at, talk.identity, number), at, dataset, {**ends, **fields}))
+        return events
+
+    def _begin(self, talk: Conversation) -> None:
+        talk.header = header(talk.opening, self._origin)
+        talk.turned = None
+        if talk.kind is not None:
+            talk.header["network.protocol"] = talk.kind.name
+        talk.identity = talk.identity or identity(talk.opening, 0)
+
+    def _place(self, talk: Conversation, count: int) -> int:
+        """Where the messages in hand begin among all of the packet; even, since flows have the odd numbers."""
+        if talk.reported != talk.number:
+            talk.reported, talk.place = talk.number, 0
+        begin = talk.place
+        talk.place += 2 * count
+        return begin
 
 
-def dns_events(message: DnsMessage, packet: IpPacket, flow: Flow, place: int, origin: Origin) -> Iterator[Event]:
-    """Report a message, the `place`-th of its packet: one event a question, or one when there is none.
+class PacketEvents:
+    """Turn packets that are part of no conversation into events."""
 
-    The source is the side that asks; of an answer to a group (multicast DNS) it is the sender, since nobody asked.
-    """
-    is_turned = message.is_answer and not is_multicast(packet.destination)
-    sender, receiver = (packet.source, packet.source_port), (packet.destination, packet.destination_port)
-    source, destination = (receiver, sender) if is_turned else (sender, receiver)
-    common: Fields = {
-        "event.category": "network",
-        **origin,
-        **_network(flow.protocol, flow.source, flow.protocol_name),
-        **_ends(*source, *destination, packet.protocol),
-        "network.community_id": flow.community_id,
-        "dns.id": str(message.id),
-        "dns.type": "answer" if message.is_answer else "query",
-        "dns.op_code": message.operation,
-    }
-    if message.is_answer:
-        common["dns.response_code"] = message.response_code
-    if message.answers:
-        common["dns.answers.name"] = [answer.name for answer in message.answers]
-        common["dns.answers.type"] = [answer.kind for answer in message.answers]
-        common["dns.answers.data"] = [answer.data for answer in message.answers]
-    questions: list[Fields] = [_question(question.name, question.kind) for question in message.questions] or [{}]
-    for index, question in enumerate(questions):
-        identity = _identity(packet, packet.number, place, index)
-        yield Event(event_id(packet.time, "network.dns", *identity), packet.time, "network.dns", {**common, **question})
+    def __init__(self, origin: Origin) -> None:
+        self._origin = origin
 
+    def arp(self, sender: Sender, payload: bytes, time: int, number: int) -> Event:
+        """Report an ARP message: who sent the frame, and the addresses that it speaks of."""
+        fields: Fields = {"event.category": "network", **self._origin, "network.type": "arp"}
+        if sender.mac != NOBODY:
+            fields["source.mac"] = mac_text(sender.mac)
+        if sender.vlan:
+            fields["network.vlan.id"] = str(sender.vlan)
+        decoded = _decoded(decode_arp, payload)
+        for end, name in (("source.ip", "arp.sender_ip"), ("destination.ip", "arp.target_ip")):
+            if name in decoded:
+                fields[end] = decoded[name]
+        identifier = event_id(time, "network.arp", payload[:64], str(number))
+        return Event(identifier, time, "network.arp", fields | decoded)
 
-@lru_cache(16_384)
-def _question(name: str, kind: str) -> Fields:
-    """Describe a question; names come again and again, so this is remembered and must not be changed."""
-    fields: Fields = {
-        "dns.question.name": name,
-        "dns.question.type": kind,
-        "sakimori.dns.name_length": len(unescaped(name)),
-    }
-    if registered := registered_domain(name):
-        fields["dns.question.registered_domain"] = registered
-    if below := subdomain(name, registered):
-        fields["dns.question.subdomain"] = below
-        fields["sakimori.dns.subdomain_entropy"] = round(entropy(unescaped(below).replace(".", "")), 4)
-    return fields
+    def neighbour(self, ends: Fields, payload: bytes, time: int, number: int) -> Event:
+        """Report a message of neighbour discovery between `ends`."""
+        identifier = event_id(time, "network.ndp", payload[:64], str(number))
+        return Event(identifier, time, "network.ndp", ends | _decoded(decode_neighbour, payload))
+
+    def sighting(self, sender: Sender, time: int, number: int) -> Event:
+        """Report that a device was seen: its MAC address, and an IP address that it uses."""
+        fields: Fields = {
+            "event.category": "network",
+            **self._origin,
+            "event.action": "device.sighted",
+            "device.mac": mac_text(sender.mac),
+        }
+        if sender.address:
+            fields["device.ip"] = ip_text(sender.address)
+        if sender.vlan:
+            fields["network.vlan.id"] = str(sender.vlan)
+        identifier = event_id(time, "network.device", sender.mac, sender.address, str(number))
+        return Event(identifier, time, "network.device", fields)
 
 
-def device_event(sighting: Sighting, packet: IpPacket | ArpPacket, origin: Origin) -> Event:
-    """Report that a device was seen."""
-    fields: Fields = {
-        "event.category": "network",
-        **origin,
-        "event.action": "device.sighted",
-        "device.mac": mac_text(sighting.mac),
-        "device.evidence": sighting.evidence,
-    }
-    if sighting.ip:
-        fields["device.ip"] = ip_text(sighting.ip)
-    for name, value in (
-        ("device.hostname", sighting.hostname),
-        ("device.vendor_class", sighting.vendor_class),
-        ("device.dhcp.fingerprint", sighting.fingerprint),
-    ):
-        if value:
-            fields[name] = value
-    identity = (sighting.mac, sighting.ip, sighting.evidence, str(packet.number))
-    return Event(event_id(packet.time, "network.device", *identity), packet.time, "network.device", fields)
-
-
-def _network(protocol: int, address: bytes, application: str) -> Fields:
-    fields: Fields = {"network.type": "ipv4" if len(address) == 4 else "ipv6"}
-    if transport := _TRANSPORTS.get(protocol):
-        fields["network.transport"] = transport
-    else:
-        fields["network.iana_number"] = str(protocol)
-    if application:
-        fields["network.protocol"] = application
-    return fields
-
-
-def _ends(source: bytes, source_port: int, destination: bytes, destination_port: int, protocol: int) -> Fields:
-    fields: Fields = {"source.ip": ip_text(source), "destination.ip": ip_text(destination)}
-    if source_port != NO_PORT and protocol not in COUNTERPARTS:
-        fields["source.port"] = source_port
-        fields["destination.port"] = destination_port
-    return fields
-
-
-def _identity(ends: Flow | IpPacket, *numbers: int) -> tuple[bytes, bytes, str]:
-    return ends.source, ends.destination, f"{ends.protocol} {ends.source_port} {ends.destination_port} {numbers}"
+def _decoded(decode: Callable[[bytes], Fields], payload: bytes) -> Fields:
+    try:
+        return decode(payload)
+    except Malformed as problem:
+        return {"error.code": "malformed", "error.message": str(problem)}

@@ -4,7 +4,7 @@ from base64 import b64encode
 from hashlib import sha1
 from typing import Final
 
-from sakimori_packet_sensor.domain.decode.packet import NO_PORT
+from sakimori_packet_sensor.domain.fastpath.layout import NO_PORT
 from sakimori_packet_sensor.domain.flows.icmp import COUNTERPARTS
 
 _SEED: Final = b"\x00\x00"

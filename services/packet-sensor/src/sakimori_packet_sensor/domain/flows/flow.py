@@ -1,22 +1,10 @@
 """One flow and what its counters say about it."""
 
-from enum import StrEnum
-
 from sakimori_packet_sensor.domain.decode.packet import ACK, FIN, NO_PORT, RST, SYN, IpPacket, Protocol
 from sakimori_packet_sensor.domain.flows.community import community_id
+from sakimori_packet_sensor.domain.flows.state import FlowState
 
 _LETTERS = (("F", 0x01), ("S", 0x02), ("R", 0x04), ("P", 0x08), ("A", 0x10), ("U", 0x20))
-
-
-class FlowState(StrEnum):
-    """What became of a connection, as docs/reference/fields.md defines it."""
-
-    ATTEMPTED = "attempted"
-    REJECTED = "rejected"
-    ESTABLISHED = "established"
-    CLOSED = "closed"
-    RESET = "reset"
-    ACTIVE = "active"
 
 
 class Flow:

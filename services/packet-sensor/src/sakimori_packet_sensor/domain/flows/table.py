@@ -1,11 +1,11 @@
 """The flows that are going on."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
 from sakimori_common.instants import MICROSECONDS
 from sakimori_packet_sensor.domain.decode.packet import ACK, FIN, NO_PORT, RST, SYN, IpPacket
+from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
 from sakimori_packet_sensor.domain.flows.flow import Flow
 from sakimori_packet_sensor.domain.flows.fragments import FragmentPorts
 from sakimori_packet_sensor.domain.flows.icmp import COUNTERPARTS, as_ports
@@ -15,18 +15,6 @@ _LINGER: Final = 5 * MICROSECONDS
 _SWEEP: Final = MICROSECONDS
 
 Key = tuple[bytes, bytes, int, int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class FlowLimits:
-    """When a flow is reported: after so long without a packet, at the latest after so long, or when there are too many.
-
-    A flow and its key take about 600 bytes.
-    """
-
-    idle_seconds: int = 300
-    active_seconds: int = 1800
-    flows: int = 100_000
 
 
 class FlowTable:
