@@ -14,7 +14,7 @@ from sakimori_packet_sensor.domain.protocols.contract import (
     Read,
     Verdict,
 )
-from sakimori_packet_sensor.domain.protocols.framing import read_each
+from sakimori_packet_sensor.domain.protocols.framing import malformed, read_each
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 from sakimori_packet_sensor.domain.protocols.text import text_of
 from sakimori_packet_sensor.domain.protocols.text_heads import read_head
@@ -25,6 +25,8 @@ _MAX_TEXT: Final = 1024
 _MAX_LIST: Final = 64
 _MAX_SDP_LINES: Final = 256
 _MAX_BODY: Final = 1 << 20
+_SDP_WAIT: Final = 8192
+"""Bytes of a message that may wait for the rest of a description of a call."""
 
 _METHODS: Final = (
     b"INVITE", b"ACK", b"BYE", b"CANCEL", b"OPTIONS", b"REGISTER", b"PRACK", b"SUBSCRIBE", b"NOTIFY", b"PUBLISH",
@@ -43,6 +45,8 @@ _FIELDS: Final = {
     "via": "sip.via", "user-agent": "user_agent.original", "server": "sip.server", "content-type": "sip.content_type",
     "allow": "sip.allow", "subject": "sip.subject", "max-forwards": "sip.max_forwards", "expires": "sip.expires",
 }  # fmt: skip
+_KEEP_ALIVES: Final = frozenset({b"hello", b"jaK"})
+"""What some telephones send instead of line ends."""
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
 _SDP: Final = {b"o": "sip.sdp.origin", b"s": "sip.sdp.session_name", b"c": "sip.sdp.connection"}
 
@@ -55,7 +59,7 @@ class SipDatagrams:
 
     def feed(self, side: int, data: bytes, time: int) -> Read:
         """Take a datagram. Raises Malformed."""
-        if not data.strip(b"\r\n\x00"):
+        if data in _KEEP_ALIVES or not data.strip(b"\r\n\x00"):
             return Read((), len(data))
         return Read((Message(DATASET, decode_sip(data)[0], side),), len(data))
 
@@ -94,9 +98,6 @@ def _take(side: int, data: bytes, at: int, into: list[Message]) -> int:
     return at + end
 
 
-_SDP_WAIT: Final = 8192
-
-
 def decode_sip(message: bytes) -> tuple[Fields, int]:
     """Decode a message into `sip.*`; returns also where it ends, by its own word. Raises Malformed."""
     first, head, body_at = read_head(message)
@@ -109,10 +110,11 @@ def decode_sip(message: bytes) -> tuple[Fields, int]:
         fields["sip.has_authorization"] = True
     body = message[body_at:]
     raw = head.get("content-length", head.get("l", b""))
-    if raw and (not raw.isdigit() or len(raw) > 9 or int(raw) > _MAX_BODY):
-        raise Malformed("a Content-Length that is no length")
-    size = int(raw) if raw else len(body)
-    fields["sip.content_length"] = size
+    size = len(body)
+    if raw.isdigit() and len(raw) < 9 and int(raw) <= _MAX_BODY:
+        size = fields["sip.content_length"] = int(raw)
+    elif raw:
+        fields |= malformed("a Content-Length that is no length")
     if "sdp" in str(fields.get("sip.content_type", "")):
         _add_sdp(fields, body[:size])
     return fields, body_at + size
@@ -152,6 +154,8 @@ def _add_sdp(fields: Fields, body: bytes) -> None:
 def _recognise(data: bytes, side: int, ends: Ends) -> Verdict:
     """Look for a first line; of a stream its beginning may be all that is there."""
     window = data[:256].lstrip(b"\r\n")
+    if data in _KEEP_ALIVES:
+        return Verdict.YES if not _PORTS.isdisjoint((ends.source_port, ends.destination_port)) else Verdict.NO
     if window.startswith(_VERSION + b" "):
         return Verdict.YES
     method, space, rest = window.partition(b" ")
@@ -167,7 +171,7 @@ def _recognise(data: bytes, side: int, ends: Ends) -> Verdict:
     return Verdict.MORE if len(rest) < 4 else Verdict.NO
 
 
-_FIRST_BYTES: Final = frozenset(b"\r\nS" + bytes(method[0] for method in _METHODS))
+_FIRST_BYTES: Final = frozenset(b"\r\nShj" + bytes(method[0] for method in _METHODS))
 
 PROTOCOLS: Final = (
     ProtocolKind("sip", UDP, _recognise, SipDatagrams, _PORTS, first_bytes=_FIRST_BYTES),
