@@ -36,7 +36,7 @@ def text(words: str, size: int) -> bytes:
 CORE = (
     pack("<IHHHHII", 0x00080004, 1920, 1080, 0xCA01, 0xAA03, 0x411, 9600)
     + text("DESK-7", 32)
-    + bytes(84)
+    + bytes(90)
     + text("product-1", 64)
 )
 NETWORK = pack("<I", 2) + b"rdpdr\0\0\0" + bytes(4) + b"cliprdr\0" + bytes(4)
