@@ -1,0 +1,47 @@
+"""How far the sensor agrees with the test suites of Suricata, Zeek and nDPI, per protocol.
+
+    python -m bench.sensor_conformance [--data DIR] [--suite NAME]... [--only TEXT]
+
+DIR is the development data (`../shared/data` or SAKIMORI_DATA). Each check is something that a peer's own suite
+expects of a capture: so many events with these fields (suricata), a row of a log (zeek), the protocol of a flow, its
+host name and fingerprint (ndpi), what must be detected and what must not (truth: sensor and detector together). Prints
+the agreement as Markdown and lists each disagreement with its reason from reasons.json. Exit status 1 when one has none.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench.sensor_conformance import ndpi, suricata, truth, zeek
+from bench.sensor_conformance.check import Check, Reasons, Verdict, report, verdict
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+SUITES: dict[str, Callable[[Path], Iterator[Check]]] = {
+    "suricata": suricata.checks,
+    "zeek": zeek.checks,
+    "ndpi": ndpi.checks,
+    "truth": truth.checks,
+}
+
+
+def main() -> int:
+    """Run the suites that are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    default = os.environ.get("SAKIMORI_DATA", str(REPOSITORY.parent / "shared" / "data"))
+    parser.add_argument("--data", type=Path, default=Path(default))
+    parser.add_argument("--suite", action="append", choices=SUITES)
+    parser.add_argument("--only", default="", help="checks whose name or protocol holds this text")
+    options = parser.parse_args()
+    if not (options.data / "pcaps").is_dir():
+        sys.exit(f"{options.data}: no development data; name it by --data or SAKIMORI_DATA")
+    checks = [check for name in options.suite or SUITES for check in SUITES[name](options.data)]
+    checks = [check for check in checks if options.only in f"{check.protocol}/{check.name}"]
+    reasons = Reasons()
+    print(report(checks, reasons))
+    return int(any(verdict(check, reasons) is Verdict.DIFFERS for check in checks))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
