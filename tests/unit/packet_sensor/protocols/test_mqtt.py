@@ -217,7 +217,7 @@ TOPIC = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=
 
 @given(topic=TOPIC, payload=st.binary(max_size=300), qos=st.integers(0, 2), retain=st.booleans())
 def test_a_publish_of_scapy_says_what_scapy_put_in(topic: str, payload: bytes, qos: int, *, retain: bool) -> None:
-    layer = scapy_mqtt.MQTTPublish(topic=topic, value=payload, **({"msgid": 9} if qos else {}))
+    layer = scapy_mqtt.MQTTPublish(topic=topic, value=payload, msgid=9 if qos else None)
     raw = bytes(scapy_mqtt.MQTT(type=3, QOS=qos, RETAIN=int(retain)) / layer)
     said = fields(PROTOCOL, [(CLIENT, connect()), (CLIENT, raw)])[1]
     assert said["mqtt.publish.topic"] == topic

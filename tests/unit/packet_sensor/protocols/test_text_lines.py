@@ -34,7 +34,8 @@ def test_of_a_long_line_the_beginning_is_taken_and_the_next_is_whole() -> None:
 @given(st.lists(st.text("ab\r", max_size=30).map(str.encode), max_size=8), st.lists(st.integers(1, 9), min_size=1))
 def test_pieces_make_no_difference(texts: list[bytes], sizes: list[int]) -> None:
     whole = b"".join(text + b"\n" for text in texts)
-    pieces, at = [], 0
+    pieces: list[bytes] = []
+    at = 0
     while at < len(whole):
         size = sizes[len(pieces) % len(sizes)]
         pieces.append(whole[at : at + size])

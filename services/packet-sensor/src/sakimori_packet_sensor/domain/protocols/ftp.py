@@ -112,9 +112,7 @@ class FtpDecoder:
                 problem = f"reply {reply.code}" if reply.code else "no reply"
                 messages.append(Message(_DATASET, malformed(problem), SERVER))
             return GO_ON
-        time, fields = self._pending[0] if self._pending else (0, {"ftp.command": "", "ftp.type": "greeting"})
-        if not self._pending:
-            del fields["ftp.command"]
+        time, fields = self._pending[0] if self._pending else (0, Fields({"ftp.type": "greeting"}))
         codes = fields.setdefault("ftp.completion_code", [])
         if isinstance(codes, list) and len(codes) < _MOST_CODES:
             codes.append(reply.code)
