@@ -19,7 +19,7 @@ import numpy as np
 from sakimori_packet_sensor.adapters.vendors import manufacturer
 from sakimori_packet_sensor.domain.devices.knowledge import Knowledge
 from sakimori_packet_sensor.domain.devices.model import Model, ModelError, Product
-from sakimori_packet_sensor.domain.devices.rules import read_rules
+from sakimori_packet_sensor.domain.devices.rules import RuleTable, read_rules
 
 FORMAT: Final = 1
 """Goes up when the archive, or how signs are made, changes: a model of another format judges nonsense."""
@@ -38,10 +38,14 @@ class _About(msgspec.Struct, frozen=True):
 
 def shipped_knowledge() -> Knowledge:
     """Read what comes with the sensor. Raises ModelError or RuleError."""
+    with resources.as_file(resources.files("sakimori_packet_sensor") / "models" / "devices.npz") as path:
+        return Knowledge(shipped_rules(), read_model(path), manufacturer)
+
+
+def shipped_rules() -> RuleTable:
+    """Read the rules that come with the sensor. Raises RuleError."""
     folder = resources.files("sakimori_packet_sensor") / "models"
-    rules = read_rules((folder / "device_rules.toml").read_text("utf-8"))
-    with resources.as_file(folder / "devices.npz") as path:
-        return Knowledge(rules, read_model(path), manufacturer)
+    return read_rules((folder / "device_rules.toml").read_text("utf-8"))
 
 
 def read_model(path: Path) -> Model:
