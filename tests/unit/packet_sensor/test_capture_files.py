@@ -2,13 +2,18 @@
 
 import gzip
 import io
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from packets.blocks import frames_of
 from packets.frames import pcap_file
 from sakimori_packet_sensor.adapters.files import open_capture
 from sakimori_packet_sensor.domain.capture import CaptureError
+from sakimori_packet_sensor.domain.capture.bpf import INSTRUCTION, PacketFilter
 
 CAPTURE = pcap_file([bytes([number]) * 900 for number in range(200)])
 
@@ -60,7 +65,7 @@ def test_a_capture_as_long_as_allowed_is_whole(tmp_path: Path) -> None:
     assert count(path, limit_bytes=len(CAPTURE)) == (200, None)
 
 
-@pytest.mark.parametrize(("name", "message"), [("folder", "Is a directory"), ("nothing", "No such file")])
+@pytest.mark.parametrize(("name", "message"), [("folder", "is a folder"), ("nothing", "No such file")])
 def test_what_cannot_be_opened_is_refused(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(CaptureError, match=message):
@@ -73,3 +78,71 @@ def test_an_error_of_the_reader_stays_the_readers(tmp_path: Path) -> None:
     path.write_bytes(CAPTURE)
     with pytest.raises(BrokenPipeError), open_capture(path):
         raise BrokenPipeError
+
+
+def test_a_named_pipe_is_read_as_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as writers:
+        written = writers.submit(path.write_bytes, CAPTURE)
+        assert count(path) == (200, None)
+        assert written.result() == len(CAPTURE)
+
+
+def test_a_pipe_that_nobody_writes_into_is_refused_in_time(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with (
+        pytest.raises(CaptureError, match="a pipe that nobody wrote into"),
+        open_capture(path, pipe_seconds=0.05),
+    ):
+        pass
+
+
+def test_a_device_is_refused() -> None:
+    """/dev/zero never ends, a terminal never begins."""
+    with pytest.raises(CaptureError, match="neither a file nor a pipe"):
+        count(Path("/dev/zero"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(CAPTURE)
+    path.chmod(0)
+    with pytest.raises(CaptureError, match="Permission denied"):
+        count(path)
+
+
+def test_a_file_that_grows_is_read_as_far_as_it_is_when_its_end_is_reached(tmp_path: Path) -> None:
+    path = tmp_path / "growing.pcap"
+    path.write_bytes(CAPTURE[:-1])
+    with open_capture(path) as capture:
+        blocks = iter(capture)
+        assert len(next(blocks).at) == 199
+        with path.open("ab") as file:
+            file.write(CAPTURE[-1:] + CAPTURE[24 : 24 + 500])
+        assert len(next(blocks).at) == 1
+        assert list(blocks) == []
+        assert capture.cut == f"cut within record 201 at byte {len(CAPTURE)}: 484 of 900 bytes"
+
+
+def test_a_file_that_is_emptied_while_it_is_read_just_ends(tmp_path: Path) -> None:
+    """A mapped file would kill the process here."""
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(pcap_file([b"\0" * 60_000] * 40))
+    with open_capture(path) as capture:
+        blocks = iter(capture)
+        first = len(next(blocks).at)
+        path.write_bytes(b"")
+        assert 0 < first < 40
+        assert list(blocks) == []
+        assert capture.cut is not None
+
+
+def test_a_filter_leaves_only_what_it_accepts(tmp_path: Path) -> None:
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(pcap_file([b"even", b"odd..", b"even", b"odd.."]))
+    longer_than_four = np.array([(0x80, 0, 0, 0), (0x25, 0, 1, 4), (6, 0, 0, 65_535), (6, 0, 0, 0)], INSTRUCTION)
+    with open_capture(path, packet_filter=PacketFilter(lambda _: longer_than_four)) as capture:
+        assert [frame.data for frame in frames_of(capture)] == [b"odd..", b"odd.."]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sakimori_packet_sensor.domain.capture import Block, CaptureError
+from sakimori_packet_sensor.domain.capture.bpf import PacketFilter
 from sakimori_packet_sensor.domain.capture.reader import Capture, read_capture
 
 _GZIP: Final = b"\x1f\x8b"
@@ -23,12 +24,15 @@ _PIECE_BYTES: Final = 1 << 18
 class CaptureFile:
     """The packets of an opened capture; `cut` says afterwards where and why it could not be read to its end, if so."""
 
-    def __init__(self, capture: Capture, source: "_Guarded") -> None:
+    def __init__(self, capture: Capture, source: "_Guarded", packet_filter: PacketFilter | None) -> None:
         self._capture = capture
         self._source = source
+        self._filter = packet_filter
 
     def __iter__(self) -> Iterator[Block]:
-        return iter(self._capture)
+        if self._filter is None:
+            return iter(self._capture)
+        return (block for block in map(self._filter.apply, self._capture) if len(block.at))
 
     @property
     def cut(self) -> str | None:
@@ -38,18 +42,23 @@ class CaptureFile:
 
 @contextmanager
 def open_capture(
-    source: Path | BufferedReader, *, limit_bytes: int | None = None, pipe_seconds: float = _PIPE_SECONDS
+    source: Path | BufferedReader,
+    *,
+    limit_bytes: int | None = None,
+    packet_filter: PacketFilter | None = None,
+    pipe_seconds: float = _PIPE_SECONDS,
 ) -> Iterator[CaptureFile]:
     """Open a capture: a file, a named pipe, or a stream such as stdin; gzip is told by its first bytes.
 
     Reads pieces of a megabyte: a mapped file costs twice as much in page faults, and kills who reads it when somebody
-    cuts it. At most `limit_bytes` are read of it (of what it holds, when it is compressed). Raises CaptureError when
-    it cannot be opened or is no capture, or when nobody writes into the pipe for `pipe_seconds`.
+    cuts it. At most `limit_bytes` are read of it (of what it holds, when it is compressed), and only what the filter
+    accepts is handed out. Raises CaptureError when it cannot be opened or is no capture, or when nobody writes into the
+    pipe for `pipe_seconds`; reading on, only when the filter cannot be compiled for a link type.
     """
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(_open(source, pipe_seconds)) if isinstance(source, Path) else source
-            capture = _begin(stream, limit_bytes)
+            capture = _begin(stream, limit_bytes, packet_filter)
         except OSError as error:
             raise CaptureError(f"cannot be read: {error.strerror or error}") from None
         yield capture
@@ -57,32 +66,34 @@ def open_capture(
 
 def _open(path: Path, pipe_seconds: float) -> BufferedReader:
     """Open without waiting, as opening a pipe that nobody writes into would do for ever."""
-    file = open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")  # noqa: PTH123, SIM115  # the caller's
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        mode = os.fstat(file.fileno()).st_mode
+        mode = os.fstat(descriptor).st_mode
         if stat.S_ISFIFO(mode):
-            _await_writer(file, pipe_seconds)
+            _await_writer(descriptor, pipe_seconds)
+        elif stat.S_ISDIR(mode):
+            raise CaptureError("is a folder, no capture")
         elif not stat.S_ISREG(mode):
             raise CaptureError("is neither a file nor a pipe")
     except BaseException:
-        file.close()
+        os.close(descriptor)
         raise
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
-def _await_writer(pipe: BufferedReader, seconds: float) -> None:
+def _await_writer(pipe: int, seconds: float) -> None:
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     if not poll.poll(seconds * 1000):
         raise CaptureError(f"is a pipe that nobody wrote into for {seconds:g} s")
-    os.set_blocking(pipe.fileno(), True)
+    os.set_blocking(pipe, True)
 
 
-def _begin(stream: BufferedReader, limit_bytes: int | None) -> CaptureFile:
+def _begin(stream: BufferedReader, limit_bytes: int | None, packet_filter: PacketFilter | None) -> CaptureFile:
     is_compressed = stream.peek(2)[:2] == _GZIP
     guarded = _Guarded(gzip.GzipFile(fileobj=stream) if is_compressed else stream, limit_bytes)
     try:
-        return CaptureFile(read_capture(guarded), guarded)
+        return CaptureFile(read_capture(guarded), guarded, packet_filter)
     except CaptureError:
         if guarded.problem:
             raise CaptureError(f"cannot be read: {guarded.problem}") from None

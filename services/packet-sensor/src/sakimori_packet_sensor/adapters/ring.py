@@ -83,6 +83,11 @@ class Ring:
         """Name the descriptor for those who poll several rings at once: readable when `wait(0)` has something."""
         return self._socket.fileno()
 
+    @property
+    def link_type(self) -> int:
+        """What the packets are, as tcpdump.org/linktypes numbers it."""
+        return self._source.link_type
+
     def wait(self, timeout_seconds: float) -> Block | None:
         """Return the next packets, good until the next call; None when none came in time.
 

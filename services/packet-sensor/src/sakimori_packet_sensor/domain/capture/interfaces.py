@@ -12,7 +12,13 @@ from sakimori_packet_sensor.domain.capture.contract import MAX_FRAME_BYTES, NO_L
 MAX_INTERFACES: Final = 65_536
 _LATEST = np.uint64(LATEST)
 _MILLION = np.uint64(MICROSECONDS)
-_ZERO, _LOW_BITS, _WORD_BITS, _ALL_BITS = np.uint64(0), np.uint64(0xFFFFFFFF), np.uint64(32), np.uint64(64)
+_ZERO, _ONE, _LOW_BITS, _WORD_BITS, _ALL_BITS = (
+    np.uint64(0),
+    np.uint64(1),
+    np.uint64(0xFFFFFFFF),
+    np.uint64(32),
+    np.uint64(64),
+)
 
 
 class Resolution(NamedTuple):
@@ -31,7 +37,9 @@ def resolution(code: int) -> Resolution:
         return Resolution(1, 1, True, exponent)
     if exponent <= 6:
         return Resolution(10 ** (6 - exponent), 1, False, 0)
-    return Resolution(1, min(10 ** (exponent - 6), 2**64 - 1), False, 0)
+    if exponent <= 25:
+        return Resolution(1, 10 ** (exponent - 6), False, 0)
+    return Resolution(0, 1, False, 0)  # finer than 64 bits of them make a microsecond
 
 
 INTERFACE: Final = np.dtype(
@@ -67,8 +75,8 @@ def microseconds(ticks: np.uint64, interface: np.void) -> int:
     up, down = interface["up"], interface["down"]
     if interface["binary"]:
         value = _binary(ticks, interface["shift"])
-    elif up == np.uint64(1):
-        value = ticks // down
+    elif up <= _ONE:
+        value = ticks // down * up
     else:
         value = _LATEST if ticks > _LATEST // up else ticks * up
     time: int = max(0, min(LATEST, np.int64(min(value, _LATEST)) + interface["offset"]))

@@ -23,7 +23,7 @@ class Window:
 
     def _reserve(self, size: int) -> None:
         self.data: npt.NDArray[np.uint8] = np.empty(size, np.uint8)
-        self._bytes = memoryview(self.data)  # type: ignore[arg-type]  # an array is a buffer
+        self._bytes = self.data.data
 
     @property
     def place(self) -> int:
