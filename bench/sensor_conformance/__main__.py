@@ -5,7 +5,7 @@
 DIR is the development data (`../shared/data` or SAKIMORI_DATA). Each check is something that a peer's own suite
 expects of a capture: so many events with these fields (suricata), a row of a log (zeek), the protocol of a flow, its
 host name and fingerprint (ndpi), what must be detected and what must not (truth: sensor and detector together). Prints
-the agreement as Markdown and lists each disagreement with its reason from reasons.json. Exit status 1 when one has none.
+the agreement as Markdown and lists each disagreement with its reason from reasons.json; exits with 1 if one has none.
 """
 
 import argparse

@@ -55,8 +55,8 @@ def _flow_checks(name: str, flow: dict[str, Any], events: list[Flat]) -> Iterato
 
 _FIELDS: Final = {
     "host": (
-        "tls.client.server_name", "url.domain", "dns.question.name", "dhcp.hostname", "nbns.name", "ssdp.host", "sip.uri",
-        "http.request.headers.host",
+        "tls.client.server_name", "url.domain", "dns.question.name", "dhcp.hostname", "nbns.name", "ssdp.host",
+        "sip.uri", "http.request.headers.host",
     ),
     "ja4": ("tls.client.ja4",),
     "user_agent": ("user_agent.original",),

@@ -102,7 +102,7 @@ def _http(column: str, value: str) -> Any:
     if column == "status_code":
         return int(value) or None
     if column in {"request_body_len", "response_body_len"}:
-        return int(value)
+        return int(value) or None
     if column == "host":
         return value.split(":", maxsplit=1)[0]
     return value
@@ -125,6 +125,10 @@ def _dns(column: str, value: str) -> Any:
 
 def _ntp(column: str, value: str) -> Any:
     return int(value) if column in {"version", "mode", "stratum"} else value
+
+
+def _ssh(column: str, value: str) -> Any:
+    return value.split("-", 2)[2] if column in {"client", "server"} else value
 
 
 def _mqtt(column: str, value: str) -> Any:
@@ -186,7 +190,7 @@ LOGS: Final[dict[str, Comparison]] = {
     "ssh": Comparison("ssh", "network.ssh", {
         "client": "ssh.client.software_version", "server": "ssh.server.software_version", "cipher_alg": "ssh.cipher",
         "kex_alg": "ssh.kex_algorithm", "host_key_alg": "ssh.host_key_algorithm",
-    }),
+    }, _ssh),
     "ftp": Comparison("ftp", "network.ftp", {
         "user": "user.name", "command": "ftp.command", "reply_code": "ftp.reply_code",
         "data_channel.resp_p": "ftp.dynamic_port",
