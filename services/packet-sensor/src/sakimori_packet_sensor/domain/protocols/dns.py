@@ -21,11 +21,11 @@ from sakimori_packet_sensor.domain.protocols.dns_messages import (
     HEADER,
     MAX_QUESTIONS,
     OPERATIONS,
+    DnsMessage,
     Question,
+    decode_dns,
     header_flags,
 )
-from sakimori_packet_sensor.domain.protocols.dns_messages import DnsMessage as DnsMessage  # noqa: PLC0414  # until sensor.py moves
-from sakimori_packet_sensor.domain.protocols.dns_messages import decode_dns as decode_dns  # noqa: PLC0414
 from sakimori_packet_sensor.domain.protocols.dns_records import Record
 from sakimori_packet_sensor.domain.protocols.dns_services import service_fields
 from sakimori_packet_sensor.domain.protocols.framing import malformed
