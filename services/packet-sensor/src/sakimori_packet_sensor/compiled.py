@@ -71,5 +71,13 @@ def compiled(function: _Function) -> _Function:
     """Make a function machine code: without the interpreter's lock, kept on disk, division by zero as in NumPy."""
     if _FOLDER is not None:
         config.CACHE_DIR = str(_FOLDER / version_of(Path(function.__code__.co_filename).parent))
-    compile_it = njit(cache=_FOLDER is not None, nogil=True, error_model="numpy")
-    return cast("_Function", compile_it(function))
+    return _made(function, cache=_FOLDER is not None)
+
+
+def inlined(function: _Function) -> _Function:
+    """Make a function a part of the compiled functions that call it: nothing of it is kept apart, Python cannot call it."""
+    return _made(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def _made(function: _Function, **options: bool) -> _Function:
+    return cast("_Function", njit(nogil=True, error_model="numpy", **options)(function))

@@ -9,13 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import compiled
-from sakimori_packet_sensor.domain.fastpath import state as st
-from sakimori_packet_sensor.domain.fastpath.arrays import Int
+from sakimori_packet_sensor.compiled import inlined
+from sakimori_packet_sensor.domain.fastpath.arrays import Int, Record
 from sakimori_packet_sensor.domain.fastpath.flows import end, measure, release
 from sakimori_packet_sensor.domain.fastpath.index import hashed
 from sakimori_packet_sensor.domain.fastpath.layout import Ending, SlotState
-from sakimori_packet_sensor.domain.fastpath.state import State
+from sakimori_packet_sensor.domain.fastpath.memory import FOLDS, REGISTERS, flows, folded, free_slots, sketch
 
 SAMPLE: Final = 16
 _PROBES: Final = 8
@@ -24,47 +23,47 @@ _EVICTED: Final = Ending.EVICTED.value
 _FREE: Final = SlotState.FREE.value
 
 
-@compiled
-def make_room(s: State) -> None:
+@inlined
+def make_room(m: Record) -> None:
     """End one flow."""
-    slot = s.reg[st.CLOSING_FIRST]
+    slot = m.closing.first
     if slot >= 0:
-        end(s, slot, _OVER)
+        end(m, slot, _OVER)
         return
-    s.reg[st.EVICTED] += 1
-    slot = s.reg[st.ATTEMPTS_FIRST]
+    m.evicted += 1
+    slot = m.attempts.first
     if slot >= 0:
-        _fold(s, slot)
-        measure(s, slot)  # an unanswered ping has payload
-        release(s, slot)
-        s.free[s.reg[st.FREE]] = slot
-        s.reg[st.FREE] += 1
+        _fold(m, slot)
+        measure(m, slot)  # an unanswered ping has payload
+        release(m, slot)
+        free_slots(m)[m.free] = slot
+        m.free += 1
         return
-    end(s, _quietest(s), _EVICTED)
+    end(m, _quietest(m), _EVICTED)
 
 
-@compiled
-def _quietest(s: State) -> Int:
-    slots = len(s.table)
-    hand = s.reg[st.HAND]
+@inlined
+def _quietest(m: Record) -> Int:
+    slots = m.slots
+    hand = m.hand
     chosen = -1
     seen = 0
     while seen < SAMPLE or chosen < 0:
-        if s.table[hand].state != _FREE and (chosen < 0 or s.table[hand].last < s.table[chosen].last):
+        if flows(m)[hand].state != _FREE and (chosen < 0 or flows(m)[hand].last < flows(m)[chosen].last):
             chosen = hand
         hand = hand + 1 if hand + 1 < slots else 0
         seen += 1
-    s.reg[st.HAND] = hand
+    m.hand = hand
     return chosen
 
 
-@compiled
-def _fold(s: State, slot: Int) -> None:
+@inlined
+def _fold(m: Record, slot: Int) -> None:
     """Add an attempt to those of the same destination."""
-    f = s.table[slot]
-    s.reg[st.FOLDED_FLOWS] += 1
-    place = _place(s, slot)
-    entry = s.folded[place]
+    f = flows(m)[slot]
+    m.folded += 1
+    place = _place(m, slot)
+    entry = folded(m)[place]
     if entry.count == 0:
         entry.first = f.start
         entry.last = f.last
@@ -86,21 +85,21 @@ def _fold(s: State, slot: Int) -> None:
     entry.flags |= f.flags[0] | f.flags[1]
     entry.first = min(entry.first, f.start)
     entry.last = max(entry.last, f.last)
-    _count_source(s, slot, place)
+    _count_source(m, slot, place)
 
 
-@compiled
-def _place(s: State, slot: Int) -> Int:
+@inlined
+def _place(m: Record, slot: Int) -> Int:
     """Find the entry of a flow's destination; 0, that of the others, when there is none left near its hash."""
-    f = s.table[slot]
+    f = flows(m)[slot]
     key = f.key
     high, low = (key[0], key[1]) if f.turned else (key[2], key[3])
     nothing = np.uint64(0)
     rest = np.uint64(((np.int64(f.destination_port) + 1) << 16) | (np.int64(f.protocol) << 8) | np.int64(f.version))
-    home = np.int64(hashed(s, high, low, nothing, nothing, rest) & np.uint64(st.FOLDS - 1))
+    home = np.int64(hashed(m, high, low, nothing, nothing, rest) & np.uint64(FOLDS - 1))
     for step in range(_PROBES):
-        place = (home + step) & (st.FOLDS - 1)
-        entry = s.folded[place]
+        place = (home + step) & (FOLDS - 1)
+        entry = folded(m)[place]
         if place == 0:
             continue
         if entry.count == 0:
@@ -115,19 +114,19 @@ def _place(s: State, slot: Int) -> Int:
     return 0
 
 
-@compiled
-def _count_source(s: State, slot: Int, place: Int) -> None:
+@inlined
+def _count_source(m: Record, slot: Int, place: Int) -> None:
     """Enter a source into the sketch of its destination (Flajolet and others, "HyperLogLog", 2007)."""
-    f = s.table[slot]
+    f = flows(m)[slot]
     key = f.key
     high, low = (key[2], key[3]) if f.turned else (key[0], key[1])
     nothing = np.uint64(0)
-    value = hashed(s, high, low, nothing, nothing, nothing)
-    register = np.int64(value & np.uint64(st.REGISTERS - 1))
+    value = hashed(m, high, low, nothing, nothing, nothing)
+    register = np.int64(value & np.uint64(REGISTERS - 1))
     value >>= np.uint64(8)
     rank = 1
     while value & np.uint64(1) == np.uint64(0) and rank < 57:
         value >>= np.uint64(1)
         rank += 1
-    if s.sketches[place, register] < rank:
-        s.sketches[place, register] = rank
+    if sketch(m, place)[register] < rank:
+        sketch(m, place)[register] = rank

@@ -6,14 +6,17 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from sakimori_common.instants import MICROSECONDS
 from sakimori_packet_sensor.domain.capture.block import Block
 from sakimori_packet_sensor.domain.fastpath import loop
-from sakimori_packet_sensor.domain.fastpath import state as st
 from sakimori_packet_sensor.domain.fastpath.arrays import Array
-from sakimori_packet_sensor.domain.fastpath.layout import LINGER_SECONDS, Anomaly, Undecoded
+from sakimori_packet_sensor.domain.fastpath.layout import FOLDED, Anomaly, Undecoded
 from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
+from sakimori_packet_sensor.domain.fastpath.memory import allocate
 
+_TOTALS: Final = (
+    "packets", "bytes", "started", "evicted", "folded", "shed_flows", "shed_packets", "stations_unmarked",
+)  # fmt: skip
+"""Of the record, in the order of FastCounts."""
 _KINDS: Final = (np.uint8, np.int64, np.int32, np.int32, np.int64, np.int32)
 
 
@@ -53,12 +56,9 @@ class FastPath:
     """
 
     def __init__(self, limits: FlowLimits, seed: int = 0) -> None:
-        self._state = st.allocate(limits, seed)
-        self._counts = self._state.reg
-        self._counts[st.IDLE] = limits.idle_seconds * MICROSECONDS
-        self._counts[st.ACTIVE] = limits.active_seconds * MICROSECONDS
-        self._counts[st.LINGER] = LINGER_SECONDS * MICROSECONDS
-        self.table: Array = self._state.table
+        self._memory = allocate(limits, seed)
+        self._record = self._memory.record[0]
+        self.table: Array = self._memory.flows
         """FLOW by slot; `watch` and `skip_to` are to be written by those who decode."""
         self.process(Block(*(np.zeros(0, kind) for kind in _KINDS)), 0)
         self.tick(0)
@@ -68,28 +68,28 @@ class FastPath:
         """Handle packets from `first`; returns the next one not handled, less than n when an output table is full:
         take what ended, and call again."""
         arrays = (_readable(array, kind) for array, kind in zip(block, _KINDS, strict=True))
-        return int(loop.process(self._state, *arrays, first))
+        return int(loop.process(self._memory.record, self._memory.header, *arrays, first))
 
     def marks(self) -> Array:
         """Marks (MARK) of the last call of `process`, in the order of the packets: good until the next call."""
-        return self._state.marks[: self._counts[st.MARKED]]
+        return self._memory.marks[: self._record["marked"]]
 
     def take_ended(self) -> Ended:
         """Hand out the flows that ended. A slot is used again only after this and another call of `process`."""
-        count = int(self._counts[st.ENDED])
-        self._counts[st.ENDED] = 0
-        s = self._state
-        return Ended(s.ended[:count].copy(), s.ended_slot[:count].copy(), s.ended_why[:count].copy())
+        count = int(self._record["ended"])
+        self._record["ended"] = 0
+        memory = self._memory
+        return Ended(memory.ended[:count].copy(), memory.ended_slots[:count].copy(), memory.ended_why[:count].copy())
 
     def take_folded(self) -> Array:
         """Hand out the attempts (FOLDED) that were given up for want of room since the last call."""
-        s = self._state
-        places = np.flatnonzero(s.folded["count"])
-        taken = s.folded[places].copy()
+        folded, sketches = self._memory.folded, self._memory.sketches
+        places = np.flatnonzero(folded["count"])
+        taken = folded[places]
         for entry, place in zip(taken, places, strict=True):
-            entry["sources"] = min(_estimate(s.sketches[place]), float(entry["count"]))
-        s.folded[places] = 0
-        s.sketches[places] = 0
+            entry["sources"] = min(_estimate(sketches[place]), float(entry["count"]))
+        folded[places] = np.zeros(1, FOLDED)
+        sketches[places] = 0
         return taken
 
     def tick(self, now: int) -> bool:
@@ -97,41 +97,29 @@ class FastPath:
 
         False: there are more of them than can be taken at once; take what ended and call again.
         """
-        return bool(loop.tick(self._state, now))
+        return bool(loop.tick(self._memory.record, now))
 
     def finish(self) -> bool:
         """End every flow that is left; False as for `tick`."""
-        return bool(loop.finish(self._state))
+        return bool(loop.finish(self._memory.record))
 
     @property
     def is_shedding(self) -> bool:
         """Whether no new flow begins: its packets are counted as shed, also those that come after this is over."""
-        return bool(self._counts[st.IS_SHEDDING])
+        return bool(self._record["is_shedding"])
 
     @is_shedding.setter
     def is_shedding(self, is_shedding: bool) -> None:
-        self._counts[st.IS_SHEDDING] = is_shedding
+        self._record["is_shedding"] = is_shedding
 
     @property
     def counts(self) -> FastCounts:
         """What went through until now."""
-        reg = self._counts
+        record = self._record
         return FastCounts(
-            *(
-                int(reg[place])
-                for place in (
-                    st.PACKETS,
-                    st.BYTES,
-                    st.STARTED,
-                    st.EVICTED,
-                    st.FOLDED_FLOWS,
-                    st.SHED_FLOWS,
-                    st.SHED_PACKETS,
-                    st.STATIONS_UNMARKED,
-                )
-            ),
-            {reason: int(self._state.undecoded[reason]) for reason in Undecoded},
-            {reason: int(self._state.anomalies[reason]) for reason in Anomaly if reason},
+            *(int(record[name]) for name in _TOTALS),
+            {reason: int(record["undecoded"][reason]) for reason in Undecoded},
+            {reason: int(record["anomalies"][reason]) for reason in Anomaly if reason},
         )
 
 

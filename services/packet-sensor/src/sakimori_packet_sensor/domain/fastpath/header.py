@@ -1,32 +1,29 @@
-"""What the decoding of one packet leaves behind: places in an int64 array, since compiled functions share arrays best."""
+"""What the decoding of one packet leaves behind: one record, since compiled functions pass records as a pointer."""
 
 from typing import Final
 
-VERSION: Final = 0  # of IP, 0 as long as no IP header was read
-PROTOCOL: Final = 1
-SOURCE_AT: Final = 2  # of the address, in the block's buffer
-DESTINATION_AT: Final = 3
-IP_BYTES: Final = 4
-SOURCE_PORT: Final = 5  # NO_PORT for none; of ICMP the stand-ins of Community ID
-DESTINATION_PORT: Final = 6
-PAYLOAD_AT: Final = 7
-PAYLOAD_BYTES: Final = 8  # captured
-PAYLOAD_WIRE: Final = 9  # on the wire
-FLAGS: Final = 10  # of TCP
-SEQUENCE: Final = 11
-FRAGMENT: Final = 12  # WHOLE, FIRST_FRAGMENT or LATER_FRAGMENT
-FRAGMENT_ID: Final = 13
-FRAGMENT_AT: Final = 14  # offset in the whole packet
-FRAGMENT_BYTES: Final = 15
-MACS_AT: Final = 16  # of the destination's and the source's MAC address, -1 for none
-SOURCE_MAC_AT: Final = 17  # -1 for none
-VLAN: Final = 18
-TUNNEL: Final = 19  # protocol of the innermost tunnel
-ANOMALY: Final = 20
-NETWORK_AT: Final = 21  # of the network header
-FRAME_AT: Final = 22
-TRANSPORT_AT: Final = 23
-FIELDS: Final = 24
+import numpy as np
+
+HEADER: Final = np.dtype(
+    [
+        ("version", "i8"),  # of IP, 0 as long as no IP header was read
+        ("protocol", "i8"),
+        ("source_at", "i8"), ("destination_at", "i8"),  # of the addresses, in the block's buffer
+        ("ip_bytes", "i8"),
+        ("source_port", "i8"), ("destination_port", "i8"),  # NO_PORT for none; of ICMP the stand-ins of Community ID
+        ("transport_at", "i8"),
+        ("payload_at", "i8"), ("payload_bytes", "i8"),  # captured
+        ("payload_wire", "i8"),  # bytes on the wire
+        ("flags", "i8"), ("sequence", "i8"),  # of TCP
+        ("fragment", "i8"),  # WHOLE, FIRST_FRAGMENT or LATER_FRAGMENT
+        ("fragment_id", "i8"), ("fragment_at", "i8"), ("fragment_bytes", "i8"),  # at: offset in the whole packet
+        ("source_mac_at", "i8"), ("destination_mac_at", "i8"),  # -1 for none
+        ("vlan", "i8"),
+        ("tunnel", "i8"),  # protocol of the innermost tunnel
+        ("anomaly", "i8"),
+        ("frame_at", "i8"), ("frame_end", "i8"),  # end: of what was captured
+    ]
+)  # fmt: skip
 
 WHOLE: Final = 0
 FIRST_FRAGMENT: Final = 1

@@ -37,7 +37,7 @@ FLOW: Final = np.dtype(
         ("base", "u4", 2),  # TCP: sequence number of the side's first payload byte
         ("skip_to", "u4", 2),  # see Watch; an offset from base
         ("gap_sum", "f8"), ("gap_squares", "f8"),  # microseconds between packets, either side: sum, sum of squares
-        ("small_packets", "i8"), ("large_packets", "i8"),
+        ("small_packets", "u4"), ("large_packets", "u4"),
         ("number", "i8"),  # place of its first packet in the capture, from 1
         ("source", "u1", 16), ("destination", "u1", 16),  # IPv4 in the first four bytes
         ("source_mac", "u1", 6), ("destination_mac", "u1", 6),  # zeros where the link has none
@@ -46,6 +46,7 @@ FLOW: Final = np.dtype(
         ("head_bytes", "u1", 2), ("head", "u1", (2, HEAD_BYTES)),
         ("sizes", "i2", SIZES),  # IP bytes of the first packets, negative from the destination, 0 for none
         ("entropy", "f4", 2),  # bits a byte over the first payload bytes of each side, set when the flow ends; -1: none
+        ("spare", "u1", 56),  # to whole cache lines
     ]
 )  # fmt: skip
 """One flow; a side is 0 for its source, the one that spoke first, and 1 for its destination."""

@@ -6,9 +6,9 @@ Every function returns (EtherType, place behind it); a negative EtherType is -1 
 
 from typing import Final
 
-from sakimori_packet_sensor.compiled import compiled
+from sakimori_packet_sensor.compiled import inlined
 from sakimori_packet_sensor.domain.fastpath import header as h
-from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int
+from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.layout import Anomaly, Undecoded
 from sakimori_packet_sensor.domain.fastpath.reading import be16
 
@@ -30,8 +30,8 @@ MALFORMED: Final = -1 - Undecoded.MALFORMED.value
 _TAG_DEPTH: Final = Anomaly.TAG_DEPTH.value
 
 
-@compiled
-def behind_link(data: Array, at: Int, end: Int, link: Int, head: Array) -> tuple[Int, Int]:
+@inlined
+def behind_link(data: Array, at: Int, end: Int, link: Int, head: Record) -> tuple[Int, Int]:
     """Read the link header of a frame, with the tags behind it."""
     if link == 1:
         return behind_ethernet(data, at, end, head)
@@ -52,27 +52,27 @@ def behind_link(data: Array, at: Int, end: Int, link: Int, head: Array) -> tuple
     return LINK_TYPE, at
 
 
-@compiled
-def behind_ethernet(data: Array, at: Int, end: Int, head: Array) -> tuple[Int, Int]:
+@inlined
+def behind_ethernet(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]:
     """Read an Ethernet header (IEEE 802.3 with SNAP, too)."""
     if at + 14 > end:
         return TRUNCATED, at
-    head[h.MACS_AT] = at
-    head[h.SOURCE_MAC_AT] = at + 6
+    head.destination_mac_at = at
+    head.source_mac_at = at + 6
     ethertype = be16(data, at + 12)
     if ethertype in (IPV4, IPV6):
         return ethertype, at + 14
     return _behind_tags(data, at + 14, end, ethertype, head)
 
 
-@compiled
-def _behind_tags(data: Array, at: Int, end: Int, ethertype: Int, head: Array) -> tuple[Int, Int]:
+@inlined
+def _behind_tags(data: Array, at: Int, end: Int, ethertype: Int, head: Record) -> tuple[Int, Int]:
     """Pass over IEEE 802.1Q and 802.1ad tags, SNAP, PPPoE (RFC 2516) and MPLS (RFC 3032), at most MAX_TAGS of them."""
     for _ in range(MAX_TAGS + 1):
         if ethertype in (0x8100, 0x88A8, 0x9100, 0x9200):
             if at + 4 > end:
                 return TRUNCATED, at
-            head[h.VLAN] = be16(data, at) & 0x0FFF
+            head.vlan = be16(data, at) & 0x0FFF
             ethertype = be16(data, at + 2)
             at += 4
         elif ethertype < _LEAST_ETHERTYPE:
@@ -100,17 +100,17 @@ def _behind_tags(data: Array, at: Int, end: Int, ethertype: Int, head: Array) ->
             return _ppp(data, at, end)
         else:
             return ethertype, at
-    head[h.ANOMALY] = _TAG_DEPTH
+    head.anomaly = _TAG_DEPTH
     return MALFORMED, at
 
 
-@compiled
-def behind_ethertype(data: Array, at: Int, end: Int, ethertype: Int, head: Array) -> tuple[Int, Int]:
+@inlined
+def behind_ethertype(data: Array, at: Int, end: Int, ethertype: Int, head: Record) -> tuple[Int, Int]:
     """Read on from an EtherType, as GRE and Linux cooked captures have it, down to the network protocol."""
     return _behind_tags(data, at, end, ethertype, head)
 
 
-@compiled
+@inlined
 def _raw(data: Array, at: Int, end: Int) -> tuple[Int, Int]:
     if at >= end:
         return TRUNCATED, at
@@ -122,7 +122,7 @@ def _raw(data: Array, at: Int, end: Int) -> tuple[Int, Int]:
     return OTHER, at
 
 
-@compiled
+@inlined
 def _loopback(data: Array, at: Int, end: Int) -> tuple[Int, Int]:
     """Read BSD loopback: the address family in four bytes, in the byte order of whoever captured."""
     if at + 4 > end:
@@ -137,25 +137,25 @@ def _loopback(data: Array, at: Int, end: Int) -> tuple[Int, Int]:
     return OTHER, at
 
 
-@compiled
-def _cooked(data: Array, at: Int, end: Int, head: Array) -> tuple[Int, Int]:
+@inlined
+def _cooked(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]:
     if at + 16 > end:
         return TRUNCATED, at
     if be16(data, at + 2) == 1 and be16(data, at + 4) == 6:
-        head[h.SOURCE_MAC_AT] = at + 6
+        head.source_mac_at = at + 6
     return _behind_tags(data, at + 16, end, be16(data, at + 14), head)
 
 
-@compiled
-def _cooked_v2(data: Array, at: Int, end: Int, head: Array) -> tuple[Int, Int]:
+@inlined
+def _cooked_v2(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]:
     if at + 20 > end:
         return TRUNCATED, at
     if be16(data, at + 8) == 1 and data[at + 11] == 6:
-        head[h.SOURCE_MAC_AT] = at + 12
+        head.source_mac_at = at + 12
     return _behind_tags(data, at + 20, end, be16(data, at), head)
 
 
-@compiled
+@inlined
 def _ppp(data: Array, at: Int, end: Int) -> tuple[Int, Int]:
     """Read PPP (RFC 1661), with or without the framing of HDLC (RFC 1662) and with compressed protocol numbers."""
     if at + 2 <= end and data[at] == 0xFF and data[at + 1] == 3:

@@ -4,20 +4,19 @@ from typing import Final
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import compiled
+from sakimori_packet_sensor.compiled import compiled, inlined
 from sakimori_packet_sensor.domain.fastpath import header as h
-from sakimori_packet_sensor.domain.fastpath import state as st
-from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int
+from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.bounded_sets import place_of
 from sakimori_packet_sensor.domain.fastpath.eviction import make_room
 from sakimori_packet_sensor.domain.fastpath.flows import ACK, RST, SYN, begin, begin_part, count, end, report
 from sakimori_packet_sensor.domain.fastpath.fragments import place_fragment
 from sakimori_packet_sensor.domain.fastpath.index import both_ends, find, hashed
 from sakimori_packet_sensor.domain.fastpath.layout import Ending, Kind, SlotState, Watch
+from sakimori_packet_sensor.domain.fastpath.memory import MARKS, WHEEL, flows, free_slots, marks, pending_slots, shed
 from sakimori_packet_sensor.domain.fastpath.marking import add_link, mark, mark_anomaly, sight
 from sakimori_packet_sensor.domain.fastpath.network import read_frame
 from sakimori_packet_sensor.domain.fastpath.queues import SECOND, drop_deadline, set_deadline
-from sakimori_packet_sensor.domain.fastpath.state import State
 
 _LATEST: Final = 1 << 60
 _MARKS_A_PACKET: Final = 4
@@ -38,219 +37,225 @@ _WORD: Final = 0xFFFFFFFF
 
 @compiled
 def process(
-    s: State, data: Array, at: Array, captured: Array, wire: Array, time: Array, link: Array, first: Int
+    memory: Array, headers: Array, data: Array, at: Array, captured: Array, wire: Array, time: Array, link: Array, first: Int
 ) -> Int:
     """Handle packets from `first` on; returns the first one not handled, for want of room in an output table."""
-    _recycle(s)
-    s.reg[st.MARKED] = 0
+    m = memory[0]
+    _recycle(m)
+    m.marked = 0
     limit = len(data)
     for i in range(first, len(at)):
         if (
-            s.reg[st.MARKED] + _MARKS_A_PACKET > len(s.marks)
-            or s.reg[st.ENDED] + _ENDINGS_A_PACKET > len(s.ended)
-            or s.reg[st.FREE] == 0
+            m.marked + _MARKS_A_PACKET > MARKS
+            or m.ended + _ENDINGS_A_PACKET > m.slots
+            or m.free == 0
         ):
             return i
         now = min(max(time[i], 0), _LATEST)
-        if now > s.reg[st.NOW]:
-            s.reg[st.NOW] = now
-            if now // SECOND != s.reg[st.SECOND] and not sweep(s):
+        if now > m.now:
+            m.now = now
+            if now // SECOND != m.second and not sweep(m):
                 return i
         begin_at = min(max(at[i], 0), limit)
         length = min(max(np.int64(captured[i]), 0), limit - begin_at)
         on_wire = max(np.int64(wire[i]), length)
-        s.reg[st.PACKETS] += 1
-        s.reg[st.BYTES] += on_wire
-        _handle(s, i, data, begin_at, begin_at + length, begin_at + on_wire, link[i], now)
+        m.packets += 1
+        m.bytes += on_wire
+        _handle(m, headers, i, data, begin_at, begin_at + length, begin_at + on_wire, link[i], now)
     return len(at)
 
 
-@compiled
-def _recycle(s: State) -> None:
+@inlined
+def _recycle(m: Record) -> None:
     """Free the slots of flows that were taken; `ended` is emptied by whoever takes them."""
-    if s.reg[st.ENDED] == 0:
-        for place in range(s.reg[st.PENDING]):
-            s.free[s.reg[st.FREE]] = s.pending[place]
-            s.reg[st.FREE] += 1
-        s.reg[st.PENDING] = 0
+    if m.ended == 0:
+        for place in range(m.pending):
+            free_slots(m)[m.free] = pending_slots(m)[place]
+            m.free += 1
+        m.pending = 0
 
 
-@compiled
-def _handle(s: State, i: Int, data: Array, at: Int, end_at: Int, wire_end: Int, link: Int, now: Int) -> None:
-    head = s.head
-    status = read_frame(data, at, end_at, wire_end, link, head, s.outer)
+@inlined
+def _handle(
+    m: Record, headers: Array, i: Int, data: Array, at: Int, end_at: Int, wire_end: Int, link: Int, now: Int
+) -> None:
+    head = headers[0]
+    status = read_frame(data, at, end_at, wire_end, link, headers)
     if status == h.IS_IP:
-        if head[h.FRAGMENT] != h.WHOLE:
-            place_fragment(s, data, head)
-        if head[h.ANOMALY]:
-            mark_anomaly(s, i, now, data, end_at, head)
-        _handle_ip(s, i, data, end_at, head, now)
+        if head.fragment != h.WHOLE:
+            place_fragment(m, data, head)
+        if head.anomaly:
+            mark_anomaly(m, i, now, data, end_at, head)
+        _handle_ip(m, i, data, end_at, head, now)
         return
-    sight(s, i, now, data, end_at, head)
-    if head[h.ANOMALY]:
-        mark_anomaly(s, i, now, data, end_at, head)
+    sight(m, i, now, data, end_at, head)
+    if head.anomaly:
+        mark_anomaly(m, i, now, data, end_at, head)
     if status == h.IS_ARP:
-        place = mark(s, _ARP, i, now, head[h.PAYLOAD_AT], head[h.PAYLOAD_BYTES])
-        add_link(s, place, data, head)
+        place = mark(m, _ARP, i, now, head.payload_at, head.payload_bytes)
+        add_link(m, place, data, head)
     else:
-        s.undecoded[status] += 1
+        m.undecoded[status] += 1
 
 
-@compiled
-def _handle_ip(s: State, i: Int, data: Array, end_at: Int, head: Array, now: Int) -> None:
+@inlined
+def _handle_ip(m: Record, i: Int, data: Array, end_at: Int, head: Record, now: Int) -> None:
     a, b, c, d, rest, is_turned = both_ends(data, head)
-    value = hashed(s, a, b, c, d, rest)
-    slot = find(s, value, a, b, c, d, rest)
+    value = hashed(m, a, b, c, d, rest)
+    slot = find(m, value, a, b, c, d, rest)
     if slot >= 0:
-        slot = _continued(s, slot, head, now)
+        slot = _continued(m, slot, head, now)
     if slot < 0:
-        if (s.reg[st.IS_SHEDDING] or s.reg[st.SHED_FLOWS]) and _is_shed(s, value, head, now):
-            s.reg[st.SHED_PACKETS] += 1
+        if (m.is_shedding or m.shed_flows) and _is_shed(m, value, head, now):
+            m.shed_packets += 1
             return
-        if s.reg[st.LIVE] >= s.reg[st.LIMIT]:
-            make_room(s)
-        slot = begin(s, data, head, a, b, c, d, rest, value, is_turned, now)
-    f = s.table[slot]
+        if m.live >= m.limit:
+            make_room(m)
+        slot = begin(m, data, head, a, b, c, d, rest, value, is_turned, now)
+    f = flows(m)[slot]
     side = is_turned ^ np.int64(f.turned)
     if f.packets[side] == 0:
-        sight(s, i, now, data, end_at, head)
+        sight(m, i, now, data, end_at, head)
     protocol = f.protocol
     if protocol == 6:
         _place_base(f, side, head)
-    count(s, slot, side, data, head, now)
-    if head[h.PAYLOAD_WIRE] and head[h.FRAGMENT] != h.LATER_FRAGMENT:
+    count(m, slot, side, data, head, now)
+    if head.payload_wire and head.fragment != h.LATER_FRAGMENT:
         if protocol == 6 or protocol == 17 or protocol == 132:
-            _mark_payload(s, i, slot, side, data, head, now)
-        elif protocol == 58 and head[h.VERSION] == 6 and 133 <= head[h.SOURCE_PORT] <= 137 and head[h.PAYLOAD_BYTES]:
-            place = mark(s, _NEIGHBOUR, i, now, head[h.TRANSPORT_AT], head[h.PAYLOAD_BYTES] + 8)
-            add_link(s, place, data, head)
-            s.marks[place].flow = slot
-            s.marks[place].side = side
+            _mark_payload(m, i, slot, side, data, head, now)
+        elif protocol == 58 and head.version == 6 and 133 <= head.source_port <= 137 and head.payload_bytes:
+            place = mark(m, _NEIGHBOUR, i, now, head.transport_at, head.payload_bytes + 8)
+            add_link(m, place, data, head)
+            marks(m)[place].flow = slot
+            marks(m)[place].side = side
 
 
-@compiled
-def _continued(s: State, slot: Int, head: Array, now: Int) -> Int:
+@inlined
+def _continued(m: Record, slot: Int, head: Record, now: Int) -> Int:
     """Return the slot if the packet belongs to the flow there, -1 if that is over."""
-    f = s.table[slot]
+    f = flows(m)[slot]
     if f.state == _CLOSING:
-        if head[h.FLAGS] & (SYN | ACK) == SYN or now - f.last > s.reg[st.LINGER]:
-            end(s, slot, _OVER)
+        if head.flags & (SYN | ACK) == SYN or now - f.last > m.linger:
+            end(m, slot, _OVER)
             return -1
         return slot
-    if now - f.last > s.reg[st.IDLE]:
-        end(s, slot, _IDLE)
+    if now - f.last > m.idle:
+        end(m, slot, _IDLE)
         return -1
-    if now - f.start > s.reg[st.ACTIVE]:
-        report(s, slot, _ACTIVE)
-        begin_part(s, slot, now)
-        s.reg[st.STARTED] += 1
+    if now - f.start > m.active:
+        report(m, slot, _ACTIVE)
+        begin_part(m, slot, now)
+        m.started += 1
     return slot
 
 
-@compiled
-def _is_shed(s: State, value: Int, head: Array, now: Int) -> bool:
+@inlined
+def _is_shed(m: Record, value: Int, head: Record, now: Int) -> bool:
     """Whether a packet without a flow is left out: none may begin now, or this one has begun while none might."""
     wanted = np.int64(value) | 1
-    row = s.shed[place_of(s.shed, wanted)]
-    is_known = row[0] == wanted and now - row[1] <= s.reg[st.IDLE]
-    if not s.reg[st.IS_SHEDDING] and (not is_known or head[h.FLAGS] & (SYN | ACK) == SYN):
+    row = shed(m)[place_of(shed(m), wanted)]
+    is_known = row.hash == wanted and now - row.time <= m.idle
+    if not m.is_shedding and (not is_known or head.flags & (SYN | ACK) == SYN):
         return False
     if not is_known:
-        s.reg[st.SHED_FLOWS] += 1
-    row[0], row[1] = wanted, now
+        m.shed_flows += 1
+    row.hash = wanted
+    row.time = now
     return True
 
 
-@compiled
-def _place_base(f: Array, side: Int, head: Array) -> None:
+@inlined
+def _place_base(f: Record, side: Int, head: Record) -> None:
     """Learn where a side's stream begins: behind its SYN, else at the first segment that is seen."""
-    flags = head[h.FLAGS]
+    flags = head.flags
     if flags & SYN:
         if f.has_base[side] == 0 or f.payload_bytes[side] == 0:
-            f.base[side] = np.uint32((head[h.SEQUENCE] + 1) & _WORD)
+            f.base[side] = np.uint32((head.sequence + 1) & _WORD)
             f.has_base[side] = 2
     elif f.has_base[side] == 0 and not flags & RST:
-        f.base[side] = np.uint32(head[h.SEQUENCE])
+        f.base[side] = np.uint32(head.sequence)
         f.has_base[side] = 1
 
 
-@compiled
-def _mark_payload(s: State, i: Int, slot: Int, side: Int, data: Array, head: Array, now: Int) -> None:
-    f = s.table[slot]
+@inlined
+def _mark_payload(m: Record, i: Int, slot: Int, side: Int, data: Array, head: Record, now: Int) -> None:
+    f = flows(m)[slot]
     watch = f.watch[side]
     offset = 0
     if f.protocol == 6:
-        begins = head[h.SEQUENCE] + (1 if head[h.FLAGS] & SYN else 0)
+        begins = head.sequence + (1 if head.flags & SYN else 0)
         offset = (begins - np.int64(f.base[side])) & _WORD
     if watch != _ALL:
         if watch != _BEYOND:
             return
-        beyond = (offset + head[h.PAYLOAD_WIRE] - np.int64(f.skip_to[side])) & _WORD
+        beyond = (offset + head.payload_wire - np.int64(f.skip_to[side])) & _WORD
         if beyond == 0 or beyond >= 1 << 31:
             return
-    place = mark(s, _PAYLOAD, i, now, head[h.PAYLOAD_AT], head[h.PAYLOAD_BYTES])
-    add_link(s, place, data, head)
-    m = s.marks[place]
-    m.flow = slot
-    m.side = side
-    m.offset = offset
-    m.missing = head[h.PAYLOAD_WIRE] - head[h.PAYLOAD_BYTES]
-    m.flags = head[h.FLAGS]
+    place = mark(m, _PAYLOAD, i, now, head.payload_at, head.payload_bytes)
+    add_link(m, place, data, head)
+    entry = marks(m)[place]
+    entry.flow = slot
+    entry.side = side
+    entry.offset = offset
+    entry.missing = head.payload_wire - head.payload_bytes
+    entry.flags = head.flags
 
 
-@compiled
-def sweep(s: State) -> bool:
+@inlined
+def sweep(m: Record) -> bool:
     """End what is idle now; False if there is no room for more endings before all is done.
 
     A flow is idle in the first second after the one in which its time was over.
     """
-    reached = s.reg[st.NOW] // SECOND
-    if reached - s.reg[st.SECOND] > st.WHEEL:
-        s.reg[st.SECOND] = reached - st.WHEEL
-    while s.reg[st.SECOND] < reached:
-        second = s.reg[st.SECOND] + 1
-        place = second % st.WHEEL
-        while s.wheel[place] >= 0:
-            if s.reg[st.ENDED] + _ENDINGS_A_PACKET > len(s.ended):
+    reached = m.now // SECOND
+    if reached - m.second > WHEEL:
+        m.second = reached - WHEEL
+    while m.second < reached:
+        second = m.second + 1
+        place = second % WHEEL
+        while m.wheel[place] >= 0:
+            if m.ended + _ENDINGS_A_PACKET > m.slots:
                 return False
-            _look_at_deadline(s, np.int64(s.wheel[place]), second, reached)
-        s.reg[st.SECOND] = second
+            _look_at_deadline(m, np.int64(m.wheel[place]), second, reached)
+        m.second = second
     return True
 
 
-@compiled
-def _look_at_deadline(s: State, slot: Int, second: Int, reached: Int) -> None:
-    f = s.table[slot]
+@inlined
+def _look_at_deadline(m: Record, slot: Int, second: Int, reached: Int) -> None:
+    f = flows(m)[slot]
     is_closing = f.state == _CLOSING
-    patience = s.reg[st.LINGER] if is_closing else s.reg[st.IDLE]
+    patience = m.linger if is_closing else m.idle
     due = (f.last + patience) // SECOND + 1
     if due <= reached:
-        end(s, slot, _OVER if is_closing else _IDLE)
+        end(m, slot, _OVER if is_closing else _IDLE)
     else:
-        drop_deadline(s, slot)
-        set_deadline(s, slot, due, reached + 1, second + st.WHEEL - 1)
+        drop_deadline(m, slot)
+        set_deadline(m, slot, due, reached + 1, second + WHEEL - 1)
 
 
 @compiled
-def tick(s: State, now: Int) -> bool:
+def tick(memory: Array, now: Int) -> bool:
     """Let time pass without a packet; False if flows must be taken before all of it passed."""
-    _recycle(s)
-    s.reg[st.MARKED] = 0
-    s.reg[st.NOW] = max(s.reg[st.NOW], min(now, _LATEST))
-    return sweep(s)
+    m = memory[0]
+    _recycle(m)
+    m.marked = 0
+    m.now = max(m.now, min(now, _LATEST))
+    return sweep(m)
 
 
 @compiled
-def finish(s: State) -> bool:
+def finish(memory: Array) -> bool:
     """End every flow, in the order of the slots; False if flows must be taken before all ended."""
-    _recycle(s)
-    s.reg[st.MARKED] = 0
-    while s.reg[st.FINISHING] < len(s.table):
-        if s.reg[st.ENDED] + _ENDINGS_A_PACKET > len(s.ended):
+    m = memory[0]
+    _recycle(m)
+    m.marked = 0
+    while m.finishing < m.slots:
+        if m.ended + _ENDINGS_A_PACKET > m.slots:
             return False
-        slot = s.reg[st.FINISHING]
-        if s.table[slot].state != _FREE:
-            end(s, slot, _OVER if s.table[slot].state == _CLOSING else _FINISHED)
-        s.reg[st.FINISHING] = slot + 1
-    s.reg[st.FINISHING] = 0
+        slot = m.finishing
+        if flows(m)[slot].state != _FREE:
+            end(m, slot, _OVER if flows(m)[slot].state == _CLOSING else _FINISHED)
+        m.finishing = slot + 1
+    m.finishing = 0
     return True

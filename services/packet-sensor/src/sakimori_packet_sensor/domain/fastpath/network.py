@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import compiled
+from sakimori_packet_sensor.compiled import inlined
 from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath import link
-from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int
+from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.layout import NO_PORT, Anomaly, Undecoded
 from sakimori_packet_sensor.domain.fastpath.reading import be16, be32
 
@@ -49,23 +49,27 @@ def _answers() -> Array:
 ICMP_ANSWERS: Final = _answers()
 
 
-@compiled
-def read_frame(data: Array, at: Int, end: Int, wire_end: Int, link_type: Int, head: Array, outer: Array) -> Int:
-    """Decode a frame down to its transport; `outer` is scratch of the same size as `head`."""
-    head[:] = 0
-    head[h.MACS_AT] = -1
-    head[h.SOURCE_MAC_AT] = -1
-    head[h.FRAME_AT] = at
+@inlined
+def read_frame(data: Array, at: Int, end: Int, wire_end: Int, link_type: Int, headers: Array) -> Int:
+    """Decode a frame down to its transport into the first of two headers; the other is scratch."""
+    head = headers[0]
+    head.version = 0
+    head.anomaly = 0
+    head.vlan = 0
+    head.tunnel = 0
+    head.fragment = h.WHOLE
+    head.destination_mac_at = -1
+    head.source_mac_at = -1
+    head.frame_at = at
     ethertype, at = link.behind_link(data, at, end, link_type, head)
     status = _read_network(data, at, end, wire_end, ethertype, head)
-    if status == h.IS_IP and head[h.FRAGMENT] == h.WHOLE and head[h.PROTOCOL] in (4, 41, 47):
-        return _read_tunnels(data, head, outer)
+    if status == h.IS_IP and head.fragment == h.WHOLE and head.protocol in (4, 41, 47):
+        return _read_tunnels(data, headers)
     return status
 
 
-@compiled
-def _read_network(data: Array, at: Int, end: Int, wire_end: Int, ethertype: Int, head: Array) -> Int:
-    head[h.NETWORK_AT] = at
+@inlined
+def _read_network(data: Array, at: Int, end: Int, wire_end: Int, ethertype: Int, head: Record) -> Int:
     if ethertype == link.IPV4:
         return _read_ipv4(data, at, end, wire_end, head)
     if ethertype == link.IPV6:
@@ -75,42 +79,43 @@ def _read_network(data: Array, at: Int, end: Int, wire_end: Int, ethertype: Int,
     if ethertype < 0:
         status = -1 - ethertype
         if status == _TRUNCATED and end >= wire_end:
-            head[h.ANOMALY] = _HEADER_CUT
+            head.anomaly = _HEADER_CUT
         return status
     return _OTHER
 
 
-@compiled
-def _read_tunnels(data: Array, head: Array, outer: Array) -> Int:
+@inlined
+def _read_tunnels(data: Array, headers: Array) -> Int:
     """Go to the innermost packet that can be read; a tunnel that holds something else is a flow itself."""
+    head, outer = headers[0], headers[1]
     for depth in range(MAX_TUNNELS + 1):
-        protocol = head[h.PROTOCOL]
-        if head[h.FRAGMENT] != h.WHOLE or protocol not in (4, 41, 47):
+        protocol = head.protocol
+        if head.fragment != h.WHOLE or protocol not in (4, 41, 47):
             break
         if depth == MAX_TUNNELS:
-            head[h.ANOMALY] = _TUNNEL_DEPTH
+            head.anomaly = _TUNNEL_DEPTH
             break
-        outer[:] = head
-        end = head[h.PAYLOAD_AT] + head[h.PAYLOAD_BYTES]
-        wire_end = head[h.PAYLOAD_AT] + head[h.PAYLOAD_WIRE]
-        at = head[h.PAYLOAD_AT]
+        headers[1] = headers[0]
+        end = head.payload_at + head.payload_bytes
+        wire_end = head.payload_at + head.payload_wire
+        at = head.payload_at
         ethertype = link.IPV4 if protocol == 4 else link.IPV6
         if protocol == 47:
             ethertype, at = _behind_gre(data, at, end, head)
-        head[h.ANOMALY] = 0
+        head.anomaly = 0
         status = _read_network(data, at, end, wire_end, ethertype, head) if ethertype > 0 else _OTHER
         if status != h.IS_IP:
-            anomaly = head[h.ANOMALY]
-            head[:] = outer
-            head[h.ANOMALY] = anomaly or head[h.ANOMALY]
+            anomaly = head.anomaly
+            headers[0] = outer
+            head.anomaly = anomaly or head.anomaly
             break
-        head[h.TUNNEL] = protocol
-        head[h.ANOMALY] = head[h.ANOMALY] or outer[h.ANOMALY]
+        head.tunnel = protocol
+        head.anomaly = head.anomaly or outer.anomaly
     return h.IS_IP
 
 
-@compiled
-def _behind_gre(data: Array, at: Int, end: Int, head: Array) -> tuple[Int, Int]:
+@inlined
+def _behind_gre(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]:
     """Read a GRE header (RFC 2784, RFC 2890; version 1: RFC 2637) and what leads to the network protocol behind it."""
     if at + 4 > end:
         return link.TRUNCATED, at
@@ -129,101 +134,101 @@ def _behind_gre(data: Array, at: Int, end: Int, head: Array) -> tuple[Int, Int]:
     return link.behind_ethertype(data, at, end, ethertype, head)
 
 
-@compiled
-def _behind_inner_ethernet(data: Array, at: Int, end: Int, head: Array) -> tuple[Int, Int]:
+@inlined
+def _behind_inner_ethernet(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]:
     """Pass over an Ethernet header in a tunnel; the stations of this link are those outside."""
-    macs, source = head[h.MACS_AT], head[h.SOURCE_MAC_AT]
+    macs, source = head.destination_mac_at, head.source_mac_at
     ethertype, at = link.behind_ethernet(data, at, end, head)
-    head[h.MACS_AT], head[h.SOURCE_MAC_AT] = macs, source
+    head.destination_mac_at, head.source_mac_at = macs, source
     return ethertype, at
 
 
-@compiled
-def _bounded(stated: Int, least: Int, on_wire: Int, head: Array) -> Int:
+@inlined
+def _bounded(stated: Int, least: Int, on_wire: Int, head: Record) -> Int:
     """Tell the length of a packet: as stated; 0 means that the network card was to fill it in, or a jumbogram.
 
     -1 where it is less than the header.
     """
     if stated > on_wire:
-        head[h.ANOMALY] = _IP_LENGTH
+        head.anomaly = _IP_LENGTH
         return max(on_wire, least)
     if stated == 0:
         return max(on_wire, least)
     if stated < least:
-        head[h.ANOMALY] = _IP_LENGTH
+        head.anomaly = _IP_LENGTH
         return -1
     return stated
 
 
-@compiled
-def _cut(end: Int, wire_end: Int, head: Array) -> Int:
+@inlined
+def _cut(end: Int, wire_end: Int, head: Record) -> Int:
     """Refuse a packet that ends before its headers do; it is wrong only if the wire had no more, either."""
     if end >= wire_end:
-        head[h.ANOMALY] = _HEADER_CUT
+        head.anomaly = _HEADER_CUT
     return _TRUNCATED
 
 
-@compiled
-def _read_ipv4(data: Array, at: Int, end: Int, wire_end: Int, head: Array) -> Int:
+@inlined
+def _read_ipv4(data: Array, at: Int, end: Int, wire_end: Int, head: Record) -> Int:
     if at + 20 > end:
         return _cut(end, wire_end, head)
     if data[at] >> 4 != 4:
-        head[h.ANOMALY] = _IP_VERSION
+        head.anomaly = _IP_VERSION
         return _MALFORMED
     length = (np.int64(data[at]) & 15) * 4
-    head[h.VERSION] = 4
-    head[h.SOURCE_AT] = at + 12
-    head[h.DESTINATION_AT] = at + 16
+    head.version = 4
+    head.source_at = at + 12
+    head.destination_at = at + 16
     if length < 20:
-        head[h.ANOMALY] = _IP_HEADER_LENGTH
+        head.anomaly = _IP_HEADER_LENGTH
         return _MALFORMED
     ip_bytes = _bounded(be16(data, at + 2), length, wire_end - at, head)
     if ip_bytes < 0:
         return _MALFORMED
-    head[h.IP_BYTES] = ip_bytes
-    head[h.PROTOCOL] = data[at + 9]
+    head.ip_bytes = ip_bytes
+    head.protocol = data[at + 9]
     fragment = be16(data, at + 6)
-    head[h.FRAGMENT] = 0
+    head.fragment = 0
     if fragment & 0x3FFF:
-        head[h.FRAGMENT] = h.LATER_FRAGMENT if fragment & 0x1FFF else h.FIRST_FRAGMENT
-        head[h.FRAGMENT_ID] = be16(data, at + 4)
+        head.fragment = h.LATER_FRAGMENT if fragment & 0x1FFF else h.FIRST_FRAGMENT
+        head.fragment_id = be16(data, at + 4)
         _place_fragment((fragment & 0x1FFF) * 8, ip_bytes - length, head)
     return _read_transport(data, at + length, min(end, at + ip_bytes), at + ip_bytes, head)
 
 
-@compiled
-def _place_fragment(offset: Int, length: Int, head: Array) -> None:
-    head[h.FRAGMENT_AT] = offset
-    head[h.FRAGMENT_BYTES] = length
+@inlined
+def _place_fragment(offset: Int, length: Int, head: Record) -> None:
+    head.fragment_at = offset
+    head.fragment_bytes = length
     if offset + length > 65_535:
-        head[h.ANOMALY] = _FRAGMENT_LENGTH
+        head.anomaly = _FRAGMENT_LENGTH
 
 
-@compiled
-def _read_ipv6(data: Array, at: Int, end: Int, wire_end: Int, head: Array) -> Int:
+@inlined
+def _read_ipv6(data: Array, at: Int, end: Int, wire_end: Int, head: Record) -> Int:
     if at + 40 > end:
         return _cut(end, wire_end, head)
     if data[at] >> 4 != 6:
-        head[h.ANOMALY] = _IP_VERSION
+        head.anomaly = _IP_VERSION
         return _MALFORMED
-    head[h.VERSION] = 6
-    head[h.SOURCE_AT] = at + 8
-    head[h.DESTINATION_AT] = at + 24
+    head.version = 6
+    head.source_at = at + 8
+    head.destination_at = at + 24
     length = be16(data, at + 4)
     ip_bytes = _bounded(length + 40 if length else 0, 40, wire_end - at, head)
-    head[h.IP_BYTES] = ip_bytes
-    head[h.FRAGMENT] = 0
+    head.ip_bytes = ip_bytes
+    head.fragment = 0
     wire_end = at + ip_bytes
     return _read_extensions(data, at + 40, min(end, wire_end), wire_end, np.int64(data[at + 6]), head)
 
 
-@compiled
-def _read_extensions(data: Array, at: Int, end: Int, wire_end: Int, protocol: Int, head: Array) -> Int:
+@inlined
+def _read_extensions(data: Array, at: Int, end: Int, wire_end: Int, protocol: Int, head: Record) -> Int:
     """Pass over extension headers: those with lengths in units of 8 bytes, fragments, authentication (RFC 4302)."""
     for _ in range(MAX_EXTENSIONS + 1):
         is_fragment = protocol == 44
         if not (is_fragment or protocol in (0, 43, 51, 60, 135, 139, 140)):
-            head[h.PROTOCOL] = protocol
+            head.protocol = protocol
             return _read_transport(data, at, end, wire_end, head)
         if at + 8 > end:
             return _cut(end, wire_end, head)
@@ -231,90 +236,90 @@ def _read_extensions(data: Array, at: Int, end: Int, wire_end: Int, protocol: In
         if is_fragment:
             position = be16(data, at + 2)
             if position & 0xFFF9:  # neither offset nor more to come: an atomic fragment, whole (RFC 6946)
-                head[h.FRAGMENT] = h.LATER_FRAGMENT if position & 0xFFF8 else h.FIRST_FRAGMENT
-                head[h.FRAGMENT_ID] = be32(data, at + 4)
+                head.fragment = h.LATER_FRAGMENT if position & 0xFFF8 else h.FIRST_FRAGMENT
+                head.fragment_id = be32(data, at + 4)
                 _place_fragment(position & 0xFFF8, wire_end - at - 8, head)
             at += 8
-            if head[h.FRAGMENT] == h.LATER_FRAGMENT:
-                head[h.PROTOCOL] = following
+            if head.fragment == h.LATER_FRAGMENT:
+                head.protocol = following
                 return _read_transport(data, at, end, wire_end, head)
         elif protocol == 51:
             at += (np.int64(data[at + 1]) + 2) * 4
         else:
             at += (np.int64(data[at + 1]) + 1) * 8
         protocol = following
-    head[h.ANOMALY] = _IPV6_EXTENSIONS
+    head.anomaly = _IPV6_EXTENSIONS
     return _MALFORMED
 
 
-@compiled
-def _read_transport(data: Array, at: Int, end: Int, wire_end: Int, head: Array) -> Int:
+@inlined
+def _read_transport(data: Array, at: Int, end: Int, wire_end: Int, head: Record) -> Int:
     """Read ports and what else the flow table needs: TCP (RFC 9293), UDP (RFC 768), SCTP (RFC 9260), ICMP types."""
-    protocol = head[h.PROTOCOL]
-    head[h.SOURCE_PORT] = NO_PORT
-    head[h.DESTINATION_PORT] = NO_PORT
-    head[h.FLAGS] = 0
-    head[h.TRANSPORT_AT] = at
-    if head[h.FRAGMENT] != h.LATER_FRAGMENT:
+    protocol = head.protocol
+    head.source_port = NO_PORT
+    head.destination_port = NO_PORT
+    head.flags = 0
+    head.transport_at = at
+    if head.fragment != h.LATER_FRAGMENT:
         if protocol == 6:
             if at + 14 > end:
                 return _cut(end, wire_end, head)
             length = np.int64(data[at + 12] >> 4) * 4
             if length < 20:
-                head[h.ANOMALY] = _TCP_HEADER_LENGTH
+                head.anomaly = _TCP_HEADER_LENGTH
                 return _MALFORMED
-            head[h.SOURCE_PORT] = be16(data, at)
-            head[h.DESTINATION_PORT] = be16(data, at + 2)
-            head[h.SEQUENCE] = be32(data, at + 4)
-            head[h.FLAGS] = data[at + 13]
+            head.source_port = be16(data, at)
+            head.destination_port = be16(data, at + 2)
+            head.sequence = be32(data, at + 4)
+            head.flags = data[at + 13]
             at += length
             if at > wire_end:
-                head[h.ANOMALY] = _TCP_HEADER_LENGTH
+                head.anomaly = _TCP_HEADER_LENGTH
         elif protocol == 17:
             if at + 6 > end:
                 return _cut(end, wire_end, head)
-            head[h.SOURCE_PORT] = be16(data, at)
-            head[h.DESTINATION_PORT] = be16(data, at + 2)
+            head.source_port = be16(data, at)
+            head.destination_port = be16(data, at + 2)
             stated = be16(data, at + 4)
             if stated >= 8:
                 if at + stated > wire_end:
-                    if head[h.FRAGMENT] == h.WHOLE:
-                        head[h.ANOMALY] = head[h.ANOMALY] or _UDP_LENGTH
+                    if head.fragment == h.WHOLE:
+                        head.anomaly = head.anomaly or _UDP_LENGTH
                     else:
                         wire_end = at + stated  # the rest is missing: it is in later fragments
                 else:
                     wire_end = at + stated
             elif stated:
-                head[h.ANOMALY] = _UDP_LENGTH
+                head.anomaly = _UDP_LENGTH
             at += 8
         elif protocol in (1, 58):
             if at + 2 > end:
                 return _cut(end, wire_end, head)
             kind = np.int64(data[at])
             answer = np.int64(ICMP_ANSWERS[1 if protocol == 58 else 0, kind])
-            head[h.SOURCE_PORT] = kind
-            head[h.DESTINATION_PORT] = answer if answer >= 0 else np.int64(data[at + 1])
+            head.source_port = kind
+            head.destination_port = answer if answer >= 0 else np.int64(data[at + 1])
             at += 8
         elif protocol == 132:
             if at + 4 > end:
                 return _cut(end, wire_end, head)
-            head[h.SOURCE_PORT] = be16(data, at)
-            head[h.DESTINATION_PORT] = be16(data, at + 2)
+            head.source_port = be16(data, at)
+            head.destination_port = be16(data, at + 2)
             at += 12
-    head[h.PAYLOAD_AT] = min(at, end)
-    head[h.PAYLOAD_BYTES] = max(min(end, wire_end) - at, 0)
-    head[h.PAYLOAD_WIRE] = max(wire_end - at, 0)
+    head.payload_at = min(at, end)
+    head.payload_bytes = max(min(end, wire_end) - at, 0)
+    head.payload_wire = max(wire_end - at, 0)
     return h.IS_IP
 
 
-@compiled
-def _read_arp(data: Array, at: Int, end: Int, wire_end: Int, head: Array) -> Int:
+@inlined
+def _read_arp(data: Array, at: Int, end: Int, wire_end: Int, head: Record) -> Int:
     if at + 28 > end:
         return _cut(end, wire_end, head)
     hardware = be16(data, at)
     if data[at + 4] != 6 or data[at + 5] != 4 or be16(data, at + 2) != link.IPV4 or hardware not in (1, 6):
-        head[h.ANOMALY] = _ARP
+        head.anomaly = _ARP
         return _MALFORMED
-    head[h.PAYLOAD_AT] = at
-    head[h.PAYLOAD_BYTES] = 28
+    head.payload_at = at
+    head.payload_bytes = 28
     return h.IS_ARP

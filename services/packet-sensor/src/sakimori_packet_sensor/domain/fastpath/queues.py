@@ -1,61 +1,63 @@
-"""Lists of slots through `State.links`: deadlines by the second, and by age the flows that go first."""
+"""Lists of slots: deadlines by the second, and by age the flows that go first."""
+
+from typing import Final
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import compiled
-from sakimori_packet_sensor.domain.fastpath import state as st
-from sakimori_packet_sensor.domain.fastpath.arrays import Int
-from sakimori_packet_sensor.domain.fastpath.state import State
+from sakimori_packet_sensor.compiled import inlined
+from sakimori_packet_sensor.domain.fastpath.arrays import Int, Record
+from sakimori_packet_sensor.domain.fastpath.memory import WHEEL, links
 
-SECOND: int = 1_000_000
+SECOND: Final = 1_000_000
 
 
-@compiled
-def set_deadline(s: State, slot: Int, second: Int, earliest: Int, latest: Int) -> None:
+@inlined
+def set_deadline(m: Record, slot: Int, second: Int, earliest: Int, latest: Int) -> None:
     """Have a slot looked at in the given second, kept between `earliest` and `latest`."""
-    place = np.int64(min(max(second, earliest), latest) % st.WHEEL)
-    first = s.wheel[place]
-    s.links[slot, st.DUE_NEXT] = first
-    s.links[slot, st.DUE_PREVIOUS] = -1 - place
+    place = np.int64(min(max(second, earliest), latest) % WHEEL)
+    first = m.wheel[place]
+    link = links(m)[slot]
+    link.due_next = first
+    link.due_previous = -1 - place
     if first >= 0:
-        s.links[first, st.DUE_PREVIOUS] = slot
-    s.wheel[place] = slot
+        links(m)[first].due_previous = slot
+    m.wheel[place] = slot
 
 
-@compiled
-def drop_deadline(s: State, slot: Int) -> None:
+@inlined
+def drop_deadline(m: Record, slot: Int) -> None:
     """Take a slot out of the wheel."""
-    following, previous = s.links[slot, st.DUE_NEXT], s.links[slot, st.DUE_PREVIOUS]
+    following, previous = links(m)[slot].due_next, links(m)[slot].due_previous
     if following >= 0:
-        s.links[following, st.DUE_PREVIOUS] = previous
+        links(m)[following].due_previous = previous
     if previous >= 0:
-        s.links[previous, st.DUE_NEXT] = following
+        links(m)[previous].due_next = following
     else:
-        s.wheel[-1 - previous] = following
+        m.wheel[-1 - previous] = following
 
 
-@compiled
-def append(s: State, first: Int, slot: Int) -> None:
-    """Put a slot at the end of one of the lists by age; `first` is ATTEMPTS_FIRST or CLOSING_FIRST."""
-    last = s.reg[first + 1]
-    s.links[slot, st.AGE_NEXT] = -1
-    s.links[slot, st.AGE_PREVIOUS] = last
+@inlined
+def append(m: Record, queue: Record, slot: Int) -> None:
+    """Put a slot at the end of one of the lists by age."""
+    last = queue.last
+    links(m)[slot].age_next = -1
+    links(m)[slot].age_previous = last
     if last >= 0:
-        s.links[last, st.AGE_NEXT] = slot
+        links(m)[last].age_next = slot
     else:
-        s.reg[first] = slot
-    s.reg[first + 1] = slot
+        queue.first = slot
+    queue.last = slot
 
 
-@compiled
-def unlink(s: State, first: Int, slot: Int) -> None:
+@inlined
+def unlink(m: Record, queue: Record, slot: Int) -> None:
     """Take a slot out of the list by age that it is in."""
-    following, previous = s.links[slot, st.AGE_NEXT], s.links[slot, st.AGE_PREVIOUS]
+    following, previous = links(m)[slot].age_next, links(m)[slot].age_previous
     if following >= 0:
-        s.links[following, st.AGE_PREVIOUS] = previous
+        links(m)[following].age_previous = previous
     else:
-        s.reg[first + 1] = previous
+        queue.last = previous
     if previous >= 0:
-        s.links[previous, st.AGE_NEXT] = following
+        links(m)[previous].age_next = following
     else:
-        s.reg[first] = following
+        queue.first = following

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import compiled
+from sakimori_packet_sensor.compiled import inlined
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int
 
 
-@compiled
+@inlined
 def be16(data: Array, at: Int) -> Int:
     """Read 16 bits as int64."""
     return (np.int64(data[at]) << 8) | np.int64(data[at + 1])
 
 
-@compiled
+@inlined
 def be32(data: Array, at: Int) -> Int:
     """Read 32 bits as int64."""
     return (
@@ -23,7 +23,7 @@ def be32(data: Array, at: Int) -> Int:
     )
 
 
-@compiled
+@inlined
 def be64(data: Array, at: Int) -> Int:
     """Read 64 bits as uint64."""
     return (np.uint64(be32(data, at)) << np.uint64(32)) | np.uint64(be32(data, at + 4))

@@ -1,0 +1,1 @@
+"""Figures of the packet sensor, beside those of its peers over the same packets."""
