@@ -21,6 +21,7 @@ from sakimori_packet_sensor.domain.capture.window import Columns
 
 BLOCK_BYTES: Final = 1 << 20
 """What the kernel hands over at once, when there is much; some 2,500 packets of mixed size."""
+_MIN_RING_MB: Final = 4  # of one block alone the kernel writes no more while it is read
 RETIRE_MILLISECONDS: Final = 20
 """How long a packet waits in a block that does not fill: part of the time from packet to event."""
 
@@ -152,12 +153,13 @@ def open_ring(
 ) -> Iterator[Ring]:
     """Read an interface until the block ends, from the moment of return on. Needs CAP_NET_RAW, nothing more.
 
-    `ring_mb` is how much may wait to be read, memory of the kernel. `packet_filter` is an expression (see bpf.py).
+    `ring_mb` (at least 4) is how much may wait to be read. `packet_filter` is an expression (see bpf.py).
     Rings with the same group number `fanout` (0 to 65,535), also of other processes, share the packets: all of a
     connection, both directions, go to one of them. Fragments go by their addresses alone, hence possibly to another
     ring than the rest of their connection; with `defragment` the kernel joins them first, but then nobody sees
     fragments that overlap. Raises RingError, and CaptureError for a bad filter.
     """
+    ring_mb = max(ring_mb, _MIN_RING_MB)
     with ExitStack() as stack:
         try:
             kind = _interface_type(interface)
