@@ -63,6 +63,8 @@ def test_tls_takes_over_when_it_was_granted() -> None:
         (CLIENT, b"CAP LS 302\r\n", Verdict.YES),
         (CLIENT, b"PASS letmein\r\nNICK a\r\n", Verdict.YES),
         (CLIENT, b"PASS letmein\r\n", Verdict.MORE),
+        (CLIENT, b"STARTTLS\r\n", Verdict.MORE),
+        (SERVER, b":irc.example.net 670 :go on\r\n", Verdict.YES),
         (CLIENT, b"USER camera\r\n", Verdict.NO),
         (CLIENT, b"NOTIFY * HTTP/1.1\r\n", Verdict.NO),
         (SERVER, b":irc.example.net 001 a :Welcome\r\n", Verdict.YES),

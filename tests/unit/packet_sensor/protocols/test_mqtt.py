@@ -53,6 +53,7 @@ def test_a_connect_says_who_wants_what_and_not_the_password() -> None:
     (said,) = fields(PROTOCOL, [(CLIENT, connect(keep_alive=300))])
     assert said == {
         "mqtt.type": "connect",
+        "mqtt.from_client": True,
         "mqtt.connect.dup": False,
         "mqtt.connect.qos": 0,
         "mqtt.connect.retain": False,
@@ -102,6 +103,7 @@ def test_a_publish_has_its_topic_and_size_and_not_its_payload() -> None:
     said = next(event for event in fields(PROTOCOL, SESSION) if event["mqtt.type"] == "publish")
     assert said == {
         "mqtt.type": "publish",
+        "mqtt.from_client": True,
         "mqtt.publish.topic": "garden/bed1/temperature",
         "mqtt.publish.dup": True,
         "mqtt.publish.qos": 1,
@@ -116,6 +118,13 @@ def test_a_large_payload_is_skipped_and_what_follows_is_read() -> None:
     said = fields(PROTOCOL, [(CLIENT, connect()), (CLIENT, large[:1000]), (CLIENT, large[1000:] + packet(0xE0, b""))])
     assert [event["mqtt.type"] for event in said] == ["connect", "publish", "disconnect"]
     assert said[1]["mqtt.publish.bytes"] == 2_000_000
+
+
+def test_a_capture_that_begins_with_the_server_takes_the_port_for_it() -> None:
+    publish = packet(0x30, text("garden/light") + b"on")
+    (message,) = converse(PROTOCOL, [(CLIENT, publish)], ENDS._replace(source_port=1883))
+    assert message.is_turned
+    assert message.fields["mqtt.from_client"] is False
 
 
 def test_a_refusal_names_the_user_that_was_refused() -> None:

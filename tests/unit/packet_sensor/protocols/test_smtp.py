@@ -78,6 +78,15 @@ def test_chunks_are_skipped_by_their_size() -> None:
     assert [(event["smtp.mail_from"], event["smtp.message_bytes"]) for event in said] == [("alice@example.com", 25)]
 
 
+@pytest.mark.parametrize("wrong", [b"BDAT 5 X", b"BDAT -1", b"BDAT 99999999999999999999 LAST", b"BDAT"])
+def test_a_wrong_chunk_is_an_anomaly_and_skips_nothing(wrong: bytes) -> None:
+    refused: list[Said] = [(CLIENT, wrong + b"\r\n"), (SERVER, b"521 no\r\n")]
+    good: list[Said] = [(CLIENT, b"BDAT 4 LAST\r\nmail"), (SERVER, b"250 ok\r\n")]
+    (said,) = fields(PROTOCOL, [*HELLO, *MAIL[:4], *refused, *good, *QUIT])
+    assert said["smtp.anomaly"] == "invalid_bdat"
+    assert (said["smtp.message_bytes"], said["smtp.reply_code"]) == (4, 250)
+
+
 def test_a_reset_ends_the_mail_in_hand() -> None:
     said = fields(PROTOCOL, [*HELLO, *MAIL[:2], (CLIENT, b"RSET\r\n"), (SERVER, b"250 ok\r\n"), *MAIL, *QUIT])
     assert [("smtp.rcpt_to" in event, event["smtp.mail_from"]) for event in said] == [

@@ -63,9 +63,9 @@ def _is_utp(data: bytes) -> bool:
         return False
     if _NAME in data[_UTP.size : _UTP.size + 64]:
         return True
-    _, extension, connection, _, difference, _, number, answer = _UTP.unpack_from(data)
+    _, extension, connection, _, difference, window, _, answer = _UTP.unpack_from(data)
     size = _UTP.size if not extension else 30
-    return data[0] == 0x41 and len(data) == size and not difference and number == 1 and not answer and connection > 0
+    return data[0] == 0x41 and len(data) == size and not difference and not answer and connection > 0 and window > 0
 
 
 class PeerDecoder:

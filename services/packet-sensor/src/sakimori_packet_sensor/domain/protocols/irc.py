@@ -30,7 +30,7 @@ _MOST_EVENTS: Final = 64
 _CLIENT = re.compile(
     rb"(?i)(?:NICK [^\s:]{1,64}\r?\n|USER (?:\S+ ){3}\S|CAP (?:LS|REQ|END)|PASS \S+\r?\n(?:NICK|USER|CAP) )"
 )
-_SERVER = re.compile(rb"(?i)(?::[^\s:]{1,255} )?(?:NOTICE (?:AUTH|\*|\S{1,64}) :|(?:001|002|020|375) )")
+_SERVER = re.compile(rb"(?i)(?::[^\s:]{1,255} )?(?:NOTICE (?:AUTH|\*|\S{1,64}) :|(?:001|002|020|375|670) )")
 _LINE = re.compile(rb"(?:@\S* +)?(?::(\S*) +)?([A-Za-z]{1,16}|\d{3})(?: +|$)", re.DOTALL)
 _COUNTED: Final = frozenset({"PRIVMSG", "NOTICE"})
 _NUMBERS: Final = {433: "nick in use", 464: "wrong password", 465: "banned"}
@@ -42,7 +42,7 @@ def recognise(data: bytes, side: int, _ends: Ends) -> Verdict:
     if found:
         return Verdict.YES
     upper = data[:16].upper()
-    is_begun = side == CLIENT and (b"PASS ".startswith(upper[:5]) or b"NICK ".startswith(upper[:5]))
+    is_begun = side == CLIENT and any(each.startswith(upper[: len(each)]) for each in (b"PASS ", b"NICK ", b"STARTTLS"))
     return Verdict.MORE if is_begun and len(data) < 512 else Verdict.NO
 
 
@@ -138,6 +138,6 @@ PROTOCOL: Final = ProtocolKind(
     recognise=recognise,
     decoder=IrcDecoder,
     ports=frozenset({194, 6660, 6661, 6662, 6663, 6664, 6665, 6666, 6667, 6668, 6669, 7000}),
-    first_bytes=frozenset(b":NUCP0nucp"),
+    first_bytes=frozenset(b":NUCPS0nucps"),
     resumes=True,
 )

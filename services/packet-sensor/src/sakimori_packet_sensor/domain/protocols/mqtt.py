@@ -10,7 +10,17 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from sakimori_packet_sensor.domain.protocols.contract import CLIENT, Ends, Fields, Message, ProtocolKind, Read, Verdict
+from sakimori_packet_sensor.domain.protocols.contract import (
+    CLIENT,
+    SERVER,
+    TCP,
+    Ends,
+    Fields,
+    Message,
+    ProtocolKind,
+    Read,
+    Verdict,
+)
 from sakimori_packet_sensor.domain.protocols.framing import malformed, read_each
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 from sakimori_packet_sensor.domain.protocols.mqtt_packets import (
@@ -85,9 +95,11 @@ def _continues(data: bytes) -> Verdict:
 class MqttDecoder:
     """Both sides of a conversation: the protocol level and topic aliases belong to it."""
 
-    __slots__ = ("_aliases", "_counts", "_has_begun", "_level", "_pending", "_user")
+    __slots__ = ("_aliases", "_client", "_counts", "_has_begun", "_level", "_pending", "_user")
 
-    def __init__(self, _ends: Ends) -> None:
+    def __init__(self, ends: Ends) -> None:
+        # A capture that begins in the middle may show the server first: then the port tells who is who.
+        self._client = SERVER if ends.source_port in _PORTS and ends.destination_port not in _PORTS else CLIENT
         self._level = 4
         self._has_begun = False
         self._user: str | None = None
@@ -102,7 +114,10 @@ class MqttDecoder:
     def finish(self) -> Sequence[Message]:
         """Say how many pings and acknowledgements had no event."""
         counted: Fields = {f"mqtt.count.{NAMES[kind]}": many for kind, many in self._counts.items() if many > 1}
-        return [Message(_DATASET, {"mqtt.type": "summary", **counted})] if counted else []
+        return [self._message({"mqtt.type": "summary", **counted}, self._client)] if counted else []
+
+    def _message(self, fields: Fields, side: int) -> Message:
+        return Message(_DATASET, fields, side, 0, self._client == SERVER)
 
     def _packet(self, side: int, data: bytes, at: int, messages: list[Message]) -> int:
         head = data[at]
@@ -115,6 +130,7 @@ class MqttDecoder:
         name = NAMES[kind]
         fields: Fields = {
             "mqtt.type": name,
+            "mqtt.from_client": side == self._client,
             f"mqtt.{name}.dup": bool(head & 8),
             f"mqtt.{name}.qos": head >> 1 & 3,
             f"mqtt.{name}.retain": bool(head & 1),
@@ -133,7 +149,7 @@ class MqttDecoder:
                 fields |= _broken("malformed_traffic", str(problem))
             self._follow(kind, side, fields)
         if self._is_reported(kind, fields):
-            messages.append(Message(_DATASET, fields, side))
+            messages.append(self._message(fields, side))
         return end
 
     def _is_reported(self, kind: int, fields: Fields) -> bool:
@@ -165,7 +181,7 @@ class MqttDecoder:
     def _begin(self, side: int, fields: Fields) -> None:
         if self._has_begun:
             fields["mqtt.anomaly"] = "double_connect"
-        elif side != CLIENT:
+        elif side != self._client:
             fields["mqtt.anomaly"] = "connect_by_server"
         self._has_begun = True
         level, user = fields["mqtt.connect.protocol_version"], fields.get("user.name")
@@ -200,6 +216,7 @@ class MqttDecoder:
             return at
         fields: Fields = {
             "mqtt.type": "publish",
+            "mqtt.from_client": side == self._client,
             "mqtt.publish.topic": text_of(data[begin + 2 : topic_end]),
             "mqtt.publish.dup": data[at] & 8 != 0,
             "mqtt.publish.qos": quality,
@@ -214,7 +231,7 @@ class MqttDecoder:
         fields["mqtt.publish.bytes"] = end - behind
         if not self._has_begun:
             self._follow(PUBLISH, side, fields)
-        messages.append(Message(_DATASET, fields, side))
+        messages.append(self._message(fields, side))
         return end
 
     def _publish_number(self, side: int, quality: int, number: int, fields: Fields) -> None:
@@ -253,7 +270,7 @@ def _broken(anomaly: str, problem: str) -> Fields:
 
 PROTOCOL: Final = ProtocolKind(
     name="mqtt",
-    transport=6,
+    transport=TCP,
     recognise=recognise,
     decoder=MqttDecoder,
     ports=_PORTS,

@@ -91,8 +91,9 @@ class MysqlDecoder:
         return 0
 
     def _from_client(self, body: bytes, messages: list[Message]) -> int:
-        if self._login is not None:
-            return 0  # more of the authentication
+        if self._login is not None:  # more of the authentication; no password is an empty one, or a zero byte
+            self._login["mysql.has_password"] = bool(self._login.get("mysql.has_password")) or len(body) > 1
+            return 0
         if len(body) < 4:
             raise Malformed("a login that is cut")
         flags = int.from_bytes(body[:4], "little")

@@ -63,7 +63,7 @@ class Pop3Decoder:
             return GO_ON
         if verb in {"USER", "APOP"}:
             self._user = text_of(argument.split(b" ")[0], 256)
-        self._pending.append(verb)
+        self._pending.append("AUTH ?" if verb == "AUTH" and not argument else verb)  # asks for the mechanisms only
         return GO_ON
 
     def _reply(self, line: bytes, messages: list[Message]) -> int:
@@ -74,6 +74,8 @@ class Pop3Decoder:
             self._greeting = text_of(line[4:], 512)
             return GO_ON
         verb = self._pending.pop(0) if self._pending else ""
+        if verb == "AUTH ?":
+            return GO_ON
         if verb in {"PASS", "APOP", "AUTH"}:
             self._is_login_said = True
             outcome = "success" if is_good else "failure"

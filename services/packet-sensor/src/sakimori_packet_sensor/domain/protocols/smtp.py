@@ -30,6 +30,7 @@ _MOST_PENDING: Final = 128
 _MOST_RECIPIENTS: Final = 64
 _MOST_ADDRESS: Final = 512
 _CONTENT: Final = "."
+_CHUNK: Final = re.compile(rb"(?i)(\d{1,10})( +LAST)?")
 _END: Final = re.compile(rb"\r?\n\.\r?\n")
 
 
@@ -129,13 +130,13 @@ class SmtpDecoder:
         if verb == "DATA":
             self._is_content, self._size = True, 0
         elif verb == "BDAT":
-            digits = argument.split(b" ")[0]
-            size = int(digits) if digits.isdigit() and len(digits) <= 10 else -1
-            if size < 0:
+            found = _CHUNK.fullmatch(argument)
+            if found is None:
                 self._mail["smtp.anomaly"] = "invalid_bdat"
-                return GO_ON
-            self._size += size
-            argument = b"LAST" if argument.upper().endswith(b" LAST") else b""
+            else:
+                size = int(found[1])
+                self._size += size
+            argument = b"LAST" if found and found[2] else b""
         elif verb == "AUTH":
             argument = argument.split(b" ")[0]
         self._expect(_Command(verb, argument, self._size), messages)
@@ -200,8 +201,10 @@ class SmtpDecoder:
         """Report the envelope in hand, if there is one; `reply` is that to its content."""
         mail, self._mail = self._mail, {}
         if reply is not None:
-            mail |= {"smtp.message_bytes": size, "smtp.reply_code": reply.code, "smtp.reply": reply.text}
-            mail["event.outcome"] = ("success" if reply.code < 400 else "failure") if reply.code else "unknown"
+            mail |= {"smtp.message_bytes": size, "event.outcome": "unknown"}
+            if reply.code:
+                mail |= {"smtp.reply_code": reply.code, "smtp.reply": reply.text}
+                mail["event.outcome"] = "success" if reply.code < 400 else "failure"
         if "smtp.mail_from" in mail or "smtp.rcpt_to" in mail or reply is not None:
             self._say("mail", mail, messages)
 
