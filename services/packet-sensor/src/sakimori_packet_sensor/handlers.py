@@ -1,29 +1,45 @@
-"""From a capture to published events."""
+"""From packets to published events: captures one by one, interfaces all the time."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from sakimori_common.bus import BusUnavailable
-from sakimori_common.contracts import Event
-from sakimori_packet_sensor.adapters.files import open_capture
+from sakimori_common.contracts import Event, FieldValue
+from sakimori_packet_sensor.adapters.outbox import Outbox
 from sakimori_packet_sensor.domain.capture import CaptureError
-from sakimori_packet_sensor.domain.events import Origin
-from sakimori_packet_sensor.domain.flows import FlowLimits
-from sakimori_packet_sensor.domain.sensor import Counts, Sensor
+from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
+from sakimori_packet_sensor.domain.tally import Tally, tally_of
 from sakimori_packet_sensor.metrics import SensorMetrics
 from sakimori_packet_sensor.ports import CaptureInbox, EventSink
+from sakimori_packet_sensor.tracking import DeviceTracking
+
+if TYPE_CHECKING:
+    from sakimori_packet_sensor.reading import Reading
+
+Origin = dict[str, FieldValue]
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was in a capture; `cut` says where and why reading stopped early, if it did."""
+    """What was in a capture; `events` were published, `cut` says where and why reading stopped early, if it did."""
 
-    counts: Counts
+    tally: Tally
+    events: int
     cut: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureReading:
+    """How captures are read."""
+
+    observer: str
+    limits: FlowLimits
+    decoded_ports: frozenset[int] | None = None
 
 
 class CaptureIntake:
@@ -32,57 +48,79 @@ class CaptureIntake:
     While one slice is being confirmed the next is decoded; no further, so a slow bus slows the reading down.
     """
 
-    def __init__(self, sink: EventSink, metrics: SensorMetrics, observer: str, limits: FlowLimits) -> None:
+    def __init__(
+        self,
+        sink: EventSink,
+        tracking: DeviceTracking,
+        outbox: Outbox,
+        metrics: SensorMetrics,
+        reading: CaptureReading,
+    ) -> None:
         self._sink = sink
+        self._tracking = tracking
+        self._outbox = outbox
         self._metrics = metrics
-        self._observer = observer
-        self._limits = limits
+        self._reading = reading
 
     async def take(self, path: Path, origin: Origin, limit_bytes: int | None = None) -> Receipt:
         """Read a capture and publish its events; returns when all of them are safe.
 
         Raises CaptureError when it is no capture, and BusUnavailable: take it again later, ids stay the same.
         """
-        sensor = Sensor({"observer.name": self._observer, **origin}, self._limits)
-        reading = _Reading(path, sensor, limit_bytes)
+        reading = await asyncio.to_thread(self._open, path, origin, limit_bytes)
         try:
-            await self._publish(reading)
+            events = await self._publish(reading)
         except CaptureError:
             self._metrics.captures_total.labels("refused").inc()
             raise
-        self._metrics.add(sensor.counts)
+        tally = tally_of(reading.counts)
+        self._metrics.add(tally)
         self._metrics.captures_total.labels("cut" if reading.cut else "read").inc()
-        return Receipt(sensor.counts, reading.cut)
+        return Receipt(tally, events, reading.cut)
 
-    async def _publish(self, reading: "_Reading") -> None:
+    def _open(self, path: Path, origin: Origin, limit_bytes: int | None) -> "Reading":
+        from sakimori_packet_sensor.reading import Reading  # noqa: PLC0415  # loads the compiled part: not at every start
+
+        how = self._reading
+        whole = {"observer.name": how.observer, **origin}
+        return Reading(path, whole, how.limits, how.decoded_ports, limit_bytes)
+
+    async def _publish(self, reading: "Reading") -> int:
         pending: asyncio.Task[None] | None = None
+        published = 0
         try:
             while (events := await asyncio.to_thread(reading.next)) is not None:
                 if pending is not None:
                     await pending
-                pending = asyncio.create_task(self._sink.publish(events))
+                whole = self._tracking.observe(events)
+                published += len(whole)
+                pending = asyncio.create_task(self._confirm(whole))
             if pending is not None:
                 await pending
         finally:
             if pending is not None:
                 pending.cancel()
+        return published
+
+    async def _confirm(self, events: Sequence[Event]) -> None:
+        """Publish; what was learnt of devices is not learnt again with the next try, so it must not get lost."""
+        try:
+            await self._sink.publish(events)
+        except BusUnavailable:
+            self._outbox.put([event for event in events if event.dataset == "network.device"])
+            raise
 
 
-class _Reading:
-    """A capture on its way through a sensor, one slice a call. Closes the file when it is done or dropped."""
+class LiveIntake:
+    """Takes what the capture workers send; never waits."""
 
-    def __init__(self, path: Path, sensor: Sensor, limit_bytes: int | None) -> None:
-        self.cut: str | None = None
-        self._slices = self._read(path, sensor, limit_bytes)
+    def __init__(self, tracking: DeviceTracking, outbox: Outbox) -> None:
+        self._tracking = tracking
+        self._outbox = outbox
 
-    def _read(self, path: Path, sensor: Sensor, limit_bytes: int | None) -> Iterator[list[Event]]:
-        with open_capture(path, limit_bytes=limit_bytes) as capture:
-            yield from sensor.events(capture)
-            self.cut = capture.cut
-
-    def next(self) -> list[Event] | None:
-        """Read on; None at the end."""
-        return next(self._slices, None)
+    def take(self, events: Sequence[Event]) -> None:
+        """See them to the bus, and devices among them."""
+        self._outbox.put(self._tracking.observe(events))
 
 
 async def watch(
@@ -107,13 +145,13 @@ async def _taken(path: Path, intake: CaptureIntake, log: structlog.stdlib.BoundL
     except BusUnavailable as error:
         log.warning("capture_postponed", path=str(path), reason=str(error))
         return False
-    counts = receipt.counts
+    totals = receipt.tally.totals
     log.info(
         "capture_read",
         path=str(path),
-        packets=counts.packets,
-        flows=counts.flows,
-        events=counts.events.total(),
+        packets=totals["packets"],
+        flows=totals["flows"],
+        events=receipt.events,
         cut=receipt.cut,
     )
     return True

@@ -1,14 +1,19 @@
-"""Metrics of the packet-sensor. Of a capture they are counted when it was read."""
+"""Metrics of the packet-sensor. Of a capture they are counted when it was read, of an interface twice a second."""
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from sakimori_packet_sensor.domain.sensor import Counts
+from sakimori_packet_sensor.domain.tally import Tally
 
 
 class SensorMetrics:
-    """What went through the sensor."""
+    """What went through the sensor, from captures and interfaces alike."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._traffic(registry)
+        self._live(registry)
+        self._output(registry)
+
+    def _traffic(self, registry: CollectorRegistry) -> None:
         self.captures_total = Counter(
             "sakimori_sensor_captures_total",
             "Captures by result: read, cut (read up to a damage), refused (no capture).",
@@ -36,13 +41,91 @@ class SensorMetrics:
             registry=registry,
         )
 
-    def add(self, counts: Counts) -> None:
-        """Add what one capture held."""
-        self.packets_total.inc(counts.packets)
-        self.bytes_total.inc(counts.bytes)
-        self.flows_total.inc(counts.flows)
-        self.flows_evicted_total.inc(counts.evicted)
-        for reason, count in counts.undecoded.items():
-            self.undecoded_total.labels(reason).inc(count)
-        for protocol, count in counts.malformed.items():
-            self.malformed_total.labels(protocol).inc(count)
+        self.flows_shed_total = Counter(
+            "sakimori_sensor_flows_shed_total",
+            "Flows that were not followed since the bus was away or too slow.",
+            registry=registry,
+        )
+        self.packets_shed_total = Counter(
+            "sakimori_sensor_packets_shed_total", "Packets of those flows.", registry=registry
+        )
+        self.anomalies_total = Counter(
+            "sakimori_sensor_anomalies_total",
+            "Packets whose headers are wrong or hostile, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+
+    def _live(self, registry: CollectorRegistry) -> None:
+        self.ring_drops_total = Counter(
+            "sakimori_sensor_ring_drops_total",
+            "Packets that the kernel dropped since the ring was full.",
+            ["interface"],
+            registry=registry,
+        )
+        self.ring_freezes_total = Counter(
+            "sakimori_sensor_ring_freezes_total",
+            "Times that the ring was full.",
+            ["interface"],
+            registry=registry,
+        )
+        self.workers = Gauge(
+            "sakimori_sensor_workers", "Workers that capture just now.", ["interface"], registry=registry
+        )
+        self.workers_wanted = Gauge(
+            "sakimori_sensor_workers_wanted", "Workers that should capture.", ["interface"], registry=registry
+        )
+        self.worker_restarts_total = Counter(
+            "sakimori_sensor_worker_restarts_total",
+            "Times that a worker ended by itself and was started again.",
+            ["interface"],
+            registry=registry,
+        )
+
+    def _output(self, registry: CollectorRegistry) -> None:
+        self.events_dropped_total = Counter(
+            "sakimori_sensor_events_dropped_total",
+            "Live events that are lost, by reason: spool_full, spool_error, worker (the service was too slow).",
+            ["reason"],
+            registry=registry,
+        )
+        self.events_spooled_total = Counter(
+            "sakimori_sensor_events_spooled_total", "Live events that went to disk first.", registry=registry
+        )
+        self.spool_bytes = Gauge("sakimori_sensor_spool_bytes", "Live events on disk, in bytes.", registry=registry)
+        self.outbox_events = Gauge("sakimori_sensor_outbox_events", "Live events waiting in memory.", registry=registry)
+        self.is_shedding = Gauge(
+            "sakimori_sensor_shedding", "1 while no new flows are followed, else 0.", registry=registry
+        )
+        self.devices_known = Gauge("sakimori_sensor_devices_known", "Devices in the registry.", registry=registry)
+        self.device_store_failures_total = Counter(
+            "sakimori_sensor_device_store_failures_total",
+            "Times that the database did not take what is new of devices; it is tried again.",
+            registry=registry,
+        )
+
+    def add(self, tally: Tally) -> None:
+        """Add what one capture held, or came since the last time."""
+        for family, total in (
+            (self.packets_total, "packets"),
+            (self.bytes_total, "bytes"),
+            (self.flows_total, "flows"),
+            (self.flows_evicted_total, "flows_evicted"),
+            (self.flows_shed_total, "flows_shed"),
+            (self.packets_shed_total, "packets_shed"),
+        ):
+            family.inc(tally.totals.get(total, 0))
+        for family, counts in (
+            (self.undecoded_total, tally.undecoded),
+            (self.malformed_total, tally.malformed),
+            (self.anomalies_total, tally.anomalies),
+        ):
+            for label, count in counts.items():
+                family.labels(label).inc(count)
+
+    def add_live(self, interface: str, tally: Tally) -> None:
+        """Add what came of an interface since the last time."""
+        self.add(tally)
+        self.ring_drops_total.labels(interface).inc(tally.totals.get("ring_drops", 0))
+        self.ring_freezes_total.labels(interface).inc(tally.totals.get("ring_freezes", 0))
+        self.events_dropped_total.labels("worker").inc(tally.totals.get("events_lost", 0))

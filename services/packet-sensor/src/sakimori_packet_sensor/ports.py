@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 from sakimori_common.contracts import Event
+from sakimori_packet_sensor.domain.capture import Block
+from sakimori_packet_sensor.domain.devices.record import DeviceRecord
 
 
 class EventSink(Protocol):
@@ -22,3 +24,45 @@ class CaptureInbox(Protocol):
 
     def remember(self, capture: Path) -> None:
         """Never list this capture again, over restarts too, unless it changes."""
+
+
+class RingCounts(Protocol):
+    """What became of an interface's packets since it was opened."""
+
+    @property
+    def drops(self) -> int:
+        """Packets that found no room."""
+
+    @property
+    def freezes(self) -> int:
+        """Times that there was no room."""
+
+
+class PacketSource(Protocol):
+    """An interface that is open for reading."""
+
+    def wait(self, timeout_seconds: float) -> Block | None:
+        """Return the next packets, good until the next call; None when none came in time."""
+
+    def statistics(self) -> RingCounts:
+        """Count what came and what was lost."""
+
+
+class PacketSink(Protocol):
+    """Where packets are kept for later."""
+
+    def write(self, block: Block) -> None:
+        """Keep the packets of a block."""
+
+
+class DeviceStore(Protocol):
+    """Where devices are kept over restarts. Raises Unavailable while it is away."""
+
+    async def load(self, most: int) -> list[DeviceRecord]:
+        """Read the devices heard of last, at most so many, the latest last."""
+
+    async def save(self, records: Sequence[DeviceRecord]) -> list[str]:
+        """Write devices, again or for the first time; returns the MAC addresses of those that were refused."""
+
+    async def expire(self, days: int) -> None:
+        """Delete the traffic by hour that is older."""

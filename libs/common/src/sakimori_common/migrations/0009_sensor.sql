@@ -14,6 +14,8 @@ CREATE TABLE sensor.devices (
     type text NOT NULL,
     family text,
     probability double precision NOT NULL CHECK (probability BETWEEN 0 AND 1),
+    model text,
+    model_probability double precision CHECK (model_probability BETWEEN 0 AND 1),
     os text,
     evidence jsonb NOT NULL DEFAULT '[]',
     offers jsonb NOT NULL DEFAULT '[]',
@@ -73,8 +75,8 @@ CREATE FUNCTION sensor.expire_device_hours(before timestamptz, at_most integer) 
     END;
 
 CREATE VIEW public.devices AS
-    SELECT mac, first_seen_at, last_seen_at, is_online, ip, hostname, vendor, is_random, type, family, probability, os,
-        evidence, offers, uses, peers, trust, trust_reasons, troubled_at, updated_at
+    SELECT mac, first_seen_at, last_seen_at, is_online, ip, hostname, vendor, is_random, type, family, probability, model,
+        model_probability, os, evidence, offers, uses, peers, trust, trust_reasons, troubled_at, updated_at
     FROM sensor.devices;
 
 CREATE VIEW public.device_addresses AS SELECT mac, ip, first_seen_at, last_seen_at FROM sensor.device_addresses;

@@ -32,7 +32,7 @@ from sakimori_common.instants import to_datetime, to_microseconds
 _FROM = "FROM public.devices AS device LEFT JOIN gateway.device_notes AS note USING (mac)"
 _TYPE = "coalesce(note.type, device.type)"
 _COLUMNS = f"""
-    mac, {_TYPE} AS type, device.type AS sensed_type, family, probability, note.description, vendor, is_random,
+    mac, {_TYPE} AS type, device.type AS sensed_type, family, probability, model, model_probability, note.description, vendor, is_random,
     hostname, os, host(ip) AS ip, is_online, first_seen_at, last_seen_at, evidence, offers, uses, device.trust,
     trust_reasons, troubled_at, note.trust AS override, note.changed_by, note.changed_at"""
 _SEARCHED = "concat_ws(chr(10), mac, hostname, vendor, host(ip), note.description)"
@@ -213,6 +213,8 @@ def _device(row: Any, blames: Sequence[Blame], now: int) -> Device:
         sensed_type=row["sensed_type"],
         family=row["family"],
         probability=row["probability"],
+        model=row["model"],
+        model_probability=row["model_probability"],
         description=row["description"],
         vendor=row["vendor"],
         is_random=row["is_random"],

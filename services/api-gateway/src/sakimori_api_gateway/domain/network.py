@@ -10,7 +10,8 @@ from sakimori_api_gateway.domain.trust import Trust
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A device, by its MAC address. `type` is the operator's word where there is one, else the sensor's guess.
 
-    `probability` belongs to `sensed_type`, what the sensor makes of it; `evidence` says why.
+    `probability` belongs to `sensed_type`, what the sensor makes of it; `evidence` says why. `model` is its guess which
+    product it is.
     """
 
     mac: str
@@ -18,6 +19,8 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     sensed_type: str
     family: str | None
     probability: float
+    model: str | None
+    model_probability: float | None
     description: str | None
     vendor: str | None
     is_random: bool

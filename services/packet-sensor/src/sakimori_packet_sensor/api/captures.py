@@ -1,20 +1,17 @@
 """`POST /captures`: a capture in the body, its events on the bus."""
 
 import asyncio
-import hmac
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO
 
 import structlog
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sakimori_common.bus import BusUnavailable
-from sakimori_common.web import EDGE_TOKEN_HEADER, Problem, render_problem
+from sakimori_common.web import Problem
 from sakimori_packet_sensor.adapters.uploads import UploadFolder
 from sakimori_packet_sensor.domain.capture import CaptureError
 from sakimori_packet_sensor.handlers import CaptureIntake, Receipt
@@ -37,26 +34,20 @@ class CapturesApi:
         intake: CaptureIntake,
         uploads: UploadFolder,
         *,
-        edge_token: str,
         max_bytes: int,
         log: structlog.stdlib.BoundLogger,
     ) -> None:
         self._intake = intake
         self._uploads = uploads
-        self._edge_token = edge_token.encode()
         self._max_bytes = max_bytes
         self._log = log
         self._slots = asyncio.Semaphore(_CONCURRENT)
 
-    def application(self) -> Starlette:
-        """Build the ASGI application."""
-        return Starlette(
-            routes=[Route("/captures", self._post, methods=["POST"])],
-            exception_handlers={HTTPException: render_problem},
-        )
+    def routes(self) -> list[Route]:
+        """List the routes."""
+        return [Route("/captures", self._post, methods=["POST"])]
 
     async def _post(self, request: Request) -> Response:
-        self._authorise(request)
         announced = request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self._max_bytes:
             raise self._too_large()
@@ -72,11 +63,6 @@ class CapturesApi:
             raise Problem(
                 503, "spool_unavailable", "The capture could not be kept while it is read.", _RETRY_AFTER
             ) from None
-
-    def _authorise(self, request: Request) -> None:
-        given = request.headers.get(EDGE_TOKEN_HEADER, "").encode("utf-8", "replace")
-        if not hmac.compare_digest(given, self._edge_token):
-            raise Problem(403, "edge_only", "Captures are taken from the gateway only: POST /api/v1/captures there.")
 
     async def _receive(self, request: Request, upload: IO[bytes]) -> str:
         state = blake2b(digest_size=16)
@@ -105,13 +91,13 @@ class CapturesApi:
             ) from None
 
     def _answer(self, identity: str, receipt: Receipt) -> Response:
-        counts = receipt.counts
+        tally = receipt.tally
         summary: dict[str, object] = {
             "id": identity,
-            "packets": counts.packets,
-            "flows": counts.flows,
-            "events": counts.events.total(),
-            "undecoded": counts.undecoded.total(),
+            "packets": tally.totals["packets"],
+            "flows": tally.totals["flows"],
+            "events": receipt.events,
+            "undecoded": sum(tally.undecoded.values()),
         }
         if receipt.cut:
             summary["warning"] = receipt.cut
