@@ -53,7 +53,9 @@ FRAMES = {
     "arp": bytes(MACS / ARP(psrc=CLIENT, pdst="192.0.2.1")),
     "ipv6": bytes(MACS / IPv6(src="2001:db8::10", dst="2001:db8::20") / TCP(sport=50_000, dport=443)),
     "vlan": bytes(MACS / Dot1Q(vlan=7) / IP(src="192.0.2.77", dst=SERVER) / UDP(sport=50_001, dport=53)),
-    "tunnel": bytes(MACS / IP(src="192.0.2.1", dst="192.0.2.2") / IP(src="203.0.113.5", dst=CLIENT) / UDP(sport=7, dport=9)),
+    "tunnel": bytes(
+        MACS / IP(src="192.0.2.1", dst="192.0.2.2") / IP(src="203.0.113.5", dst=CLIENT) / UDP(sport=7, dport=9)
+    ),
     "other station": bytes(Ether(src="00:00:5e:00:53:77", dst=SERVER_MAC) / IP(src="192.0.2.78", dst=SERVER)),
     "nonsense": b"\0" * 10,
 }
@@ -84,7 +86,8 @@ def test_packets_are_found_by_their_ends(
 
 
 def test_later_fragments_are_found_with_the_ports_of_the_first(tmp_path: Path) -> None:
-    parts = fragment(IP(src=CLIENT, dst=SERVER) / UDP(sport=50_000, dport=53) / (b"x" * 3000), 1000)
+    whole = IP(src=CLIENT, dst=SERVER) / UDP(sport=50_000, dport=53) / (b"x" * 3000)
+    parts = fragment(whole, 1000)  # type: ignore[no-untyped-call]
     frames = [bytes(MACS / part) for part in parts]
     keep(tmp_path, [at(0, data) for data in frames])
     assert packets(extract([tmp_path], Wanted(*ALWAYS, (CLIENT,), (53,)), 1_000_000)) == frames
