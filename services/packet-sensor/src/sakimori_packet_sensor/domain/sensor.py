@@ -88,6 +88,11 @@ class Sensor:
     def is_shedding(self, is_shedding: bool) -> None:
         self._fast.is_shedding = is_shedding
 
+    @property
+    def bytes_held(self) -> int:
+        """What waits to be read, of all conversations together; as of their last segment."""
+        return self._talks.streams.bytes_held
+
     def events(self, blocks: Iterable[Block]) -> Iterator[list[Event]]:
         """Read a whole capture: yields what is complete after each block, at the end what is left; maybe nothing."""
         for block in blocks:

@@ -75,23 +75,31 @@ class Stream:
 
     def drain(self) -> bytes:
         """Take what waits no longer, because what was before it came or is skipped."""
-        waiting = self.waiting
-        if waiting is None:
+        if self.waiting is None:
             return b""
         parts = []
-        while waiting:
-            place, data = waiting[0]
+        while part := self.piece():
+            parts.append(part)
+        fresh = b"".join(parts)
+        self.last = fresh or self.last
+        return fresh
+
+    def piece(self) -> bytes:
+        """Take one piece of that, b"" when there is none."""
+        while self.waiting:
+            place, data = self.waiting[0]
             ahead = (place - self.next) & ALL
             if 0 < ahead < HALF:
                 break
-            del waiting[0]
+            del self.waiting[0]
             self.waiting_bytes -= len(data)
-            parts.append(data[-ahead & ALL :])
-            self.next = (self.next + len(parts[-1])) & ALL
-        if not waiting:
+            fresh = data[-ahead & ALL :]
+            self.next = (self.next + len(fresh)) & ALL
+            if fresh:
+                return fresh
+        if not self.waiting:
             self.waiting = None
-        self.last = parts[-1] if parts else self.last
-        return b"".join(parts)
+        return b""
 
     def is_stuck(self, time: int) -> bool:
         """Whether the gap has been waited for long enough, in bytes, pieces or time."""

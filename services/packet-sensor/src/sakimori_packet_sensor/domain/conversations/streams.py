@@ -48,6 +48,11 @@ class Streams:
         self._holding: dict[int, Conversation] = {}
         self.given_up = 0
 
+    @property
+    def bytes_held(self) -> int:
+        """What all of them hold, as of the last segment of each."""
+        return self._held
+
     def take(self, talk: Conversation, side: int, place: int, payload: memoryview, missing: int) -> None:
         """Take a segment; its bytes are copied only when they are wanted."""
         stream = talk.sides[side]  # type: ignore[index]  # there until it is done
@@ -201,10 +206,7 @@ class Streams:
     def _pass_gap(self, talk: Conversation, side: int, stream: Stream) -> None:
         """Go on behind a gap."""
         stream.jump_to_waiting()
-        self._lose(talk, side, stream)
-        fresh = stream.drain()
-        if fresh and not stream.is_over and not talk.is_done:
-            self._deliver(talk, side, stream, fresh)
+        self._go_on(talk, side, stream)
 
     def _cut(self, talk: Conversation, side: int, stream: Stream, missing: tuple[int, int]) -> None:
         """Go on behind bytes that were sent and not captured, unless nobody wants them."""
@@ -212,9 +214,12 @@ class Streams:
         if talk.is_done or stream.is_over or (stream.next - begin) & ALL >= (end - begin) & ALL:
             return
         stream.jump(end)
+        self._go_on(talk, side, stream)
+
+    def _go_on(self, talk: Conversation, side: int, stream: Stream) -> None:
+        """Read what waited behind bytes that will not come: piece by piece, since messages begin where packets do."""
         self._lose(talk, side, stream)
-        fresh = stream.drain()
-        if fresh and not stream.is_over and not talk.is_done:
+        while not (talk.is_done or stream.is_over) and (fresh := stream.piece()):
             self._deliver(talk, side, stream, fresh)
 
     def _lose(self, talk: Conversation, side: int, stream: Stream) -> None:
