@@ -12,10 +12,10 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Ether
 
+from packets.blocks import Frame, frames_of
 from sakimori_common.contracts import Event
 from sakimori_packet_sensor.adapters.files import open_capture
 from sakimori_packet_sensor.domain.addresses import ip_text
-from sakimori_packet_sensor.domain.capture.frame import Frame, frames_of
 from sakimori_packet_sensor.domain.decode import ArpPacket, IpPacket, Undecodable, decode
 from sakimori_packet_sensor.domain.sensor import Counts, Sensor
 
