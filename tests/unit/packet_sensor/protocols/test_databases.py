@@ -147,6 +147,25 @@ def test_ldap_operations_have_their_result() -> None:
     assert said[1]["ldap.object"] == "cn=x"
 
 
+def wrapped(message: bytes, flags: int) -> bytes:
+    token = pack(">HBBHHQ", 0x0504, flags, 0xFF, 12, 12, 7) + bytes(12) + message
+    return pack(">I", len(token)) + token
+
+
+SASL: list[Said] = [
+    (CLIENT, ldap_message(1, b"\x60\x14\x02\x01\x03\x04\x00\xa3\x0d\x04\x06GSSAPI\x04\x03xyz")),
+    (SERVER, ldap_message(1, result(0x61, 0))),
+]
+
+
+def test_what_sasl_signs_is_read_and_what_it_seals_is_not() -> None:
+    signed: list[Said] = [(CLIENT, wrapped(ldap_message(2, b"\x4a\x04cn=x"), 4)), (CLIENT, wrapped(b"\x00" * 40, 6))]
+    said = fields(LDAP_KIND, [*SASL, *signed])
+    assert said[0]["ldap.auth_mechanism"] == "GSSAPI"
+    assert [event["ldap.operation"] for event in said] == ["bind_request", "del_request"]
+    assert said[1]["event.outcome"] == "unknown"
+
+
 def test_scapys_ldap_says_what_scapy_put_in() -> None:
     asked = bytes(LDAP(messageID=5, protocolOp=LDAP_BindRequest(bind_name="cn=a", version=3)))
     answered = bytes(LDAP(messageID=5, protocolOp=LDAP_BindResponse(resultCode=0)))
@@ -168,6 +187,7 @@ def test_scapys_ldap_says_what_scapy_put_in() -> None:
         (POSTGRESQL, CLIENT, STARTUP, Verdict.YES),
         (POSTGRESQL, CLIENT, bytes(64), Verdict.NO),
         (LDAP_KIND, CLIENT, ldap_message(1, BIND), Verdict.YES),
+        (LDAP_KIND, CLIENT, b"\x30\x06\x02\x01\x06\x50\x01\x05", Verdict.YES),
         (LDAP_KIND, CLIENT, b"\x30\x82\x01\x0a\x02\x01\x00\x02\x82", Verdict.NO),
     ],
 )
@@ -182,7 +202,7 @@ def test_pieces_make_no_difference(mysql: list[Said], postgresql: list[Said], ld
     assert converse(LDAP_KIND, ldap) == converse(LDAP_KIND, LDAP_SESSION)
 
 
-@given(st.one_of(mutated(MYSQL_SESSION), mutated(POSTGRESQL_SESSION), mutated(LDAP_SESSION), garbage()))
+@given(st.one_of(mutated(MYSQL_SESSION), mutated(POSTGRESQL_SESSION), mutated(LDAP_SESSION), mutated(SASL), garbage()))
 def test_whatever_comes_the_decoders_keep_their_word(said: list[Said]) -> None:
     for kind in (MYSQL, POSTGRESQL, LDAP_KIND):
         check_survives(kind, said)

@@ -94,7 +94,18 @@ def test_commands_without_answer_are_said_at_the_end() -> None:
 
 def test_a_reply_code_that_cannot_be_is_malformed() -> None:
     said = fields(PROTOCOL, [(CLIENT, b"PASV\r\n"), (SERVER, b"99 PASV invalid\r\n")])
-    assert [event.get("error.code") for event in said] == ["malformed", None]
+    assert said == [{"ftp.command": "PASV", "error.code": "malformed", "error.message": "no reply"}]
+
+
+def test_a_command_without_end_has_its_answer_and_no_text() -> None:
+    said = fields(PROTOCOL, [(CLIENT, b"TYPE" + b"E" * 9000 + b"\r\nPWD\r\n"), (SERVER, b"500 what?\r\n257 /\r\n")])
+    assert [(event["ftp.command"], event["ftp.reply_code"]) for event in said] == [("unknown", 500), ("PWD", 257)]
+    assert said[0]["error.code"] == "malformed"
+
+
+def test_a_server_that_talks_without_end_is_given_up() -> None:
+    said = fields(PROTOCOL, [(SERVER, b"welcome to this server\r\n" * 1000)])
+    assert len(said) == 9
 
 
 @pytest.mark.parametrize(

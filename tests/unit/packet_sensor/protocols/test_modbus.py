@@ -147,6 +147,12 @@ def test_a_header_that_cannot_be_is_an_event_and_the_next_segment_is_read() -> N
     assert [event.get("error.message") for event in said] == ["protocol 0, length 4096", "protocol 7, length 6", None]
 
 
+def test_a_programming_tool_may_take_more_room() -> None:
+    (said,) = fields(PROTOCOL, [(CLIENT, frame(b"\x5a" + bytes(800)))])
+    assert said["modbus.function"] == "umas"
+    assert "error.code" not in said
+
+
 def test_many_unanswered_requests_take_bounded_memory() -> None:
     decoder = PROTOCOL.decoder(ENDS)
     reported = sum(len(decoder.feed(0, frame(b"\x03\x00\x01\x00\x01", number), 0).messages) for number in range(5000))

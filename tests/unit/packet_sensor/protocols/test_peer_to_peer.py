@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packets.conversations import ENDS, Said, check_survives, fields, garbage, mutated
+from packets.conversations import ENDS, Said, at_port, check_survives, fields, garbage, mutated
 from sakimori_packet_sensor.domain.protocols import bittorrent, edonkey
 from sakimori_packet_sensor.domain.protocols.bencode import decode_bencode
 from sakimori_packet_sensor.domain.protocols.contract import CLIENT, DONE, SERVER, ProtocolKind, Verdict
@@ -87,6 +87,12 @@ def test_a_handshake_over_utp_is_found() -> None:
 )
 def test_each_is_told_by_its_content(kind: ProtocolKind, first: bytes, verdict: Verdict) -> None:
     assert kind.recognise(first, CLIENT, ENDS) is verdict
+
+
+def test_utp_in_progress_is_told_on_its_ports_only() -> None:
+    state = pack(">BBHIIIHH", 0x21, 0, 777, 5, 9, 65_536, 8, 3)
+    assert DATAGRAMS.recognise(state, CLIENT, at_port(6881)) is Verdict.YES
+    assert DATAGRAMS.recognise(state, CLIENT, ENDS) is Verdict.NO
 
 
 def test_edonkey_and_kademlia_messages_have_names() -> None:

@@ -151,6 +151,13 @@ def test_one_side_alone_is_taken_at_its_word() -> None:
     assert said["smtp.rcpt_to"] == ["bob@example.net", "nobody@example.net"]
 
 
+def test_a_mail_that_the_server_did_not_answer_any_more_is_said() -> None:
+    asked = b"MAIL FROM:<alice@example.com>\r\nRCPT TO:<bob@example.net>\r\nDATA\r\nx\r\n.\r\n"
+    (said,) = fields(PROTOCOL, [*HELLO, (CLIENT, asked)])
+    assert (said["smtp.mail_from"], said["event.outcome"]) == ("alice@example.com", "unknown")
+    assert "smtp.reply_code" not in said
+
+
 def test_a_huge_mail_waits_for_nothing() -> None:
     decoder = PROTOCOL.decoder(ENDS)
     for side, data in [*HELLO, *MAIL[:6]]:

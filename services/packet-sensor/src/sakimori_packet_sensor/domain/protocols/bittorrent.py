@@ -38,6 +38,7 @@ _CLIENTS: Final = {
 _DHT = re.compile(rb"d(?:1:[are]|2:ip|1:v)")
 _DHT_END = re.compile(rb"1:y1:[qre]")
 _UTP = Struct(">BBHIIIHH")
+_PORTS: Final = frozenset({*range(6881, 6890), 51_413})
 _TRACKER: Final = b"\x00\x00\x04\x17\x27\x10\x19\x80"
 
 
@@ -48,23 +49,26 @@ def recognise(data: bytes, _side: int, _ends: Ends) -> Verdict:
     return Verdict.MORE if _NAME.startswith(data) else Verdict.NO
 
 
-def recognise_datagram(data: bytes, _side: int, _ends: Ends) -> Verdict:
-    """A DHT message, a uTP packet that begins a stream or shakes hands, or a tracker's client."""
+def recognise_datagram(data: bytes, _side: int, ends: Ends) -> Verdict:
+    """A DHT message, a uTP packet that begins a stream or shakes hands (on usual ports any), or a tracker's client."""
     if data[:1] == b"d":
         return Verdict.YES if _DHT.match(data) and _DHT_END.search(data) else Verdict.NO
     if data[:8] == _TRACKER:
         return Verdict.YES if len(data) == 16 and data[8:12] == bytes(4) else Verdict.NO
-    return Verdict.YES if _is_utp(data) else Verdict.NO
+    is_expected = ends.destination_port in _PORTS or ends.source_port in _PORTS
+    return Verdict.YES if _is_utp(data, is_expected=is_expected) else Verdict.NO
 
 
-def _is_utp(data: bytes) -> bool:
-    """Whether it is a SYN of uTP, or carries a handshake."""
+def _is_utp(data: bytes, *, is_expected: bool) -> bool:
+    """Whether it is a SYN of uTP, or carries a handshake; where it is expected, whether the header is one of uTP."""
     if len(data) < _UTP.size or data[0] & 15 != 1 or data[0] >> 4 > 4 or data[1] > 2:
         return False
     if _NAME in data[_UTP.size : _UTP.size + 64]:
         return True
     _, extension, connection, _, difference, window, _, answer = _UTP.unpack_from(data)
     size = _UTP.size if not extension else 30
+    if is_expected and data[0] != 0x41:
+        return connection > 0 and window > 0 and (len(data) > size if data[0] == 0x01 else len(data) == size)
     return data[0] == 0x41 and len(data) == size and not difference and not answer and connection > 0 and window > 0
 
 
@@ -182,7 +186,7 @@ PROTOCOLS: Final = (
         transport=TCP,
         recognise=recognise,
         decoder=PeerDecoder,
-        ports=frozenset({6881}),
+        ports=_PORTS,
         first_bytes=frozenset(b"\x13"),
     ),
     ProtocolKind(
@@ -190,7 +194,7 @@ PROTOCOLS: Final = (
         transport=UDP,
         recognise=recognise_datagram,
         decoder=DatagramDecoder,
-        ports=frozenset({6881}),
+        ports=_PORTS,
         first_bytes=frozenset(b"d\x00\x01\x11\x21\x31\x41"),
     ),
 )

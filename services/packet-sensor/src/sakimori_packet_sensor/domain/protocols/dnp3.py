@@ -131,7 +131,9 @@ class Dnp3Decoder:
             "dnp3.function_code": code,
             "dnp3.is_control": code in _CONTROLS,
         }
-        if not code or code in {6, 8, 10, 12}:  # nobody answers these
+        if not code:
+            return  # a confirmation: one for each that asks for it
+        if code in {6, 8, 10, 12}:  # nobody answers these
             messages.append(Message(_DATASET, fields, side, 0, side != CLIENT))
             return
         key = (source, destination, control & 15)

@@ -11,6 +11,7 @@ from typing import Final
 from sakimori_packet_sensor.domain.protocols.contract import (
     AGAIN,
     CLIENT,
+    DONE,
     SERVER,
     TCP,
     Ends,
@@ -31,6 +32,7 @@ _POP3: Final = 110
 _MOST_PENDING: Final = 32
 _MOST_CODES: Final = 16
 _MOST_ARGUMENT: Final = 1024
+_MOST_BROKEN: Final = 8
 _SECRETS: Final = frozenset({"PASS", "ACCT", "ADAT"})
 _FILES: Final = frozenset({"RETR", "STOR", "STOU", "APPE", "DELE", "SIZE", "MDTM", "RNFR", "RNTO"})
 
@@ -59,13 +61,14 @@ def recognise(data: bytes, side: int, ends: Ends) -> Verdict:
 class FtpDecoder:
     """Puts replies to commands, which come in the same order."""
 
-    __slots__ = ("_lines", "_pending", "_replies", "_user")
+    __slots__ = ("_broken", "_lines", "_pending", "_replies", "_user")
 
     def __init__(self, _ends: Ends) -> None:
         self._lines = (Lines(), Lines())
         self._replies = Replies()
         self._pending: deque[tuple[int, Fields]] = deque()
         self._user: str | None = None
+        self._broken = 0
 
     def feed(self, side: int, data: bytes, time: int) -> Read:
         """Take bytes of a side."""
@@ -83,12 +86,13 @@ class FtpDecoder:
 
     def _command(self, line: bytes, time: int, messages: list[Message]) -> int:
         verb, argument = verb_of(line.lstrip(b"\xff\xf4\xf2"))  # ABOR comes behind telnet's interrupt
-        if not verb:
-            if line:
-                messages.append(Message(_DATASET, {**malformed("no command"), "ftp.command_bytes": len(line)}))
+        if not line:
             return GO_ON
         fields: Fields = {"ftp.command": verb}
-        if verb == "USER":
+        if not verb:
+            fields = {"ftp.command": "unknown", "ftp.command_bytes": len(line), **malformed("no command")}
+            self._broken += 1
+        elif verb == "USER":
             self._user = text_of(argument, 256)
         elif verb in _SECRETS:
             fields["ftp.has_password"] = bool(argument)
@@ -101,17 +105,14 @@ class FtpDecoder:
         if len(self._pending) >= _MOST_PENDING:
             messages.append(_unanswered(*self._pending.popleft()))
         self._pending.append((time, fields))
-        return GO_ON
+        return GO_ON if self._broken <= _MOST_BROKEN else DONE
 
     def _reply(self, line: bytes, messages: list[Message]) -> int:
         reply = self._replies.take(line)
         if reply is None:
             return GO_ON
         if not 100 <= reply.code < 600:
-            if line:
-                problem = f"reply {reply.code}" if reply.code else "no reply"
-                messages.append(Message(_DATASET, malformed(problem), SERVER))
-            return GO_ON
+            return self._no_reply(line, messages)
         time, fields = self._pending[0] if self._pending else (0, Fields({"ftp.type": "greeting"}))
         codes = fields.setdefault("ftp.completion_code", [])
         if isinstance(codes, list) and len(codes) < _MOST_CODES:
@@ -125,6 +126,15 @@ class FtpDecoder:
         _data_port(fields, reply)
         messages.append(Message(_DATASET, fields, CLIENT if "ftp.command" in fields else SERVER, time))
         return AGAIN if reply.code == 234 and fields.get("ftp.command") == "AUTH" else GO_ON
+
+    def _no_reply(self, line: bytes, messages: list[Message]) -> int:
+        """Report what stands where a reply should; if it begins as one, the command has its answer."""
+        if not line:
+            return GO_ON
+        self._broken += 1
+        fields = self._pending.popleft()[1] if self._pending and line[:1].isdigit() else Fields()
+        messages.append(Message(_DATASET, {**fields, **malformed("no reply")}, CLIENT if fields else SERVER))
+        return GO_ON if self._broken <= _MOST_BROKEN else DONE
 
 
 def _data_port(fields: Fields, reply: Reply) -> None:

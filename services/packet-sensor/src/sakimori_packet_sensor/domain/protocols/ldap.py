@@ -1,6 +1,7 @@
 """LDAP (RFC 4511): an event an operation, with its result. Attributes' values and passwords are not read."""
 
 from collections.abc import Sequence
+from struct import Struct
 from typing import Final
 
 from sakimori_packet_sensor.domain.protocols.ber import element, expect, integer
@@ -25,6 +26,10 @@ _MOST_READ: Final = 8_192
 """Bytes of a message that are waited for; the rest of a longer one is skipped."""
 _MOST_PENDING: Final = 64
 _MOST_ATTRIBUTES: Final = 64
+_WRAP = Struct(">IHBx2xH8x")
+"""Length; token, flags, (filler, extra count), rotation, (sequence)."""
+_WRAP_TOKEN, _SEALED = 0x0504, 2
+_MOST_WRAPPED: Final = 1 << 24
 _START_TLS: Final = "1.3.6.1.4.1.1466.20037"
 _SEQUENCE, _OCTETS, _ENUMERATED = 0x30, 0x04, 0x0A
 _BIND, _UNBIND, _SEARCH, _MODIFY, _ADD, _DELETE = 0x60, 0x42, 0x63, 0x66, 0x68, 0x4A
@@ -58,7 +63,7 @@ def recognise(data: bytes, side: int, _ends: Ends) -> Verdict:
     """A message whose envelope, number and operation fit one another."""
     if data[:1] != b"\x30":
         return Verdict.NO
-    if len(data) < 9:
+    if len(data) < 7:
         return Verdict.MORE
     try:
         at, end = _envelope(data, 0)
@@ -103,8 +108,6 @@ class LdapDecoder:
 
     def feed(self, side: int, data: bytes, time: int) -> Read:
         """Take bytes of a side. Raises Malformed."""
-        if self._is_wrapped and data[0] != _SEQUENCE:
-            return Read(self.finish(), DONE)
         self._time = time
         return read_each(_DATASET, side, data, self._message)
 
@@ -113,6 +116,8 @@ class LdapDecoder:
         return [self._unanswered(number) for number in list(self._pending)]
 
     def _message(self, side: int, data: bytes, at: int, messages: list[Message]) -> int:
+        if self._is_wrapped and data[at] != _SEQUENCE:
+            return self._wrapped(side, data, at, messages)
         begin, end = _envelope(data, at)
         if begin < 0:
             return at
@@ -126,6 +131,23 @@ class LdapDecoder:
             self._request(number, data[at:readable], messages)
             return end
         return self._answer(number, data[at:readable], messages) or end
+
+    def _wrapped(self, side: int, data: bytes, at: int, messages: list[Message]) -> int:
+        """Read what SASL wraps (RFC 4422, 3.7) in a Kerberos token (RFC 4121, 4.2.6.2), unless it is sealed."""
+        inner = at + _WRAP.size
+        if inner > len(data):
+            return at
+        size, kind, flags, rotation = _WRAP.unpack_from(data, at)
+        end = at + 4 + size
+        if kind != _WRAP_TOKEN or flags & _SEALED or size > _MOST_WRAPPED:
+            messages += self.finish()
+            return DONE
+        if len(data) < min(end, inner + _MOST_READ):
+            return at
+        inner += rotation  # the checksum stands before what it is of
+        if inner < min(end, len(data)):
+            self._message(side, data[:end], inner, messages)
+        return end
 
     def _request(self, number: int, body: bytes, messages: list[Message]) -> None:
         kind = body[0]

@@ -31,6 +31,8 @@ _HEADER = Struct(">HHHBB")
 _BEFORE_LENGTH: Final = 6
 _MOST_BYTES: Final = 254
 """Unit and PDU; the guide's 4.1 limits the whole to 260."""
+_UMAS, _MOST_UMAS_BYTES = 90, 2_048
+"""Schneider's programming protocol takes more room than the guide grants."""
 _MOST_PENDING: Final = 64
 _PATIENCE: Final = 5_000_000
 _MOST_BROKEN: Final = 8
@@ -78,7 +80,7 @@ class ModbusDecoder:
         at, end = 0, len(data)
         while at + _HEADER.size <= end:
             number, protocol, length, unit, function = _HEADER.unpack_from(data, at)
-            if protocol or not 2 <= length <= _MOST_BYTES:
+            if protocol or not 2 <= length <= (_MOST_UMAS_BYTES if function & 0x7F == _UMAS else _MOST_BYTES):
                 problem = f"protocol {protocol}, length {length}"
                 messages.append(self._message({**malformed(problem), "modbus.transaction_id": number}, side, time))
                 self._broken += 1

@@ -97,9 +97,8 @@ class SmtpDecoder:
     def finish(self) -> Sequence[Message]:
         """Report the mail in hand, or a session in which there was none."""
         messages: list[Message] = []
-        if not self._has_replies:  # one side only was seen: what it wanted is taken for granted
-            while self._pending:
-                self._apply(self._pending.popleft(), Reply(0, ""), messages)
+        while self._pending:  # one side only was seen, or the server went away: what was wanted is said
+            self._apply(self._pending.popleft(), Reply(0, ""), messages)
         self._end_mail(messages)
         if not self._has_said:
             self._say("session", {}, messages)
@@ -166,8 +165,10 @@ class SmtpDecoder:
         """Do what a command does that was answered so; code 0: nobody knows."""
         verb, code = command.verb, reply.code
         if verb == "AUTH":
-            fields: Fields = {"smtp.auth_mechanism": text_of(command.argument, 32).upper(), "smtp.reply_code": code}
-            self._say("auth", {**fields, "event.outcome": "success" if code == 235 else "failure"}, messages)
+            fields: Fields = {"smtp.auth_mechanism": text_of(command.argument, 32).upper(), "event.outcome": "unknown"}
+            if code:
+                fields |= {"smtp.reply_code": code, "event.outcome": "success" if code == 235 else "failure"}
+            self._say("auth", fields, messages)
         elif verb == "DATA" and code >= 400:
             self._is_content = False
             self._mail["smtp.reply_code"] = code
