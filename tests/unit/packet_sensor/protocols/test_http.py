@@ -254,6 +254,7 @@ def test_a_head_without_end_is_malformed() -> None:
         (b"USER anonymous\r\n", Verdict.NO),
         (b"EHLO a.example\r\n", Verdict.NO),
         (b"SSH-2.0-x\r\n", Verdict.NO),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Verdict.NO),
         (b"ABC\x00\x01", Verdict.NO),
     ],
 )

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from packets.conversations import ENDS, Said, check_survives, converse, fields, garbage, mutated
+from packets.conversations import ENDS, Said, at_port, check_survives, converse, fields, garbage, mutated
 from sakimori_packet_sensor.domain.protocols.contract import CLIENT, SERVER, Verdict
 from sakimori_packet_sensor.domain.protocols.quic import PROTOCOL, recognise
 from sakimori_packet_sensor.domain.protocols.quic_frames import quic_number
@@ -175,6 +175,11 @@ def test_a_conversation_that_is_never_understood_is_told_after_some_datagrams() 
 )
 def test_other_datagrams_are_not_taken_for_quic(payload: bytes) -> None:
     assert recognise(payload, CLIENT, ENDS) is Verdict.NO
+
+
+def test_a_conversation_met_in_its_middle_is_known_by_its_port() -> None:
+    assert recognise(b"\x4f" + bytes(40), SERVER, at_port(443)) is Verdict.YES
+    assert converse(PROTOCOL, [(CLIENT, b"\x4f" + bytes(40))] * 3) == []
 
 
 @given(st.integers(0, (1 << 62) - 1))

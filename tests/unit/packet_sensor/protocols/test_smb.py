@@ -1,24 +1,11 @@
 """SMB 1 to 3, in messages that Scapy builds."""
 
 from struct import pack
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from scapy.layers.ntlm import AV_PAIR, NTLM_AUTHENTICATE, NTLM_CHALLENGE
-from scapy.layers.smb2 import (
-    SMB2_FILEID,
-    SMB2_Close_Request,
-    SMB2_Close_Response,
-    SMB2_Create_Request,
-    SMB2_Create_Response,
-    SMB2_Header,
-    SMB2_Negotiate_Protocol_Request,
-    SMB2_Negotiate_Protocol_Response,
-    SMB2_Session_Setup_Request,
-    SMB2_Session_Setup_Response,
-    SMB2_Tree_Connect_Request,
-    SMB2_Tree_Connect_Response,
-)
+from scapy.layers import ntlm, smb2
 from scapy.packet import Packet
 
 from packets.conversations import ENDS, Said, at_port, check_survives, converse, cut_anywhere, garbage, mutated
@@ -27,7 +14,11 @@ from sakimori_packet_sensor.domain.protocols.contract import CLIENT, SERVER, Fie
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 from sakimori_packet_sensor.domain.protocols.smb import PROTOCOL, SmbDecoder, recognise
 
-FILE = SMB2_FILEID(Persistent=0x11, Volatile=0x22)
+NTLM: Any = ntlm
+SMB: Any = smb2
+"""Scapy's layers, which have no types."""
+
+FILE = SMB.SMB2_FILEID(Persistent=0x11, Volatile=0x22)
 FILE_ID = bytes(FILE)
 
 
@@ -36,12 +27,12 @@ def framed(message: bytes) -> bytes:
 
 
 def asked(number: int, body: Packet, *, session: int = 7, tree: int = 1) -> Said:
-    header = SMB2_Header(MID=number, SessionId=session, TID=tree)
+    header = SMB.SMB2_Header(MID=number, SessionId=session, TID=tree)
     return CLIENT, framed(bytes(header / body))
 
 
 def answered(number: int, body: Packet | bytes, status: int = 0, *, command: int | None = None) -> Said:
-    header = SMB2_Header(MID=number, SessionId=7, TID=1, Flags="SMB2_FLAGS_SERVER_TO_REDIR", Status=status)
+    header = SMB.SMB2_Header(MID=number, SessionId=7, TID=1, Flags="SMB2_FLAGS_SERVER_TO_REDIR", Status=status)
     if command is not None:
         header.Command = command
     return SERVER, framed(bytes(header / body if isinstance(body, Packet) else bytes(header) + body))
@@ -57,16 +48,23 @@ def write(number: int, data: bytes) -> bytes:
 
 
 CHALLENGE = bytes(
-    NTLM_CHALLENGE(
+    NTLM.NTLM_CHALLENGE(
         NegotiateFlags="NEGOTIATE_UNICODE+NEGOTIATE_TARGET_INFO",
         Payload=[
             ("TargetName", "EXAMPLE"),
-            ("TargetInfo", [AV_PAIR(AvId=1, Value="FILES"), AV_PAIR(AvId=3, Value="files.example"), AV_PAIR(AvId=0)]),
+            (
+                "TargetInfo",
+                [
+                    NTLM.AV_PAIR(AvId=1, Value="FILES"),
+                    NTLM.AV_PAIR(AvId=3, Value="files.example"),
+                    NTLM.AV_PAIR(AvId=0),
+                ],
+            ),
         ],
     )
 )
 LOGIN = bytes(
-    NTLM_AUTHENTICATE(
+    NTLM.NTLM_AUTHENTICATE(
         NegotiateFlags="NEGOTIATE_UNICODE",
         Payload=[("DomainName", "EXAMPLE"), ("UserName", "j.doe"), ("Workstation", "DESK-7")],
     )
@@ -74,26 +72,26 @@ LOGIN = bytes(
 
 
 def create_answer() -> Packet:
-    return SMB2_Create_Response(FileId=FILE, EndOfFile=1234)
+    return SMB.SMB2_Create_Response(FileId=FILE, EndOfFile=1234)
 
 
 TALK: list[Said] = [
-    asked(0, SMB2_Negotiate_Protocol_Request(Dialects=[0x0202, 0x0210, 0x0302])),
-    answered(0, SMB2_Negotiate_Protocol_Response(DialectRevision=0x0302, SecurityMode=3, ServerStartTime=0)),
-    asked(1, SMB2_Session_Setup_Request(Buffer=[("Security", b"NTLMSSP\0\1\0\0\0")])),
-    answered(1, SMB2_Session_Setup_Response(Buffer=[("Security", CHALLENGE)]), 0xC0000016),
+    asked(0, SMB.SMB2_Negotiate_Protocol_Request(Dialects=[0x0202, 0x0210, 0x0302])),
+    answered(0, SMB.SMB2_Negotiate_Protocol_Response(DialectRevision=0x0302, SecurityMode=3, ServerStartTime=0)),
+    asked(1, SMB.SMB2_Session_Setup_Request(Buffer=[("Security", b"NTLMSSP\0\1\0\0\0")])),
+    answered(1, SMB.SMB2_Session_Setup_Response(Buffer=[("Security", CHALLENGE)]), 0xC0000016),
     (CLIENT, raw(2, 1, pack("<HBBIIHHQ", 25, 0, 1, 0, 0, 88, len(LOGIN), 0) + LOGIN)),
-    answered(2, SMB2_Session_Setup_Response()),
-    asked(3, SMB2_Tree_Connect_Request(Buffer=[("Path", "\\\\files\\ADMIN$")])),
-    answered(3, SMB2_Tree_Connect_Response(ShareType=1)),
-    asked(4, SMB2_Create_Request(CreateDisposition=5, DesiredAccess=2, Buffer=[("Name", "tool.exe")])),
+    answered(2, SMB.SMB2_Session_Setup_Response()),
+    asked(3, SMB.SMB2_Tree_Connect_Request(Buffer=[("Path", "\\\\files\\ADMIN$")])),
+    answered(3, SMB.SMB2_Tree_Connect_Response(ShareType=1)),
+    asked(4, SMB.SMB2_Create_Request(CreateDisposition=5, DesiredAccess=2, Buffer=[("Name", "tool.exe")])),
     answered(4, create_answer()),
     (CLIENT, write(5, bytes(20_000))),
     answered(5, bytes(16), command=9),
     (CLIENT, write(6, bytes(20_000))),
     answered(6, bytes(16), command=9),
-    asked(7, SMB2_Close_Request(FileId=FILE)),
-    answered(7, SMB2_Close_Response()),
+    asked(7, SMB.SMB2_Close_Request(FileId=FILE)),
+    answered(7, SMB.SMB2_Close_Response()),
 ]
 
 
@@ -143,9 +141,9 @@ def test_shares_and_files_are_named() -> None:
 
 def test_the_service_manager_behind_a_named_pipe_is_followed() -> None:
     said = [
-        asked(3, SMB2_Tree_Connect_Request(Buffer=[("Path", "\\\\files\\IPC$")])),
-        answered(3, SMB2_Tree_Connect_Response(ShareType=2)),
-        asked(4, SMB2_Create_Request(Buffer=[("Name", "svcctl")])),
+        asked(3, SMB.SMB2_Tree_Connect_Request(Buffer=[("Path", "\\\\files\\IPC$")])),
+        answered(3, SMB.SMB2_Tree_Connect_Response(ShareType=2)),
+        asked(4, SMB.SMB2_Create_Request(Buffer=[("Name", "svcctl")])),
         answered(4, create_answer()),
         (CLIENT, write(5, bind(SVCCTL))),
         answered(5, bytes(16), command=9),
@@ -169,13 +167,13 @@ def test_an_answer_that_is_to_come_is_waited_for() -> None:
 
 
 def test_commands_in_one_message_refer_to_the_file_of_the_first() -> None:
-    create = bytes(SMB2_Header(MID=4, SessionId=7, TID=1) / SMB2_Create_Request(Buffer=[("Name", "a.txt")]))
+    create = bytes(SMB.SMB2_Header(MID=4, SessionId=7, TID=1) / SMB.SMB2_Create_Request(Buffer=[("Name", "a.txt")]))
     create += bytes(-len(create) % 8)
     first = create[:20] + pack("<I", len(create)) + create[24:]
     second = (
         pack("<4sHHIHHIIQIIQ16x", b"\xfeSMB", 64, 1, 0, 6, 1, 4, 0, 5, 0, 1, 7) + pack("<HHI", 24, 0, 0) + b"\xff" * 16
     )
-    said = [(CLIENT, framed(first + second)), answered(4, create_answer()), answered(5, SMB2_Close_Response())]
+    said = [(CLIENT, framed(first + second)), answered(4, create_answer()), answered(5, SMB.SMB2_Close_Response())]
     assert [found["smb.filename"] for found in events(said)] == ["a.txt", "a.txt"]
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 
-from packets.conversations import ENDS, Said, check_survives, converse, cut_anywhere, garbage, mutated
+from packets.conversations import ENDS, Said, at_port, check_survives, converse, cut_anywhere, garbage, mutated
 from sakimori_packet_sensor.domain.protocols.contract import CLIENT, SERVER, Fields, Verdict
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 from sakimori_packet_sensor.domain.protocols.tls import PROTOCOL, TlsDecoder, recognise
@@ -242,6 +242,23 @@ def test_a_hello_is_recognised_as_soon_as_it_can_be(identity: tuple[Path, bytes]
 def test_a_cut_hello_is_malformed() -> None:
     with pytest.raises(Malformed, match="cut"):
         TlsDecoder(ENDS).feed(CLIENT, record(b"\x01\x00\x00\x04\x03\x03ab"), 0)
+
+
+def test_a_message_that_is_too_long_is_skipped_and_the_next_is_read() -> None:
+    said = b"\x0b" + (300_000).to_bytes(3, "big") + bytes(300_000) + b"\x0d\x00\x00\x04abcd"
+    hello = b"\x03\x03" + bytes(32) + b"\x00\xc0\x2f\x00"
+    said = b"\x02" + len(hello).to_bytes(3, "big") + hello + said
+    talk = [(SERVER, b"".join(record(said[at : at + 16_000]) for at in range(0, len(said), 16_000)))]
+    [message] = converse(PROTOCOL, cut(talk, 1460))
+    assert message.fields["tls.client.is_certificate_requested"] is True
+    assert "tls.server.subject" not in message.fields
+
+
+def test_what_is_encrypted_is_known_on_its_port_and_has_nothing_to_tell() -> None:
+    data = record(bytes(100), kind=23)
+    assert recognise(data, CLIENT, ENDS) is Verdict.NO
+    assert recognise(data, CLIENT, at_port(443)) is Verdict.YES
+    assert converse(PROTOCOL, [(CLIENT, data * 3)]) == []
 
 
 def test_a_malformed_answer_still_tells_of_the_client() -> None:

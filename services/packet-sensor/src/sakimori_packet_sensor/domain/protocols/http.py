@@ -208,6 +208,8 @@ def recognise(data: bytes, side: int, ends: Ends) -> Verdict:
     """Tell a request by its line, a response by its status line."""
     if data[0] == 0x48 and data.startswith(b"HTTP/"):
         return Verdict.YES if _ANSWER.match(data) else Verdict.MORE if len(data) < 13 else Verdict.NO
+    if data.startswith(b"PRI * HTTP/2"):
+        return Verdict.NO
     line, newline, _ = data[:8192].partition(b"\n")
     found = _REQUEST.fullmatch(line)
     if newline:

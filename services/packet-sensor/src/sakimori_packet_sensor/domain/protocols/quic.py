@@ -31,6 +31,8 @@ _MAX_DATAGRAMS: Final = 24
 """Datagrams after which the conversation is reported as far as it is known: the handshake takes two to six."""
 _MAX_PACKETS: Final = 8
 """Packets of one datagram that are looked at; there are no more than four kinds of long headers."""
+_LEAST_SHORT: Final = 21
+"""Bytes of a packet with a short header that no stateless reset is (RFC 9000, 10.3)."""
 _USER_AGENT: Final = 0x3129
 """Transport parameter in which Google's clients write what they are."""
 
@@ -196,9 +198,13 @@ def _parameter(data: bytes, wanted: int) -> bytes:
 
 
 def recognise(data: bytes, side: int, ends: Ends) -> Verdict:
-    """Tell a long header of a version that is known, or the beginning of Google's older ones."""
+    """Tell a long header of a version that is known, or the beginning of Google's older ones.
+
+    A short header says nothing: it counts on port 443 only, where a conversation is met in its middle.
+    """
     if not data[0] & 0x80:
-        return Verdict.YES if _is_old(data) else Verdict.NO
+        is_short = data[0] & 0x40 and len(data) >= _LEAST_SHORT and 443 in ends[2:]
+        return Verdict.YES if is_short or _is_old(data) else Verdict.NO
     if len(data) < 21 or data[5] > 20:
         return _is_46(data)
     number = int.from_bytes(data[1:5], "big")

@@ -15,13 +15,15 @@ from sakimori_packet_sensor.domain.protocols.contract import (
 )
 from sakimori_packet_sensor.domain.protocols.framing import malformed
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
-from sakimori_packet_sensor.domain.protocols.tls_handshake import MAX_MESSAGE, Handshake
+from sakimori_packet_sensor.domain.protocols.tls_handshake import MAX_MESSAGE, WANTED, Handshake
 
 _DATASET: Final = "network.tls"
 _RECORD: Final = Struct("!BHH")
 _CHANGE_CIPHER, _ALERT, _HANDSHAKE, _DATA, _HEARTBEAT = 20, 21, 22, 23, 24
 _MAX_RECORD: Final = 16_384 + 2_048
 """Bytes of a record's fragment at most, the most generous of all versions (RFC 5246, 6.2.3)."""
+_LEAST_DATA: Final = 16
+"""Bytes that a cipher adds to a record at least."""
 _LEAST_FINISHED: Final = 40
 """Bytes of an encrypted record that holds a Finished of TLS 1.3 at least; an alert's has 19."""
 _OLD_HELLO: Final = Struct("!HBHHHH")
@@ -31,13 +33,14 @@ _TLS13: Final = 0x0304
 class _Side:
     """What waits of one side: the rest of a record, and of handshake messages."""
 
-    __slots__ = ("is_encrypted", "kind", "left", "messages", "size")
+    __slots__ = ("is_encrypted", "kind", "left", "messages", "skipped")
 
     def __init__(self) -> None:
         self.kind = 0
-        self.size = 0
         self.left = 0
         self.messages = bytearray()
+        self.skipped = 0
+        """Bytes still to come of a message that is not looked at."""
         self.is_encrypted = False
 
 
@@ -60,7 +63,7 @@ class TlsDecoder:
                 raise
             return Read([self._message(broken=problem)], DONE)
         if self._is_over:
-            return Read([self._message()], DONE)
+            return Read([self._message()] if self._handshake.has_begun else (), DONE)
         return Read((), consumed)
 
     def finish(self) -> Sequence[Message]:
@@ -107,7 +110,9 @@ class TlsDecoder:
         kind, version, size = _RECORD.unpack_from(data, at)
         if not _CHANGE_CIPHER <= kind <= _HEARTBEAT or version >> 8 != 3 or size > _MAX_RECORD:
             raise Malformed("no record of TLS")
-        state.kind, state.size, state.left = kind, size, size
+        state.kind, state.left = kind, size
+        if kind == _DATA and not self._handshake.has_begun:
+            self._is_over = True  # met in its middle: there will be nothing to tell
         if kind == _ALERT and size != 2:
             state.is_encrypted = True
         elif kind == _CHANGE_CIPHER:
@@ -123,17 +128,20 @@ class TlsDecoder:
             self._handshake.is_established = self._is_over = True
 
     def _messages(self, state: _Side, side: int, fragment: bytes, time: int) -> None:
+        skipped = min(state.skipped, len(fragment))
+        state.skipped -= skipped
         waiting = state.messages
-        waiting += fragment
-        at = 0
-        while len(waiting) - at >= 4:
+        waiting += fragment[skipped:] if skipped else fragment
+        at, end = 0, len(waiting)
+        while end - at >= 4:
             kind = waiting[at]
             size = waiting[at + 1] << 16 | waiting[at + 2] << 8 | waiting[at + 3]
-            if size > MAX_MESSAGE:
-                raise Malformed(f"a handshake message of {size} bytes")
-            if len(waiting) - at - 4 < size:
+            if size > MAX_MESSAGE or kind not in WANTED:
+                state.skipped = max(0, at + 4 + size - end)
+            elif end - at - 4 < size:
                 break
-            self._handshake.take(kind, bytes(waiting[at + 4 : at + 4 + size]), side, time)
+            else:
+                self._handshake.take(kind, bytes(waiting[at + 4 : at + 4 + size]), side, time)
             at += 4 + size
         del waiting[:at]
 
@@ -150,21 +158,22 @@ class TlsDecoder:
         listed = data[_OLD_HELLO.size : _OLD_HELLO.size + ciphers]
         kinds = [int.from_bytes(listed[at : at + 3], "big") for at in range(0, ciphers, 3)]
         self._handshake.take_old_hello(version, tuple(kind for kind in kinds if kind < 0x10000), side, time)
-        return 2 + size
+        return int(2 + size)
 
 
 def recognise(data: bytes, side: int, ends: Ends) -> Verdict:
-    """Tell a hello of either side, or an alert in place of the server's."""
+    """Tell a hello of either side, an alert in place of the server's, or on a port of TLS what it encrypts."""
     if data[0] & 0x80:
         return _recognise_old(data)
     if len(data) < 6:
-        is_right = data[0] in {_ALERT, _HANDSHAKE} and data[1:2] in {b"", b"\x03"}
+        is_right = data[0] in {_ALERT, _HANDSHAKE, _DATA} and data[1:2] in {b"", b"\x03"}
         return Verdict.MORE if is_right else Verdict.NO
     kind, version, size = _RECORD.unpack_from(data)
     if version >> 8 != 3 or version & 0xFF > 4 or not 0 < size <= _MAX_RECORD:
         return Verdict.NO
-    if kind == _ALERT:
-        return Verdict.YES if size == 2 and data[5] in {1, 2} else Verdict.NO
+    if kind in {_DATA, _ALERT}:
+        is_data = kind == _DATA and size > _LEAST_DATA and not PROTOCOL.ports.isdisjoint(ends[2:])
+        return Verdict.YES if is_data or (kind == _ALERT and size == 2 and data[5] in {1, 2}) else Verdict.NO
     if kind != _HANDSHAKE or data[5] not in {1, 2} or data[6:7] not in {b"", b"\x00"}:
         return Verdict.NO
     return Verdict.YES if len(data) > 8 else Verdict.MORE
@@ -184,6 +193,6 @@ PROTOCOL = ProtocolKind(
     recognise=recognise,
     decoder=TlsDecoder,
     ports=frozenset({443, 465, 636, 853, 990, 993, 995, 5061, 8443, 8883}),
-    first_bytes=frozenset({_ALERT, _HANDSHAKE, *range(0x80, 0x100)}),
+    first_bytes=frozenset({_ALERT, _HANDSHAKE, _DATA, *range(0x80, 0x100)}),
     is_encrypted=True,
 )

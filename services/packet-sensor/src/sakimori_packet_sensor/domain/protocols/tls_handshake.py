@@ -25,8 +25,11 @@ CERTIFICATE: Final = 11
 SERVER_KEY_EXCHANGE: Final = 12
 CERTIFICATE_REQUEST: Final = 13
 
+WANTED: Final = frozenset({CLIENT_HELLO, SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST})
+"""Messages that are looked at."""
 MAX_MESSAGE: Final = 65_536
-"""Bytes of one handshake message. The largest in use are chains of certificates, some 20,000 with post-quantum keys."""
+"""Bytes of one message that is looked at. The largest in use are chains of certificates, some 20,000 bytes with
+post-quantum keys; longer ones are skipped."""
 _MAX_CHAIN: Final = 64
 _TLS13: Final = 0x0304
 
@@ -96,7 +99,7 @@ class Handshake:
             self._fields["tls.alert.level"] = "fatal" if level == 2 else "warning"
             self._fields["tls.alert.description"] = ALERTS.get(description, str(description))
             self._fields["tls.alert.sender"] = "client" if side == self.client_side else "server"
-        return level == 2 or description == 0
+        return bool(level == 2 or description == 0)
 
     def fields(self) -> Fields:
         """Give all that is known."""

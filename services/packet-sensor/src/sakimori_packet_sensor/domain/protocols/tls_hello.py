@@ -177,7 +177,8 @@ _READERS: Final = {
 
 def _names(data: bytes) -> tuple[bytes, ...]:
     """Read the names of ALPN (RFC 7301, 3.1)."""
-    found, at = [], 2
+    found: list[bytes] = []
+    at = 2
     while at < len(data) and len(found) < MAX_ITEMS:
         found.append(data[at + 1 : at + 1 + data[at]])
         at += 1 + data[at]
