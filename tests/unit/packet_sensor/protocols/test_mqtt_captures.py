@@ -25,7 +25,7 @@ def translated(name: str, value: Any) -> Flat:
         case "mqtt.publish.message":
             return {"mqtt.publish.bytes": len(value)}
         case "mqtt.disconnect.reason_code":
-            return {}  # the packet is e0 01 04, reason 4 (5.0, 3.14.2.1); Suricata reads none where no properties follow
+            return {}  # the packet is e0 01 04, reason 4 (5.0, 3.14.2.1); Suricata wants properties behind it
         case "mqtt.subscribe.topics":
             return {
                 "mqtt.subscribe.topics": [each["topic"] for each in value],

@@ -33,18 +33,9 @@ def connect(body: bytes, prefix: str, _level: int) -> Fields:
     level, flags = body[begin] & 0x7F, body[begin + 1]  # the first bit of the level marks a bridge
     if (name, level) not in _PROTOCOLS:
         raise Malformed(f"no version of MQTT: {text_of(name, 16)} {level}")
-    fields: Fields = {
-        f"{prefix}protocol_string": text_of(name, 16),
-        f"{prefix}protocol_version": level,
-        f"{prefix}flags.username": flags >= 0x80,
-        f"{prefix}flags.password": bool(flags & 0x40),
-        f"{prefix}flags.will_retain": bool(flags & 0x20),
-        f"{prefix}flags.will": bool(flags & 0x04),
-        f"{prefix}flags.clean_session": bool(flags & 0x02),
-        f"{prefix}keep_alive_seconds": body[begin + 2] << 8 | body[begin + 3],
-    }
-    if flags & 1 or flags & 0x18 == 0x18 or (flags & 0x38 and not flags & 4):
-        raise Malformed("flags of a CONNECT contradict one another")
+    fields = _wishes(prefix, flags)
+    fields[f"{prefix}protocol_string"], fields[f"{prefix}protocol_version"] = text_of(name, 16), level
+    fields[f"{prefix}keep_alive_seconds"] = body[begin + 2] << 8 | body[begin + 3]
     at = begin + 4
     if level == V5:
         at = read_properties(body, at, prefix + "properties.", fields)
@@ -60,6 +51,18 @@ def connect(body: bytes, prefix: str, _level: int) -> Fields:
     if behind != len(body):
         raise Malformed("more in a CONNECT than its flags say")
     return fields
+
+
+def _wishes(prefix: str, flags: int) -> Fields:
+    if flags & 1 or flags & 0x18 == 0x18 or (flags & 0x38 and not flags & 4):
+        raise Malformed("flags of a CONNECT contradict one another")
+    return {
+        f"{prefix}flags.username": flags >= 0x80,
+        f"{prefix}flags.password": bool(flags & 0x40),
+        f"{prefix}flags.will_retain": bool(flags & 0x20),
+        f"{prefix}flags.will": bool(flags & 0x04),
+        f"{prefix}flags.clean_session": bool(flags & 0x02),
+    }
 
 
 def _will(body: bytes, at: int, flags: int, prefix: str, into: Fields) -> int:

@@ -165,10 +165,7 @@ class SmtpDecoder:
         """Do what a command does that was answered so; code 0: nobody knows."""
         verb, code = command.verb, reply.code
         if verb == "AUTH":
-            fields: Fields = {"smtp.auth_mechanism": text_of(command.argument, 32).upper(), "event.outcome": "unknown"}
-            if code:
-                fields |= {"smtp.reply_code": code, "event.outcome": "success" if code == 235 else "failure"}
-            self._say("auth", fields, messages)
+            self._login(command.argument, code, messages)
         elif verb == "DATA" and code >= 400:
             self._is_content = False
             self._mail["smtp.reply_code"] = code
@@ -189,6 +186,12 @@ class SmtpDecoder:
             self._say("session", {"smtp.starttls": True}, messages)
             return AGAIN
         return GO_ON
+
+    def _login(self, mechanism: bytes, code: int, messages: list[Message]) -> None:
+        fields: Fields = {"smtp.auth_mechanism": text_of(mechanism, 32).upper(), "event.outcome": "unknown"}
+        if code:
+            fields |= {"smtp.reply_code": code, "event.outcome": "success" if code == 235 else "failure"}
+        self._say("auth", fields, messages)
 
     def _recipient(self, argument: bytes, *, is_refused: bool) -> None:
         name = "smtp.rcpt_refused_count" if is_refused else "smtp.rcpt_count"
