@@ -169,6 +169,10 @@ def test_it_is_told_by_its_content(port: int) -> None:
     assert PROTOCOL.recognise(bytes(64), CLIENT, ends) is Verdict.NO
 
 
+def test_a_write_that_is_cut_before_its_count_is_none() -> None:
+    assert PROTOCOL.recognise(frame(b"\x10\x00\x01"), CLIENT, ENDS) is Verdict.NO
+
+
 @given(
     st.sampled_from(
         [

@@ -56,9 +56,15 @@ def recognise(data: bytes, side: int, ends: Ends) -> Verdict:
         return Verdict.YES
     if side != CLIENT or len(data) < _BEFORE_LENGTH + length:
         return Verdict.NO
+    return Verdict.YES if length == _expected_length(data, function) else Verdict.NO
+
+
+def _expected_length(data: bytes, function: int) -> int:
+    """How long a request of this function says that it is; -1 where that cannot be told."""
     count_at = _COUNT_AT.get(function)
-    expected = _REQUEST_BYTES.get(function) if count_at is None else count_at + 1 - _BEFORE_LENGTH + data[count_at]
-    return Verdict.YES if length == expected else Verdict.NO
+    if count_at is None:
+        return _REQUEST_BYTES.get(function, -1)
+    return count_at + 1 - _BEFORE_LENGTH + data[count_at] if count_at < len(data) else -1
 
 
 class ModbusDecoder:
