@@ -71,7 +71,7 @@ LOGIN = bytes(
 )
 
 
-def create_answer() -> Packet:
+def create_answer() -> Any:
     return SMB.SMB2_Create_Response(FileId=FILE, EndOfFile=1234)
 
 
