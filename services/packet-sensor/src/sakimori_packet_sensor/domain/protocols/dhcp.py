@@ -1,14 +1,13 @@
 """DHCP messages (RFC 2131): who wants an address, who gives it, and what comes with it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Mapping, Sequence
 from struct import Struct
 from typing import Final
 
 from sakimori_packet_sensor.domain.addresses import ip_text, mac_text
 from sakimori_packet_sensor.domain.protocols.contract import UDP, Ends, Fields, Message, ProtocolKind, Read, Verdict
-from sakimori_packet_sensor.domain.protocols.dhcp_options import full_name, numbers, option_fields, printable
+from sakimori_packet_sensor.domain.protocols.dhcp_options import numbers, option_fields
+from sakimori_packet_sensor.domain.protocols.framing import malformed
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 from sakimori_packet_sensor.domain.protocols.text import text_of
 
@@ -24,75 +23,18 @@ _MOST_OPTIONS: Final = 1024
 """Options of a message, repeated ones included; more than fit a datagram of 1,500 bytes that carries anything."""
 
 _PAD, _END = 0, 255
-_HOST_NAME, _REQUESTED_ADDRESS, _OVERLOAD, _MESSAGE_TYPE, _PARAMETERS = 12, 50, 52, 53, 55
-_VENDOR_CLASS, _CLIENT_ID, _FULL_NAME = 60, 61, 81
-
-
-class DhcpType(IntEnum):
-    """Kinds of message, by option 53; BOOTP is what has none."""
-
-    BOOTP = 0
-    DISCOVER = 1
-    OFFER = 2
-    REQUEST = 3
-    DECLINE = 4
-    ACK = 5
-    NAK = 6
-    RELEASE = 7
-    INFORM = 8
-    FORCE_RENEW = 9
-    LEASE_QUERY = 10
-    LEASE_UNASSIGNED = 11
-    LEASE_UNKNOWN = 12
-    LEASE_ACTIVE = 13
-
-
-@dataclass(slots=True)
-class DhcpMessage:
-    """A message about one client. Empty where the message does not say.
-
-    `client_mac` and `client_id` (option 61, with its type byte) tell who it is; `client_ip` is the address it has,
-    `requested_ip` the one it asks for, `your_ip` the one it is given. `fingerprint` lists the requested parameters,
-    `options` has the raw value of every option in the order of their first occurrence.
-    """
-
-    kind: DhcpType
-    is_from_client: bool
-    client_mac: bytes
-    client_ip: bytes
-    your_ip: bytes
-    requested_ip: bytes
-    client_id: bytes
-    hostname: str
-    vendor_class: str
-    fingerprint: str
-    options: dict[int, bytes]
-
-
-def decode_dhcp(message: bytes) -> DhcpMessage:
-    """Decode a message; options that are cut are left out. Raises Malformed."""
-    if len(message) < _FIXED_BYTES or message[236:240] != _COOKIE or message[0] not in {1, 2}:
-        raise Malformed("no DHCP message")
-    options = _options(message)
-    kind = options.get(_MESSAGE_TYPE, b"\x00")[:1]
-    try:
-        message_type = DhcpType(kind[0])
-    except (ValueError, IndexError):
-        raise Malformed("no such type of message") from None
-    is_ethernet = (message[1], message[2]) == (1, 6)
-    return DhcpMessage(
-        kind=message_type,
-        is_from_client=message[0] == 1,
-        client_mac=message[28:34] if is_ethernet else b"",
-        client_ip=_address(message[12:16]),
-        your_ip=_address(message[16:20]),
-        requested_ip=_address(options.get(_REQUESTED_ADDRESS, b"")),
-        client_id=options.get(_CLIENT_ID, b""),
-        hostname=printable(options.get(_HOST_NAME, b"")) or full_name(options.get(_FULL_NAME, b"")),
-        vendor_class=printable(options.get(_VENDOR_CLASS, b"")),
-        fingerprint=numbers(options.get(_PARAMETERS, b"")),
-        options=options,
-    )
+_OVERLOAD, _MESSAGE_TYPE = 52, 53
+_TYPES: Final = {
+    0: "bootp", 1: "discover", 2: "offer", 3: "request", 4: "decline", 5: "ack", 6: "nak", 7: "release", 8: "inform",
+    9: "force_renew", 10: "lease_query", 11: "lease_unassigned", 12: "lease_unknown", 13: "lease_active",
+}  # fmt: skip
+"""By option 53; BOOTP is what has none."""
+_ADDRESSES: Final = {
+    "dhcp.client_ip": 12,
+    "dhcp.assigned_ip": 16,
+    "dhcp.next_server_ip": 20,
+    "dhcp.relay_ip": 24,
+}
 
 
 class Dhcp:
@@ -103,9 +45,8 @@ class Dhcp:
 
     def feed(self, side: int, data: bytes, time: int) -> Read:
         """Take a datagram. Raises Malformed."""
-        message = decode_dhcp(data)
-        fields = _fields(message, data)
-        if not message.is_from_client:
+        fields = decode_dhcp(data)
+        if fields["dhcp.is_from_server"]:
             fields["dhcp.server_ip"] = ip_text(self._ends.destination if side else self._ends.source)
         return Read((Message(DATASET, fields, side, is_turned=bool(side)),), len(data))
 
@@ -114,37 +55,45 @@ class Dhcp:
         return ()
 
 
-def _fields(message: DhcpMessage, raw: bytes) -> Fields:
-    _, _, _, hops, transaction, seconds, flags = _HEADER.unpack_from(raw)
+def decode_dhcp(message: bytes) -> Fields:
+    """Decode a message into `dhcp.*`; options that are cut are left out. Raises Malformed."""
+    if len(message) < _FIXED_BYTES or message[236:240] != _COOKIE or message[0] not in {1, 2}:
+        raise Malformed("no DHCP message")
+    operation, hardware, hardware_bytes, hops, transaction, seconds, flags = _HEADER.unpack_from(message)
+    options = _options(message)
     fields: Fields = {
-        "dhcp.message_type": message.kind.name.lower(),
-        "dhcp.is_from_server": not message.is_from_client,
+        "dhcp.message_type": "",
+        "dhcp.is_from_server": operation == 2,
         "dhcp.transaction_id": transaction,
         "dhcp.seconds": seconds,
         "dhcp.is_broadcast_wanted": bool(flags & 0x8000),
     }
     if hops:
         fields["dhcp.hops"] = hops
-    for name, address in (
-        ("dhcp.client_ip", message.client_ip),
-        ("dhcp.assigned_ip", message.your_ip),
-        ("dhcp.next_server_ip", _address(raw[20:24])),
-        ("dhcp.relay_ip", _address(raw[24:28])),
-    ):
-        if address:
+    if (hardware, hardware_bytes) == (1, 6):
+        fields["dhcp.client_mac"] = mac_text(message[28:34])
+    for name, at in _ADDRESSES.items():
+        if (address := message[at : at + 4]) != _NOWHERE:
             fields[name] = ip_text(address)
-    if message.client_mac:
-        fields["dhcp.client_mac"] = mac_text(message.client_mac)
-    _add_boot_fields(fields, message, raw)
-    fields |= option_fields(message.options)
-    if message.options:
-        fields["dhcp.options"] = numbers(bytes(message.options))
+    _add_boot_fields(fields, options, message)
+    fields |= option_fields(options)
+    if options:
+        fields["dhcp.options"] = numbers(bytes(options))
+    _add_type(fields, options)
     return fields
 
 
-def _add_boot_fields(fields: Fields, message: DhcpMessage, raw: bytes) -> None:
+def _add_type(fields: Fields, options: Mapping[int, bytes]) -> None:
+    raw = options.get(_MESSAGE_TYPE, b"\x00")
+    name = _TYPES.get(raw[0], "") if len(raw) == 1 else ""
+    fields["dhcp.message_type"] = name or numbers(raw[:1])
+    if not name:
+        fields |= malformed("no such type of message")
+
+
+def _add_boot_fields(fields: Fields, options: Mapping[int, bytes], raw: bytes) -> None:
     """Read the fixed fields, unless option 52 gave them up for options."""
-    overload = message.options.get(_OVERLOAD, b"\x00")[:1]
+    overload = options.get(_OVERLOAD, b"\x00")[:1]
     for name, place, givers in (
         ("dhcp.server_name", _SERVER_NAME, b"\x02\x03"),
         ("dhcp.boot_file", _BOOT_FILE, b"\x01\x03"),
@@ -178,10 +127,6 @@ def _read_options(area: bytes, into: dict[int, bytes]) -> None:
         code = area[at]
         into[code] = into.get(code, b"") + area[at + 2 : end]
         at = end
-
-
-def _address(raw: bytes) -> bytes:
-    return raw if len(raw) == 4 and raw != _NOWHERE else b""
 
 
 def _recognise(data: bytes, side: int, ends: Ends) -> Verdict:

@@ -30,7 +30,7 @@ def option_fields(options: Mapping[int, bytes]) -> Fields:
     return fields
 
 
-def printable(raw: bytes) -> str:
+def _printable(raw: bytes) -> str:
     """Write text; some clients end it with a zero."""
     return text_of(raw.rstrip(b"\x00"), _MAX_TEXT)
 
@@ -40,12 +40,12 @@ def numbers(raw: bytes) -> str:
     return ",".join(map(str, raw))
 
 
-def full_name(raw: bytes) -> str:
+def _full_name(raw: bytes) -> str:
     """Read option 81: flags, two result codes, and the name, as text or (flag E) as in a DNS message."""
     if len(raw) < 4:
         return ""
     if not raw[0] & _ENCODED:
-        return printable(raw[3:])
+        return _printable(raw[3:])
     try:
         return read_name(raw[3:] + b"\x00", 0)[0]  # a partial name has no root label
     except Malformed:
@@ -68,9 +68,9 @@ def _user_class(raw: bytes) -> str:
     """Read option 77: strings behind their length (RFC 3004), or, from many clients, just text."""
     parts, at = [], 0
     while at < len(raw) and raw[at] and at + 1 + raw[at] <= len(raw):
-        parts.append(printable(raw[at + 1 : at + 1 + raw[at]]))
+        parts.append(_printable(raw[at + 1 : at + 1 + raw[at]]))
         at += 1 + raw[at]
-    return ",".join(parts)[:_MAX_TEXT] if at == len(raw) else printable(raw)
+    return ",".join(parts)[:_MAX_TEXT] if at == len(raw) else _printable(raw)
 
 
 def _search_list(raw: bytes) -> FieldValue:
@@ -110,30 +110,30 @@ _OPTIONS: Final[dict[int, tuple[str, Write]]] = {
     1: ("dhcp.subnet_mask", _address),
     3: ("dhcp.routers", _addresses),
     6: ("dhcp.dns_servers", _addresses),
-    12: ("dhcp.hostname", printable),
-    15: ("dhcp.domain", printable),
+    12: ("dhcp.hostname", _printable),
+    15: ("dhcp.domain", _printable),
     42: ("dhcp.ntp_servers", _addresses),
     50: ("dhcp.requested_ip", _address),
     51: ("dhcp.lease_seconds", _number),
     54: ("dhcp.server_id", _address),
     55: ("dhcp.fingerprint", numbers),
-    56: ("dhcp.message", printable),
+    56: ("dhcp.message", _printable),
     57: ("dhcp.max_message_bytes", _number),
     58: ("dhcp.renewal_seconds", _number),
     59: ("dhcp.rebinding_seconds", _number),
-    60: ("dhcp.vendor_class", printable),
+    60: ("dhcp.vendor_class", _printable),
     61: ("dhcp.client_id", bytes.hex),
-    66: ("dhcp.tftp_server", printable),
-    67: ("dhcp.boot_file", printable),
+    66: ("dhcp.tftp_server", _printable),
+    67: ("dhcp.boot_file", _printable),
     77: ("dhcp.user_class", _user_class),
-    81: ("dhcp.fqdn", full_name),
+    81: ("dhcp.fqdn", _full_name),
     82: ("dhcp.relay_information", bytes.hex),
     93: ("dhcp.client_architecture", _number),
-    114: ("dhcp.captive_portal", printable),
+    114: ("dhcp.captive_portal", _printable),
     119: ("dhcp.search_domains", _search_list),
     121: ("dhcp.static_routes", _routes),
     124: ("dhcp.enterprise_number", _vendor),
     125: ("dhcp.enterprise_number", _vendor),
-    161: ("dhcp.mud_url", printable),
-    252: ("dhcp.proxy_configuration", printable),
+    161: ("dhcp.mud_url", _printable),
+    252: ("dhcp.proxy_configuration", _printable),
 }
