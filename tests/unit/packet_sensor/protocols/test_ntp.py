@@ -56,6 +56,15 @@ def test_a_control_message_tells_what_is_asked_and_answered() -> None:
     assert (asked["ntp.control.operation"], asked["ntp.control.is_response"]) == ("read_variables", False)
 
 
+@pytest.mark.parametrize(
+    ("side", "raw", "is_turned"),
+    [(CLIENT, QUESTION, False), (SERVER, ANSWER, False), (CLIENT, ANSWER, True), (SERVER, QUESTION, True)],
+)
+def test_the_source_is_the_side_that_asks_whoever_was_seen_first(side: int, raw: bytes, is_turned: bool) -> None:
+    [message] = PROTOCOL.decoder(at_port(123)).feed(side, raw, 0).messages
+    assert message.is_turned is is_turned
+
+
 @pytest.mark.parametrize("junk", [b"", b"\x00" * 48, b"\x3b" + bytes(47), ANSWER[:47], b"\x16\x02", b"\x17\x00"])
 def test_what_is_no_message_is_refused(junk: bytes) -> None:
     with pytest.raises(Malformed):

@@ -39,7 +39,9 @@ class Ntp:
 
     def feed(self, side: int, data: bytes, time: int) -> Read:
         """Take a datagram. Raises Malformed."""
-        return Read((Message(DATASET, decode_ntp(data), side),), len(data))
+        fields = decode_ntp(data)
+        asks = {_CLIENT: side, _SERVER: 1 - side}.get(data[0] & 7, 0)  # both use port 123: modes tell who asks
+        return Read((Message(DATASET, fields, side, is_turned=bool(asks)),), len(data))
 
     def finish(self) -> Sequence[Message]:
         """Say nothing: no message waits for another."""
