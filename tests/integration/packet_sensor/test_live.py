@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from scapy.layers.dns import DNS, DNSQR
+from scapy.layers.l2 import ARP, Ether
 from scapy.utils import rdpcap
 
 from packets.frames import CLIENT, SERVER, datagram, reply, segment
@@ -83,15 +84,28 @@ async def test_a_new_device_has_one_row_within_two_seconds(postgres_url: str, tm
                 found = await postgres.fetch("SELECT mac, host(ip) FROM public.devices ORDER BY mac")
                 return [tuple(row) for row in found]
 
+            send(
+                [
+                    bytes(
+                        Ether(src="00:00:5e:00:53:09", dst="ff:ff:ff:ff:ff:ff")
+                        / ARP(psrc="192.0.2.9", pdst="192.0.2.1")
+                    )
+                ]
+            )
+
+            async def is_warm() -> bool:
+                return await rows() == [("00-00-5E-00-53-09", "192.0.2.9")]
+
+            await eventually(is_warm, 60)
             send([datagram(HELLO)])
 
             async def are_there() -> bool:
-                return [mac for mac, _ in await rows()] == ["00-00-5E-00-53-01", "00-00-5E-00-53-02"]
+                return [mac for mac, _ in await rows()][:2] == ["00-00-5E-00-53-01", "00-00-5E-00-53-02"]
 
             await eventually(are_there, 2)
             send([datagram(HELLO, client_port=port) for port in range(1024, 1034)])
             await eventually(lambda: len(sensor.of("network.dns")) == 11)
-            assert len(await rows()) == 2
+            assert len(await rows()) == 3
         async with live(postgres_url, tmp_path) as (restarted, _):
             send([datagram(HELLO)])
             await eventually(lambda: restarted.of("network.dns") != [])
@@ -147,7 +161,7 @@ async def test_an_interface_that_is_not_there_is_said_and_taken_when_it_comes(
 
             await eventually(said, COMPILING_SECONDS)
             assert "later" in (await sensor.context.health.report())["capture"].removeprefix("later: ")
-            ip("link", "add", "later", "type", "dummy")
+            ip("link", "add", "later", "type", "veth", "peer", "name", "other")
             ip("link", "set", "later", "up")
             await eventually(lambda: is_ready(sensor), 60)
 
@@ -256,14 +270,18 @@ async def test_an_operator_starts_and_stops_a_capture_and_gets_a_file(postgres_u
             assert started.status_code == 201, started.text
             path = f"/recordings/{started.json()['id']}"
 
+            async def size() -> int:
+                answer = await sensor.ask("GET", f"{path}/packets")
+                return len(answer.content) if answer.status_code == 200 else 0
+
             async def has_begun() -> bool:
-                return len((await sensor.ask("GET", f"{path}/packets")).content) >= 24
+                return await size() >= 24
 
             await eventually(has_begun, 60)
             send([datagram(b"x", 1481), segment("S", 80), datagram(b"y", 1481)])
 
             async def has_both() -> bool:
-                return len((await sensor.ask("GET", f"{path}/packets")).content) > 24 + 2 * 16
+                return await size() > 24 + 2 * 16
 
             await eventually(has_both)
             stopped = (await sensor.ask("PUT", f"{path}/stop")).json()

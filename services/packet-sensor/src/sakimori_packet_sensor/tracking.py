@@ -10,16 +10,16 @@ import structlog
 from sakimori_common.bus import Unavailable
 from sakimori_common.contracts import Event
 from sakimori_common.instants import now
-from sakimori_packet_sensor.domain.devices.registry import Devices
 from sakimori_packet_sensor.domain.devices.neighbourhood import MAX_DEVICES
 from sakimori_packet_sensor.domain.devices.record import DeviceRecord
+from sakimori_packet_sensor.domain.devices.registry import Devices
 from sakimori_packet_sensor.metrics import SensorMetrics
 from sakimori_packet_sensor.ports import DeviceStore
 
 STORE_SECONDS: Final = 0.5
-"""How often what is new of devices is written; four times a second would find nothing that matters."""
-REST_RATIO: Final = 10
-"""After a write that took long it rests for so many times as long: the capture comes first."""
+"""How often what is new of devices is looked for and written."""
+LONGEST_REST_SECONDS: Final = 1.0
+"""After a write that took long it rests for twice as long, up to this: the capture comes first."""
 RETRY_SECONDS: Final = 2.0
 EXPIRE_SECONDS: Final = 3600.0
 KEPT_DAYS: Final = 90
@@ -63,7 +63,8 @@ class DeviceTracking:
             if started >= expire_at:
                 expire_at = started + EXPIRE_SECONDS
                 await self._expire()
-            await asyncio.sleep((time.monotonic() - started) * REST_RATIO if self._unwritten == {} else RETRY_SECONDS)
+            rest = min(2 * (time.monotonic() - started), LONGEST_REST_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS if self._unwritten else rest)
 
     async def write(self) -> None:
         """Write what is new of devices; what the database does not take now is tried again with the next."""

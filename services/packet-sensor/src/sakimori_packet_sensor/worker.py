@@ -92,6 +92,7 @@ class Worker:
         clock: Clock = time.monotonic,
         now: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
+        link.setblocking(False)  # with a timeout Python would wait before it even asks
         self._link = link
         self._ring = ring
         self._store = store
