@@ -42,3 +42,18 @@ def suricata(data: Path, test: str, kind: str) -> Iterator[tuple[int, Flat]]:
                         check["count"],
                         {name: value for name, value in check["match"].items() if name != "event_type"},
                     )
+
+
+def zeek_trace(data: Path, name: str) -> Path:
+    """The capture that Zeek's own test of this name reads."""
+    for each in json.loads((data / "pcaps" / "zeek" / "index.json").read_text()):
+        if each["btest"].endswith(f"/protocols/{name}"):
+            return data / each["trace"]
+    raise LookupError(name)
+
+
+def ndpi(data: Path) -> Iterator[tuple[Path, Flat]]:
+    """The flows that nDPI's own tests expect, with their captures; ends are `address:port`."""
+    for each in json.loads((data / "pcaps" / "ndpi" / "expected.json").read_text()):
+        for flow in each["flows"]:
+            yield data / each["pcap"], flow
