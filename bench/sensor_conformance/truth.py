@@ -16,7 +16,7 @@ RULES: Final[dict[str, frozenset[str]]] = {
     "arp_scan": frozenset({"arp_scan"}),
     "port_scan": frozenset({"port_scan", "horizontal_scan"}),
     "beacon": frozenset({"beaconing"}),
-    "modbus_abuse": frozenset({"modbus_write", "modbus_diagnostics", "modbus_errors"}),
+    "modbus_abuse": frozenset({"modbus_control", "modbus_probing"}),
     "lateral_movement": frozenset({"lateral_movement", "remote_service", "remote_wmi"}),
     "dns_tunnel": frozenset({"dns_tunnel"}),
     "malware_c2": frozenset({"known_bad_address", "known_bad_destination", "known_bad_domain", "beaconing"}),
@@ -61,7 +61,8 @@ def _truth_checks(truth: dict[str, Any], found: list[Finding]) -> Iterator[Check
 
 
 def _is_about(finding: Finding, expected: Flat) -> bool:
-    return "src" not in expected or finding.entity in {expected["src"], expected.get("dst")}
+    about = {finding.entity, *map(str, finding.details.values())}
+    return "src" not in expected or not about.isdisjoint({expected["src"], expected.get("dst")})
 
 
 def _quiet(name: str, kind: str, found: list[Finding]) -> Check:
