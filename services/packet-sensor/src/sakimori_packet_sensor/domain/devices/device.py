@@ -40,9 +40,8 @@ class Device:
     """One MAC address. Times are microseconds since the epoch, by the events' own clock."""
 
     __slots__ = (
-        "addresses", "counts", "first_seen", "foreign", "hours", "is_carrier", "is_online", "last_seen", "mac",
-        "manufacturer",
-        "names", "offered", "peers", "signs", "tried", "tried_since", "troubled_at",
+        "addresses", "asked_at", "counts", "first_seen", "foreign", "hours", "is_carrier", "is_online", "last_seen",
+        "mac", "manufacturer", "names", "offered", "peers", "probes", "signs", "tried", "tried_since", "troubled_at",
         "used",
     )  # fmt: skip
 
@@ -58,6 +57,7 @@ class Device:
         self.peers: dict[str, int] = {}  # bytes by address
         self.hours: dict[int, Hour] = {}
         self.counts: dict[str, int] = {}  # what happened how often
+        self.asked_at = self.probes = 0  # when it last asked for a lease; ARP probes since
         self.tried: set[str] = set()  # ends that did not answer, of the hour since tried_since
         self.tried_since = time
         self.troubled_at = 0

@@ -13,8 +13,6 @@ LEAST_TYPE: Final = 0.5
 """A type less likely than this is not said."""
 LEAST_PRODUCT: Final = 0.4
 """A product less likely is not said: of two that cannot be told apart, the likelier is, at some 0.5; of three none."""
-FEWEST_SIGNS: Final = 3
-"""On fewer known signs the model is not asked: every device asks for an address."""
 MAX_EVIDENCE: Final = 8
 _MODEL_SIGNS: Final = 4
 
@@ -64,7 +62,7 @@ def _guess(model: Model | None, signs: Sequence[str]) -> Guess | None:
     if model is None:
         return None
     guess = model.guess(signs)
-    return guess if guess.known_signs >= FEWEST_SIGNS else None
+    return guess if guess.known_signs else None
 
 
 def _family(model: Model, guess: Guess) -> str:

@@ -1,7 +1,7 @@
 """Signs: what a device showed of itself, as short texts that tell its kind and not the single piece.
 
-`dhcp.hostname:dch-s160` is a sign; the serial number or MAC address that often follows in such a name is not part of it.
-So nothing that is learnt of signs can know a device again by its address.
+`dhcp.hostname:dch-s160` is a sign; the serial number or MAC address that often follows in such a name is not part of
+it. So nothing that is learnt of signs can know a device again by its address.
 """
 
 import re

@@ -32,6 +32,7 @@ class TrustParameters(msgspec.Struct, frozen=True):
     malformed: float = -0.1
     malformed_messages: int = 5
     anomalies: float = -0.1
+    anomalous_packets: int = 5
     quiet_day: float = 0.03
     """For each day without trouble, up to:"""
     quiet_most: float = 0.3
@@ -116,5 +117,5 @@ def _by_counts(counts: Mapping[str, int], weights: TrustParameters) -> Iterable[
         yield Reason(f"{ends} addresses and ports that it tried within an hour did not answer", weights.scanning)
     if counts.get("malformed", 0) >= weights.malformed_messages:
         yield Reason("it sends malformed messages", weights.malformed)
-    if counts.get("anomalies"):
+    if counts.get("anomalies", 0) >= weights.anomalous_packets:
         yield Reason("it sends packets with wrong headers", weights.anomalies)

@@ -1,0 +1,1 @@
+"""Training of the device model, and how well devices are told: `python -m bench.devices`."""
