@@ -37,9 +37,10 @@ _WINDOWS_CHANNELS: Final = (
 )
 
 _SENSOR_PROTOCOLS: Final = (
-    "anomaly", "arp", "bacnet", "bittorrent", "coap", "dcerpc", "dhcp", "dhcpv6", "dnp3", "ftp", "imap", "irc",
-    "kademlia", "ldap", "modbus", "mqtt", "mysql", "nbns", "ndp", "ntp", "pop3", "postgresql", "quic", "rdp", "redis",
-    "rtsp", "sip", "smb", "smtp", "snmp", "ssdp", "ssh", "stratum", "telnet", "tftp", "tls", "vnc", "websocket",
+    "anomaly", "arp", "bacnet", "bittorrent", "coap", "dcerpc", "dhcp", "dhcpv6", "dnp3", "edonkey", "ftp", "imap",
+    "irc", "kademlia", "ldap", "modbus", "mqtt", "mysql", "nbns", "ndp", "ntp", "pop3", "postgresql", "quic", "rdp",
+    "redis", "rfb", "rtsp", "sip", "smb", "smtp", "snmp", "ssdp", "ssh", "stratum", "telnet", "tftp", "tls",
+    "websocket",
 )  # fmt: skip
 
 LOG_SOURCES: Final[dict[str, LogSource]] = {
