@@ -159,8 +159,16 @@ def _row(record: DeviceRecord) -> tuple[Any, ...]:
         record.trust,
         _json([{"what": _text(text) or "", "effect": effect} for text, effect in record.trust_reasons]),
         to_datetime(record.troubled_at) if record.troubled_at else None,
-        msgspec.msgpack.encode(record),
+        _memory(record),
     )
+
+
+def _memory(record: DeviceRecord) -> bytes | None:
+    """Encode for `load`; None for one with a text that is none, which is then discovered anew after a restart."""
+    try:
+        return msgspec.msgpack.encode(record)
+    except UnicodeEncodeError:
+        return None
 
 
 def _addresses(record: DeviceRecord) -> list[tuple[Any, ...]]:
