@@ -64,6 +64,16 @@ def test_lines_that_keep_a_way_open_are_no_messages() -> None:
     assert fields(UDP_KIND, [(CLIENT, b"\r\n\r\n"), (CLIENT, b"\x00\x00"), (CLIENT, b"hello")], at_port(5060)) == []
 
 
+@pytest.mark.parametrize(
+    ("side", "raw", "is_turned"),
+    [(CLIENT, INVITE, False), (SERVER, RINGING, False), (SERVER, INVITE, True), (CLIENT, RINGING, True)],
+)
+def test_the_source_is_the_side_that_asks(side: int, raw: bytes, is_turned: bool) -> None:
+    for kind in PROTOCOLS:
+        [message] = kind.decoder(at_port(5060)).feed(side, raw, 0).messages
+        assert message.is_turned is is_turned
+
+
 def test_a_folded_line_is_one_value() -> None:
     message, _ = decode_sip(b"OPTIONS sip:a SIP/2.0\r\nSubject: one\r\n  two\r\n\r\n")
     assert message["sip.subject"] == "one two"

@@ -61,7 +61,7 @@ class SipDatagrams:
         """Take a datagram. Raises Malformed."""
         if data in _KEEP_ALIVES or not data.strip(b"\r\n\x00"):
             return Read((), len(data))
-        return Read((Message(DATASET, decode_sip(data)[0], side),), len(data))
+        return Read((_message(decode_sip(data)[0], side),), len(data))
 
     def finish(self) -> Sequence[Message]:
         """Say nothing: no message waits for another."""
@@ -94,8 +94,14 @@ def _take(side: int, data: bytes, at: int, into: list[Message]) -> int:
     fields, end = decode_sip(rest)
     if end > len(rest) and fields.get("sip.content_type") == "application/sdp" and len(rest) < _SDP_WAIT:
         return at
-    into.append(Message(DATASET, fields, side))
+    into.append(_message(fields, side))
     return at + end
+
+
+def _message(fields: Fields, side: int) -> Message:
+    """Turn an event to who asks: either side of a conversation calls the other."""
+    asks = side if "sip.method" in fields else 1 - side
+    return Message(DATASET, fields, side, is_turned=bool(asks))
 
 
 def decode_sip(message: bytes) -> tuple[Fields, int]:
