@@ -48,7 +48,7 @@ def zeek_trace(data: Path, name: str) -> Path:
     """The capture that Zeek's own test of this name reads."""
     for each in json.loads((data / "pcaps" / "zeek" / "index.json").read_text()):
         if each["btest"].endswith(f"/protocols/{name}"):
-            return data / each["trace"]
+            return data / str(each["trace"])
     raise LookupError(name)
 
 

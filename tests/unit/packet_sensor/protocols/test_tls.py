@@ -209,6 +209,9 @@ def test_ja4_is_that_of_its_specification() -> None:
         (ClientHello(0x0301, b"", ()), "t10i000000_000000000000_000000000000"),
         (ClientHello(0x0303, b"", (), alpn=(b"h",)), "t12i0000hh_000000000000_000000000000"),
         (ClientHello(0x0303, b"", (), alpn=(b"\xab\xcd",)), "t12i0000ad_000000000000_000000000000"),
+        (ClientHello(0x0303, b"", (), alpn=(b"01\xab\xcd",)), "t12i00003d_000000000000_000000000000"),
+        (ClientHello(0x0303, b"", (), alpn=(b"0\xab\xcd1",)), "t12i000001_000000000000_000000000000"),
+        (ClientHello(0x0303, b"", (), (0, 16), server_name="", alpn=(b"",)), "t12d000200_000000000000_000000000000"),
         (ClientHello(0x7F12, b"", (), versions=(0x0302,)), "t11i000000_000000000000_000000000000"),
     ],
 )

@@ -1,6 +1,8 @@
 """TLS, DTLS and QUIC in captures that nobody of this project made: what Suricata, Zeek and nDPI say of them."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,7 @@ from packets.captures import Flat, events, ndpi, of, suricata, zeek, zeek_trace
 
 pytestmark = [pytest.mark.data, pytest.mark.timeout(300)]
 
-SURICATA = {
+SURICATA: dict[str, Callable[[Any], Flat]] = {
     "tls.sni": lambda value: {"tls.client.server_name": value},
     "tls.version": lambda value: {"tls.version": value.removeprefix("TLS ")},
     "tls.fingerprint": lambda value: {"tls.server.hash.sha1": value.replace(":", "").upper()},

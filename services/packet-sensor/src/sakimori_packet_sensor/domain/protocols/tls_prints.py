@@ -67,7 +67,7 @@ def _cipher_part(ciphers: tuple[int, ...]) -> tuple[int, str]:
 @lru_cache(maxsize=4096)
 def _extension_part(extensions: tuple[int, ...], signatures: tuple[int, ...]) -> str:
     listed = ",".join(f"{number:04x}" for number in extensions if number not in {_SERVER_NAME, _ALPN})
-    if not extensions:
+    if not listed:
         return _NOTHING
     behind = ",".join(f"{number:04x}" for number in signatures if not is_grease(number))
     return _short(f"{listed}_{behind}" if behind else listed)
