@@ -157,7 +157,7 @@ def test_many_unanswered_requests_take_bounded_memory() -> None:
     decoder = PROTOCOL.decoder(ENDS)
     reported = sum(len(decoder.feed(0, frame(b"\x03\x00\x01\x00\x01", number), 0).messages) for number in range(5000))
     assert reported + len(decoder.finish()) == 5000
-    assert reported == 5000 - 64
+    assert reported == 5000 - 16
 
 
 @pytest.mark.parametrize("port", [502, 4000])

@@ -36,7 +36,8 @@ _CLIENTS: Final = {
     "A2": "aria2",
 }  # fmt: skip
 _DHT = re.compile(rb"d(?:1:[are]|2:ip|1:v)")
-_DHT_END = re.compile(rb"1:y1:[qre]")
+_DHT_END = re.compile(rb"1:y1:([qre])")
+_DHT_TYPES: Final = {b"q": "dht_query", b"r": "dht_response", b"e": "dht_error"}
 _UTP = Struct(">BBHIIIHH")
 _PORTS: Final = frozenset({*range(6881, 6890), 51_413})
 _TRACKER: Final = b"\x00\x00\x04\x17\x27\x10\x19\x80"
@@ -128,6 +129,9 @@ class DatagramDecoder:
 
     def feed(self, side: int, data: bytes, _time: int) -> Read:
         """Take a datagram. Raises Malformed."""
+        if self._reported >= _MOST_EVENTS and (kind := _DHT_END.search(data)):
+            self._counts[_DHT_TYPES[kind[1]]] += 1
+            return Read((), len(data))
         if data[:1] == b"d":
             fields = _dht(data)
         elif data[:8] == _TRACKER and len(data) == 16:
@@ -159,11 +163,10 @@ def _dht(data: bytes) -> Fields:
     message = decode_bencode(data)
     if not isinstance(message, dict):
         raise Malformed("no dictionary")
-    kinds = {b"q": "query", b"r": "response", b"e": "error"}
     kind = message.get(b"y")
-    if not isinstance(kind, bytes) or kind not in kinds:
+    if not isinstance(kind, bytes) or kind not in _DHT_TYPES:
         raise Malformed("neither query nor answer")
-    fields: Fields = {"bittorrent.type": f"dht_{kinds[kind]}"}
+    fields: Fields = {"bittorrent.type": _DHT_TYPES[kind]}
     said = message.get(b"a" if kind == b"q" else b"r")
     if isinstance(query := message.get(b"q"), bytes):
         fields["bittorrent.query"] = text_of(query, 32)

@@ -29,7 +29,7 @@ from sakimori_packet_sensor.domain.protocols.text import text_of
 _DATASET: Final = "network.ftp"
 _PORT: Final = 21
 _POP3: Final = 110
-_MOST_PENDING: Final = 32
+_MOST_PENDING: Final = 16
 _MOST_CODES: Final = 16
 _MOST_ARGUMENT: Final = 1024
 _MOST_BROKEN: Final = 8
@@ -164,5 +164,6 @@ PROTOCOL: Final = ProtocolKind(
     recognise=recognise,
     decoder=FtpDecoder,
     ports=frozenset({_PORT}),
+    first_bytes=frozenset(b"12345UAFSOHPCNQTRLDMEuafsohpcnqtrldme\xff"),
     resumes=True,
 )

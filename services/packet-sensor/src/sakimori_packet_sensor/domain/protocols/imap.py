@@ -21,7 +21,7 @@ from sakimori_packet_sensor.domain.protocols.lines import GO_ON, Lines, read_lin
 from sakimori_packet_sensor.domain.protocols.text import text_of
 
 _DATASET: Final = "network.imap"
-_MOST_PENDING: Final = 32
+_MOST_PENDING: Final = 8
 
 _COMMAND = re.compile(rb"(?i)([!-'*+,\-./0-9:-\[\]^_`a-z|}~]{1,32}) (LOGIN|AUTHENTICATE|STARTTLS)\b ?(.*)", re.DOTALL)
 _FIRST = re.compile(rb"(?i)[0-9a-z.]{1,16} (?:CAPABILITY|LOGIN |AUTHENTICATE |STARTTLS|ID |NOOP)")
@@ -104,4 +104,5 @@ PROTOCOL: Final = ProtocolKind(
     recognise=recognise,
     decoder=ImapDecoder,
     ports=frozenset({143}),
+    first_bytes=frozenset(b"*.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"),
 )

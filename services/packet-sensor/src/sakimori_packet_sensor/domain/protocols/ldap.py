@@ -24,8 +24,9 @@ from sakimori_packet_sensor.domain.protocols.text import text_of
 _DATASET: Final = "network.ldap"
 _MOST_READ: Final = 8_192
 """Bytes of a message that are waited for; the rest of a longer one is skipped."""
-_MOST_PENDING: Final = 64
-_MOST_ATTRIBUTES: Final = 64
+_MOST_PENDING: Final = 16
+_MOST_ATTRIBUTES: Final = 32
+_MOST_NAME: Final = 1_024
 _WRAP = Struct(">IHBx2xH8x")
 """Length; token, flags, (filler, extra count), rotation, (sequence)."""
 _WRAP_TOKEN, _SEALED = 0x0504, 2
@@ -191,7 +192,7 @@ def _describe(kind: int, body: bytes, into: Fields) -> None:
     if kind in {_DELETE, _ABANDON, _UNBIND}:
         _, begin, end = element(body, 0, len(body))
         if kind == _DELETE:
-            into["ldap.object"] = text_of(body[begin:end])
+            into["ldap.object"] = text_of(body[begin:end], _MOST_NAME)
         return
     if kind not in _REQUESTS:
         return
@@ -203,7 +204,7 @@ def _describe(kind: int, body: bytes, into: Fields) -> None:
         into["ldap.extended_name"] = text_of(body[begin:behind], 128)
     else:
         begin, at = expect(_OCTETS, body, at, end)
-        into["ldap.object"] = text_of(body[begin:at])
+        into["ldap.object"] = text_of(body[begin:at], _MOST_NAME)
         if kind == _SEARCH:
             _search(body, at, end, into)
 
@@ -236,7 +237,7 @@ def _search(body: bytes, at: int, end: int, into: Fields) -> None:
     names: list[str | int | float | bool | None] = []
     while at < end and len(names) < _MOST_ATTRIBUTES:
         begin, at = expect(_OCTETS, body, at, end)
-        names.append(text_of(body[begin:at], 128))
+        names.append(text_of(body[begin:at], 64))
     if names:
         into["ldap.attributes"] = names
 

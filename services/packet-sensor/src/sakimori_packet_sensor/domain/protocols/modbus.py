@@ -33,7 +33,7 @@ _MOST_BYTES: Final = 254
 """Unit and PDU; the guide's 4.1 limits the whole to 260."""
 _UMAS, _MOST_UMAS_BYTES = 90, 2_048
 """Schneider's programming protocol takes more room than the guide grants."""
-_MOST_PENDING: Final = 64
+_MOST_PENDING: Final = 16
 _PATIENCE: Final = 5_000_000
 _MOST_BROKEN: Final = 8
 

@@ -53,8 +53,10 @@ _DATASET: Final = "network.mqtt"
 _MOST_BODY: Final = 65_536
 """A packet other than PUBLISH beyond this is reported by its size only."""
 _MOST_PROPERTIES: Final = 8_192
-_MOST_PENDING: Final = 1_024
-_MOST_ALIASES: Final = 64
+_MOST_PENDING: Final = 128
+_MOST_ALIASES: Final = 16
+_MOST_ALIASED: Final = 512
+"""Characters of a topic that is remembered."""
 
 _COUNTED: Final = frozenset({PUBACK, PUBREC, PUBREL, PUBCOMP, PINGREQ, PINGRESP})
 _ANSWERED: Final = {
@@ -260,7 +262,7 @@ class MqttDecoder:
             if not topic:
                 fields["mqtt.publish.topic"] = known.get(alias, "")
             elif isinstance(topic, str) and (alias in known or len(known) < _MOST_ALIASES):
-                known[alias] = topic
+                known[alias] = topic[:_MOST_ALIASED]
         return behind
 
 

@@ -153,4 +153,5 @@ PROTOCOL: Final = ProtocolKind(
     recognise=recognise,
     decoder=RedisDecoder,
     ports=frozenset({_PORT}),
+    first_bytes=frozenset(b"*PIAECSQKMpiaecsqkm"),
 )

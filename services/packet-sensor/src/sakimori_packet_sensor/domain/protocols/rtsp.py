@@ -24,7 +24,7 @@ from sakimori_packet_sensor.domain.protocols.text_heads import read_head
 
 _DATASET: Final = "network.rtsp"
 _MOST_HEAD: Final = 8_192
-_MOST_PENDING: Final = 32
+_MOST_PENDING: Final = 8
 
 _METHODS = rb"(?:OPTIONS|DESCRIBE|ANNOUNCE|SETUP|PLAY|PLAY_NOTIFY|PAUSE|TEARDOWN|[GS]ET_PARAMETER|REDIRECT|RECORD)"
 _FIRST = re.compile(rb"RTSP/[12]\.\d \d\d\d|" + _METHODS + rb" (?:rtsp[su]?://|\*[ ]RTSP/)")

@@ -26,7 +26,7 @@ from sakimori_packet_sensor.domain.protocols.text import text_of
 
 _DATASET: Final = "network.smtp"
 _PORTS: Final = frozenset({25, 465, 587, 2525})
-_MOST_PENDING: Final = 128
+_MOST_PENDING: Final = 64
 _MOST_RECIPIENTS: Final = 64
 _MOST_ADDRESS: Final = 512
 _CONTENT: Final = "."
@@ -138,7 +138,7 @@ class SmtpDecoder:
             argument = b"LAST" if found and found[2] else b""
         elif verb == "AUTH":
             argument = argument.split(b" ")[0]
-        self._expect(_Command(verb, argument, self._size), messages)
+        self._expect(_Command(verb, argument[:_MOST_ADDRESS], self._size), messages)
         if verb == "BDAT" and argument:
             self._size = 0
         return size

@@ -21,7 +21,7 @@ from sakimori_packet_sensor.domain.protocols.text import text_of
 
 _DATASET: Final = "network.stratum"
 _MOST_LINE: Final = 8_192
-_MOST_PENDING: Final = 32
+_MOST_PENDING: Final = 8
 _MOST_METHODS: Final = 32
 
 _SIGNS: Final = (b'"mining.', b'"eth_submitLogin"', b'"eth_getWork"', b'"eth_submitWork"')
