@@ -28,7 +28,7 @@ def zeek(data: Path, log: str) -> Iterator[tuple[Path, list[dict[str, str]]]]:
     for entry in json.loads((data / "pcaps/zeek/index.json").read_text()):
         for name in entry["baseline_logs"]:
             lines = (data / name).read_text().splitlines()
-            header = next((line.split("\t")[1:] for line in lines if line.startswith("#fields")), [])
+            header: list[str] = next((line.split("\t")[1:] for line in lines if line.startswith("#fields")), [])
             if name.endswith(f"/{log}") and header:
                 rows = [line for line in lines if not line.startswith("#")]
                 yield data / entry["trace"], [dict(zip(header, row.split("\t"), strict=True)) for row in rows]

@@ -38,8 +38,8 @@ _WINDOWS_CHANNELS: Final = (
 
 _SENSOR_PROTOCOLS: Final = (
     "anomaly", "arp", "bacnet", "bittorrent", "coap", "dcerpc", "dhcp", "dhcpv6", "dnp3", "edonkey", "ftp", "imap",
-    "irc", "kademlia", "ldap", "modbus", "mqtt", "mysql", "nbns", "ndp", "ntp", "pop3", "postgresql", "quic", "rdp",
-    "redis", "rfb", "rtsp", "sip", "smb", "smtp", "snmp", "ssdp", "ssh", "stratum", "telnet", "tftp", "tls",
+    "irc", "kademlia", "ldap", "modbus", "mqtt", "mysql", "nbdgm", "nbns", "ndp", "ntp", "pop3", "postgresql", "quic",
+    "rdp", "redis", "rfb", "rtsp", "sip", "smb", "smtp", "snmp", "ssdp", "ssh", "stratum", "telnet", "tftp", "tls",
     "websocket",
 )  # fmt: skip
 

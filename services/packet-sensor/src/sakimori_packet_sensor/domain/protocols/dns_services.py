@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 from typing import Final
 
@@ -12,6 +13,7 @@ from sakimori_packet_sensor.domain.protocols.dns_records import Record
 
 _MOST: Final = 64
 _SERVICE: Final = re.compile(r"(?:(?P<instance>.+)\.)?(?P<service>_[^.]+\._(?:tcp|udp))\.[^_]+", re.DOTALL)
+_SERVICE_KINDS: Final = frozenset({"PTR", "SRV", "TXT"})
 _ENUMERATION: Final = "_services._dns-sd._udp"
 
 
@@ -45,10 +47,19 @@ def service_fields(message: DnsMessage) -> Fields:
 
 
 def _note_service(record: Record, services: dict[str, None], instances: dict[str, None]) -> None:
-    name = record.data if record.kind == "PTR" else record.name
-    if record.kind not in {"PTR", "SRV", "TXT"} or (found := _SERVICE.fullmatch(name)) is None:
-        return
-    if found["service"] != _ENUMERATION:
-        services[found["service"]] = None
-    if found["instance"] and not found["instance"].startswith("_"):
-        instances[unescaped(found["instance"])] = None
+    if record.kind in _SERVICE_KINDS:
+        service, instance = _service_of(record.data if record.kind == "PTR" else record.name)
+        if service:
+            services[service] = None
+        if instance:
+            instances[instance] = None
+
+
+@lru_cache(4096)
+def _service_of(name: str) -> tuple[str, str]:
+    """Split the name of a service into its type and its instance; "" for what is not there."""
+    found = _SERVICE.fullmatch(name)
+    if found is None:
+        return "", ""
+    service, instance = found["service"], found["instance"] or ""
+    return "" if service == _ENUMERATION else service, "" if instance.startswith("_") else unescaped(instance)
