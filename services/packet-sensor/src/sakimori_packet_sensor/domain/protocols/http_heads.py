@@ -43,7 +43,8 @@ class Head:
     problems: list[str] = field(default_factory=list)
 
 
-_Reader = Callable[[bytes, Head], None]
+_Reader = Callable[[bytes, Head], None] | str | None
+"""What is done with a header: read by a function, kept as a field (the first of several), or nothing."""
 
 
 def parse_request(head: bytes) -> Head:
@@ -87,13 +88,21 @@ def _read_lines(rest: bytes, readers: dict[bytes, _Reader], head: Head) -> None:
     if len(lines) > _MAX_LINES:
         head.problems.append("many_headers")
         lines.pop()
+    fields = head.fields
     for line in lines:
         name, colon, value = line.partition(b":")
-        reader = readers.get(name) or readers.get(name.lower())
-        if reader is not None:
+        reader = readers.get(name, "")
+        if reader == "":
+            reader = readers.get(name.lower())
+            if reader is None and not colon and name.strip():
+                head.problems.append("header_without_colon")
+        if reader is None:
+            continue
+        if isinstance(reader, str):
+            if reader not in fields:
+                fields[reader] = text_of(value.strip())
+        else:
             reader(value.strip(), head)
-        elif not colon and name.strip():
-            head.problems.append("header_without_colon")
 
 
 def _read_target(target: str, head: Head) -> None:
@@ -135,15 +144,6 @@ def _read_host(host: str, fields: Fields) -> None:
 def _host_parts(host: str) -> tuple[str, int] | None:
     found = _HOST.fullmatch(host)
     return (found[1].lower(), int(found[2] or 0)) if found else None
-
-
-def _kept(name: str) -> _Reader:
-    """Keep a header's value as a field; the first of several."""
-
-    def read(value: bytes, head: Head) -> None:
-        head.fields.setdefault(name, text_of(value))
-
-    return read
 
 
 def _read_host_header(value: bytes, head: Head) -> None:
@@ -203,17 +203,27 @@ def _read_disposition(value: bytes, head: Head) -> None:
         head.fields["file.name"] = text_of(found[1] if found[1] is not None else found[2], 255)
 
 
+_BORING: Final = (
+    "Accept Accept-Charset Accept-Encoding Accept-Ranges Access-Control-Allow-Origin Age Alt-Svc Cache-Control "
+    "Connection DNT Date ETag Expires If-Modified-Since If-None-Match Keep-Alive Last-Modified P3P Pragma Set-Cookie "
+    "Strict-Transport-Security Upgrade-Insecure-Requests Vary X-Cache X-Content-Type-Options X-Frame-Options "
+    "X-Powered-By"
+)
+"""Headers that are met often and not read: known so that they cost one look."""
+
+
 def _named(readers: dict[str, _Reader]) -> dict[bytes, _Reader]:
     """Index readers by their header's name as it is usually written, and in lower case, as it is looked for then."""
-    return {form.encode(): reader for name, reader in readers.items() for form in (name, name.lower())}
+    named = {**dict.fromkeys(_BORING.split()), **readers}
+    return {form.encode(): reader for name, reader in named.items() for form in (name, name.lower())}
 
 
 _REQUEST: Final = _named(
     {
         "Host": _read_host_header,
-        "User-Agent": _kept("user_agent.original"),
-        "Referer": _kept("http.request.referrer"),
-        "Content-Type": _kept("http.request.headers.content-type"),
+        "User-Agent": "user_agent.original",
+        "Referer": "http.request.referrer",
+        "Content-Type": "http.request.headers.content-type",
         "Content-Length": _read_length,
         "Transfer-Encoding": _read_transfer,
         "Content-Encoding": _read_encoding,
@@ -223,7 +233,7 @@ _REQUEST: Final = _named(
         "Upgrade": _read_upgrade,
         "Content-Disposition": _read_disposition,
         **{
-            name: _kept(f"http.request.headers.{name.lower()}")
+            name: f"http.request.headers.{name.lower()}"
             for name in (
                 "X-Forwarded-For",
                 "X-Forwarded-Host",
@@ -234,19 +244,19 @@ _REQUEST: Final = _named(
                 "Range",
             )
         },
-        "SOAPAction": _kept("http.request.headers.soapaction"),
+        "SOAPAction": "http.request.headers.soapaction",
     }
 )
 _RESPONSE: Final = _named(
     {
-        "Content-Type": _kept("http.response.headers.content-type"),
+        "Content-Type": "http.response.headers.content-type",
         "Content-Length": _read_length,
         "Transfer-Encoding": _read_transfer,
         "Content-Encoding": _read_encoding,
-        "Server": _kept("http.response.headers.server"),
-        "Location": _kept("http.response.headers.location"),
+        "Server": "http.response.headers.server",
+        "Location": "http.response.headers.location",
         "WWW-Authenticate": _scheme("http.response.authentication.scheme"),
-        "Content-Range": _kept("http.response.headers.content-range"),
+        "Content-Range": "http.response.headers.content-range",
         "Upgrade": _read_upgrade,
         "Content-Disposition": _read_disposition,
     }

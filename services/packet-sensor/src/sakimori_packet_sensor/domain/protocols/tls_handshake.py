@@ -1,5 +1,6 @@
 """What a TLS handshake says, message by message, whatever carries them (RFC 8446, RFC 5246, RFC 6347, RFC 9001)."""
 
+from functools import lru_cache
 from struct import Struct, error
 from typing import Final
 
@@ -34,6 +35,9 @@ _MAX_CHAIN: Final = 64
 _TLS13: Final = 0x0304
 
 _ALERT = Struct("!BB")
+_Numbers = tuple[int, ...]
+_Offered = tuple[_Numbers, _Numbers, _Numbers, bytes, _Numbers, tuple[bytes, ...], _Numbers]
+"""Ciphers, extensions, groups, point formats, signature algorithms, protocols, versions, as the client lists them."""
 
 
 class Handshake:
@@ -160,22 +164,33 @@ class Handshake:
 
 def client_fields(hello: ClientHello, transport: str) -> Fields:
     """Describe a client by its hello."""
+    offered = hello.ciphers, hello.extensions, hello.groups, hello.formats, hello.signatures, hello.alpn, hello.versions
+    fields = _offer_fields(transport, hello.version, offered).copy()
+    if hello.server_name:
+        fields["tls.client.server_name"] = hello.server_name.lower()
+    if hello.has_ech:
+        fields["tls.client.has_ech"] = True
+    return fields
+
+
+@lru_cache(maxsize=2048)
+def _offer_fields(transport: str, version: int, offered: _Offered) -> Fields:
+    """Describe what a client offers. Not to be changed: it is remembered, since a client says the same each time."""
+    ciphers, extensions, groups, formats, signatures, alpn, versions = offered
+    name = "" if 0 in extensions else None
+    hello = ClientHello(version, b"", ciphers, extensions, name, groups, formats, signatures, alpn, versions)
     text = ja3(hello)
     fields: Fields = {
-        "tls.client.supported_ciphers": [cipher_name(number) for number in _real(hello.ciphers)],
-        "tls.client.supported_versions": [version_name(number) for number in _real(hello.versions or (hello.version,))],
+        "tls.client.supported_ciphers": [cipher_name(number) for number in _real(ciphers)],
+        "tls.client.supported_versions": [version_name(number) for number in _real(versions or (version,))],
         "tls.client.ja3": ja3_digest(text),
         "tls.client.ja3_string": text[:4096],
         "tls.client.ja4": ja4(hello, transport),
     }
-    if hello.server_name:
-        fields["tls.client.server_name"] = hello.server_name.lower()
-    if alpn := [text_of(name) for name in hello.alpn if not (len(name) == 2 and is_grease(name[0] << 8 | name[1]))]:
-        fields["tls.client.alpn"] = [*alpn]
-    if hello.groups:
-        fields["tls.client.supported_groups"] = [group_name(number) for number in _real(hello.groups)]
-    if hello.has_ech:
-        fields["tls.client.has_ech"] = True
+    if names := [text_of(each) for each in alpn if not (len(each) == 2 and is_grease(each[0] << 8 | each[1]))]:
+        fields["tls.client.alpn"] = [*names]
+    if groups:
+        fields["tls.client.supported_groups"] = [group_name(number) for number in _real(groups)]
     return fields
 
 
