@@ -1,11 +1,12 @@
-"""Blocks of packets taken apart, and made."""
+"""Blocks of packets, as captures hand them out: made, and taken apart."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from sakimori_packet_sensor.domain.capture import Block
+from packets.frames import ETHERNET, START
+from sakimori_packet_sensor.domain.capture.block import Block
 
 
 class Frame(NamedTuple):
@@ -15,6 +16,10 @@ class Frame(NamedTuple):
     link_type: int
     wire_bytes: int
     data: bytes
+
+
+Packet = tuple[int, int, int, bytes]
+"""The same without names."""
 
 
 def frames_of(blocks: Iterable[Block]) -> list[Frame]:
@@ -27,15 +32,20 @@ def frames_of(blocks: Iterable[Block]) -> list[Frame]:
     return frames
 
 
-def block_of(frames: Sequence[Frame]) -> Block:
-    """Put packets into one block, with a gap of other bytes between them."""
-    data = b"".join(b"\xee" * 7 + frame.data for frame in frames)
-    sizes = np.array([len(frame.data) for frame in frames], np.int32)
+def block_of(packets: Sequence[Packet]) -> Block:
+    """Put packets into one buffer, one behind the other."""
+    times, links, wire, data = zip(*packets, strict=True) if packets else ((), (), (), ())
+    captured = np.array([len(frame) for frame in data], np.int32)
     return Block(
-        np.frombuffer(data, np.uint8),
-        np.cumsum(sizes + 7, dtype=np.int64) - sizes,
-        sizes,
-        np.array([frame.wire_bytes for frame in frames], np.int32),
-        np.array([frame.time for frame in frames], np.int64),
-        np.array([frame.link_type for frame in frames], np.int32),
+        np.frombuffer(b"".join(data) or b"\0", np.uint8),
+        np.cumsum(captured, dtype=np.int64) - captured,
+        captured,
+        np.array(wire, np.int32),
+        np.array(times, np.int64),
+        np.array(links, np.int32),
     )
+
+
+def ethernet(frames: Sequence[bytes], *, at: int = START, every: int = 1000) -> Block:
+    """Put whole Ethernet frames, so many microseconds apart, into one buffer."""
+    return block_of([(at + place * every, ETHERNET, len(frame), frame) for place, frame in enumerate(frames)])
