@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.dns import DNS, DNSQR, DNSRR, DNSRRMX, DNSRRSRV
 
-from sakimori_packet_sensor.domain.protocols.dns_messages import Question, decode_dns
+from sakimori_packet_sensor.domain.protocols.dns_messages import Question, _plain_question, decode_dns
 from sakimori_packet_sensor.domain.protocols.dns_names import read_name
 from sakimori_packet_sensor.domain.protocols.dns_records import Record
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
@@ -130,6 +130,27 @@ def test_answers_of_one_message_are_bounded_together() -> None:
     assert len(message.answers) == 5
 
 
+def test_a_chain_of_pointers_ends() -> None:
+    chain = b"".join(pack("!H", 0xC000 | 12 + 2 * place) for place in range(200))
+    raw = pack("!HHHHHH", 1, 0x8180, 0, 1, 0, 0) + b"\0\0" + chain
+    assert read_name(raw, 14 + 2 * 126) == (".", 14 + 2 * 127)
+    with pytest.raises(Malformed):
+        read_name(raw, 14 + 2 * 127)
+
+
+def test_records_that_say_nothing_are_bounded_too() -> None:
+    option = b"\0" + pack("!HHIH", 41, 1232, 0, 0)
+    message = decode_dns(pack("!HHHHHH", 1, 0x8180, 1, 0, 0, 5000) + b"\1a\0\0\1\0\1" + option * 5000)
+    assert message.end == -1
+
+
+def test_a_question_without_end_is_not_remembered() -> None:
+    before = _plain_question.cache_info().currsize
+    with pytest.raises(Malformed):
+        decode_dns(pack("!HHHHHH", 1, 0x0100, 1, 0, 0, 0) + b"\x3f" + b"x" * 60_000 + bytes(9))
+    assert _plain_question.cache_info().currsize == before
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_random_bytes_are_a_message_or_refused(data: bytes) -> None:
@@ -151,5 +172,3 @@ ANSWER = bytes(
 def test_mutated_messages_are_decoded_or_refused(at: int, change: bytes, length: int) -> None:
     with suppress(Malformed):
         decode_dns((ANSWER[:at] + change + ANSWER[at + len(change) :])[:length])
-
-

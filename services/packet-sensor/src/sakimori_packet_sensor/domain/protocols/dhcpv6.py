@@ -180,7 +180,9 @@ def _dns_servers(fields: Fields, value: bytes) -> None:
 
 def _search_domains(fields: Fields, value: bytes) -> None:
     at = 0
-    while at < len(value):
+    for _ in range(_MAX_LIST):
+        if at >= len(value):
+            return
         name, at = read_name(value, at)
         _append(fields, "dhcpv6.search_domains", name)
 

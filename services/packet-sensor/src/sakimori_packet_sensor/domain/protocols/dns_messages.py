@@ -116,8 +116,10 @@ def _read_questions(message: bytes, count: int, into: DnsMessage) -> int:
     if count > MAX_QUESTIONS:
         raise Malformed(f"{count} questions")
     for _ in range(count):
-        root = message.find(0, at)  # uncompressed and without a zero in a label, as nearly all are: known by its bytes
-        if root > 0 and (known := _plain_question(message[at : root + 5])) is not None:
+        root = message.find(
+            0, at, at + 256
+        )  # uncompressed and without a zero in a label, as nearly all are: known by its bytes
+        if 0 < root - at < 256 and (known := _plain_question(message[at : root + 5])) is not None:
             into.questions.append(known)
             at = root + 5
             continue

@@ -7,17 +7,19 @@ from typing import Final
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 
 _MAX_NAME_BYTES: Final = 255
+_MAX_POINTERS: Final = 127
 _PLAIN = re.compile(rb"[A-Za-z0-9_-]+")
 
 
 def read_name(message: bytes, at: int) -> tuple[str, int]:
     """Read the name at `at`; returns it without final dot ("." for the root) and where the next field begins.
 
-    A pointer must point before the labels that led to it, so following them ends. Raises Malformed.
+    A pointer must point before the labels that led to it, so following them ends; they are at most as many as a name
+    can have labels. Raises Malformed.
     """
     labels: list[str] = []
     behind = -1
-    begin, used = at, 0
+    begin, used, pointers = at, 0, 0
     while True:
         if at >= len(message):
             raise Malformed("a name runs out of the message")
@@ -29,8 +31,9 @@ def read_name(message: bytes, at: int) -> tuple[str, int]:
                 raise Malformed("a pointer runs out of the message")
             behind = behind if behind >= 0 else at + 2
             target = (length & 0x3F) << 8 | message[at + 1]
-            if target >= begin:
-                raise Malformed("a pointer does not point backwards")
+            pointers += 1
+            if target >= begin or pointers > _MAX_POINTERS:
+                raise Malformed("a pointer does not point backwards, or one of too many")
             begin = at = target
             continue
         used += length + 1

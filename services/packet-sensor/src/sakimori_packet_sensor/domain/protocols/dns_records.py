@@ -14,6 +14,7 @@ MAX_RECORD_TEXT: Final = 16_384
 """Characters of all records of a message together: a batch of such events still fits into one message of the broker."""
 OPT: Final = 41
 _MAX_TEXT: Final = 4096
+_MAX_STRINGS: Final = 1024
 _SURELY_SHORT: Final = 240
 """ASCII characters of a name that cannot have over 255 bytes: it has one more of these than of those, or fewer."""
 
@@ -73,7 +74,9 @@ class RecordReader:
         message, size, first = self._message, len(self._message), self._first
         for _ in range(count):
             at = self.at
-            if at < 0:
+            self._left -= 1
+            if at < 0 or self._left < 0:
+                self.at = -1
                 return
             if message[at : at + 2] == _TO_FIRST and first:  # nearly always: a pointer to the name that was asked for
                 name, at = first, at + 2
@@ -95,8 +98,7 @@ class RecordReader:
 
     def _keep(self, record: Record, into: list[Record]) -> None:
         self._room -= len(record.name) + len(record.data)
-        self._left -= 1
-        if self._room < 0 or self._left < 0:
+        if self._room < 0:
             self.at = -1
             return
         into.append(record)
@@ -233,7 +235,7 @@ def _parameter(key: int, value: bytes) -> str:
 
 def _strings(raw: bytes) -> list[str]:
     found, at = [], 0
-    while at < len(raw):
+    while at < len(raw) and len(found) < _MAX_STRINGS:
         found.append(label_text(raw[at + 1 : at + 1 + raw[at]]).replace("\\.", "."))
         at += 1 + raw[at]
     return found

@@ -90,7 +90,9 @@ def _dns_servers(fields: Fields, value: bytes) -> None:
 
 def _search_domains(fields: Fields, value: bytes) -> None:
     at = 6
-    while at < len(value) and value[at]:
+    for _ in range(_MAX_LIST):
+        if at >= len(value) or not value[at]:
+            return
         name, at = read_name(value, at)
         _append(fields, "ndp.search_domains", [name])
 
