@@ -15,6 +15,8 @@ from typing import Final, TypeVar, cast
 
 from numba import config, njit
 
+config.LOOP_VECTORIZE = config.SLP_VECTORIZE = 0
+"""Loops here are short: vectors cost seconds of compilation, and gain nothing."""
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 _PRIVATE: Final = 0o700
@@ -75,7 +77,16 @@ def compiled(function: _Function) -> _Function:
 
 
 def inlined(function: _Function) -> _Function:
-    """Make a function a part of the compiled functions that call it: nothing of it is kept apart, Python cannot call it."""
+    """Make a function a part of the compiled functions that call it: nothing of it is kept apart, Python cannot call it.
+
+    For what most packets need. LLVM alone inlines little of what Numba makes, since every call has a test for
+    exceptions: the fast path took twice as long.
+    """
+    return _made(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
+
+
+def called(function: _Function) -> _Function:
+    """Make a function that only compiled ones call: for what few packets need, since it compiles faster."""
     return _made(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 

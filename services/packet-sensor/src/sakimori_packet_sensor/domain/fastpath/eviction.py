@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import inlined
+from sakimori_packet_sensor.compiled import called
 from sakimori_packet_sensor.domain.fastpath.arrays import Int, Record
 from sakimori_packet_sensor.domain.fastpath.flows import end, measure, release
 from sakimori_packet_sensor.domain.fastpath.index import hashed
@@ -18,12 +18,12 @@ from sakimori_packet_sensor.domain.fastpath.memory import FOLDS, REGISTERS, flow
 
 SAMPLE: Final = 16
 _PROBES: Final = 8
-_OVER: Final = Ending.OVER.value
-_EVICTED: Final = Ending.EVICTED.value
-_FREE: Final = SlotState.FREE.value
+_OVER: Final = np.int64(Ending.OVER.value)
+_EVICTED: Final = np.int64(Ending.EVICTED.value)
+_FREE: Final = np.int64(SlotState.FREE.value)
 
 
-@inlined
+@called
 def make_room(m: Record) -> None:
     """End one flow."""
     slot = m.closing.first
@@ -42,7 +42,7 @@ def make_room(m: Record) -> None:
     end(m, _quietest(m), _EVICTED)
 
 
-@inlined
+@called
 def _quietest(m: Record) -> Int:
     slots = m.slots
     hand = m.hand
@@ -57,7 +57,7 @@ def _quietest(m: Record) -> Int:
     return chosen
 
 
-@inlined
+@called
 def _fold(m: Record, slot: Int) -> None:
     """Add an attempt to those of the same destination."""
     f = flows(m)[slot]
@@ -88,7 +88,7 @@ def _fold(m: Record, slot: Int) -> None:
     _count_source(m, slot, place)
 
 
-@inlined
+@called
 def _place(m: Record, slot: Int) -> Int:
     """Find the entry of a flow's destination; 0, that of the others, when there is none left near its hash."""
     f = flows(m)[slot]
@@ -114,7 +114,7 @@ def _place(m: Record, slot: Int) -> Int:
     return 0
 
 
-@inlined
+@called
 def _count_source(m: Record, slot: Int, place: Int) -> None:
     """Enter a source into the sketch of its destination (Flajolet and others, "HyperLogLog", 2007)."""
     f = flows(m)[slot]

@@ -60,15 +60,18 @@ class FastPath:
         self._record = self._memory.record[0]
         self.table: Array = self._memory.flows
         """FLOW by slot; `watch` and `skip_to` are to be written by those who decode."""
-        self.process(Block(*(np.zeros(0, kind) for kind in _KINDS)), 0)
-        self.tick(0)
-        self.finish()
+        self._nothing = Block(*(np.zeros(0, kind) for kind in _KINDS))
+        self.process(self._nothing, 0)
 
     def process(self, block: Block, first: int) -> int:
         """Handle packets from `first`; returns the next one not handled, less than n when an output table is full:
         take what ended, and call again."""
+        done = self._run(block, first, 0, is_last=False)
+        return len(block.at) if done < 0 else done
+
+    def _run(self, block: Block, first: int, clock: int, *, is_last: bool) -> int:
         arrays = (_readable(array, kind) for array, kind in zip(block, _KINDS, strict=True))
-        return int(loop.process(self._memory.record, self._memory.header, *arrays, first))
+        return int(loop.process(self._memory.record, self._memory.header, *arrays, first, clock, int(is_last)))
 
     def marks(self) -> Array:
         """Marks (MARK) of the last call of `process`, in the order of the packets: good until the next call."""
@@ -97,11 +100,11 @@ class FastPath:
 
         False: there are more of them than can be taken at once; take what ended and call again.
         """
-        return bool(loop.tick(self._memory.record, now))
+        return self._run(self._nothing, 0, now, is_last=False) >= 0
 
     def finish(self) -> bool:
         """End every flow that is left; False as for `tick`."""
-        return bool(loop.finish(self._memory.record))
+        return self._run(self._nothing, 0, 0, is_last=True) >= 0
 
     @property
     def is_shedding(self) -> bool:

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import inlined
+from sakimori_packet_sensor.compiled import called, inlined
 from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.copying import clear
@@ -27,13 +27,13 @@ FIN: Final = 0x01
 SYN: Final = 0x02
 RST: Final = 0x04
 ACK: Final = 0x10
-_FREE: Final = SlotState.FREE.value
-_ATTEMPT: Final = SlotState.ATTEMPT.value
-_OPEN: Final = SlotState.OPEN.value
-_CLOSING: Final = SlotState.CLOSING.value
+_FREE: Final = np.int64(SlotState.FREE.value)
+_ATTEMPT: Final = np.int64(SlotState.ATTEMPT.value)
+_OPEN: Final = np.int64(SlotState.OPEN.value)
+_CLOSING: Final = np.int64(SlotState.CLOSING.value)
 
 
-@inlined
+@called
 def begin(
     m: Record, data: Array, head: Record, a: Int, b: Int, c: Int, d: Int, rest: Int, value: Int, is_turned: Int, time: Int
 ) -> Int:
@@ -49,7 +49,8 @@ def begin(
     f = flows(m)[slot]
     key = f.key
     key[0], key[1], key[2], key[3], key[4] = a, b, c, d, rest
-    is_answer = head.flags & (SYN | ACK) == (SYN | ACK)
+    is_own = a == c and b == d and head.source_port == head.destination_port  # of one end to itself: no side to turn
+    is_answer = head.flags & (SYN | ACK) == (SYN | ACK) and not is_own
     f.turned = is_turned ^ np.int64(is_answer)
     f.state = _ATTEMPT
     f.protocol = head.protocol
@@ -92,7 +93,7 @@ def _copy_ends(f: Record, data: Array, head: Record, is_answer: Int) -> None:
             f.destination_mac[byte] = data[destination_mac + byte]
 
 
-@inlined
+@called
 def begin_part(m: Record, slot: Int, time: Int) -> None:
     """Begin the next part of a flow that is too long for one report: same sides, counters at zero."""
     f = flows(m)[slot]
@@ -158,7 +159,7 @@ def is_over(f: Record) -> bool:
     return bool(f.flags[0] & f.flags[1] & FIN) or bool((f.flags[0] | f.flags[1]) & RST)
 
 
-@inlined
+@called
 def _close(m: Record, slot: Int) -> None:
     f = flows(m)[slot]
     if f.state == _ATTEMPT:
@@ -170,7 +171,7 @@ def _close(m: Record, slot: Int) -> None:
     set_deadline(m, slot, (f.last + m.linger) // SECOND + 1, second + 1, second + WHEEL - 1)
 
 
-@inlined
+@called
 def _sample(m: Record, slot: Int, side: Int, data: Array, head: Record) -> None:
     """Keep the first payload bytes and count them by value."""
     f = flows(m)[slot]
@@ -190,7 +191,7 @@ def _sample(m: Record, slot: Int, side: Int, data: Array, head: Record) -> None:
         f.sampled[side] = sampled + more
 
 
-@inlined
+@called
 def measure(m: Record, slot: Int) -> None:
     """Work out the entropy of both sides' payload, and leave the histogram as it was found: zeros."""
     f = flows(m)[slot]
@@ -205,7 +206,7 @@ def measure(m: Record, slot: Int) -> None:
             f.entropy[side] = (m.entropy_terms[sampled] - total) / sampled
 
 
-@inlined
+@called
 def report(m: Record, slot: Int, why: Int) -> None:
     """Copy a flow, or a part of one, to those that ended."""
     measure(m, slot)
@@ -218,7 +219,7 @@ def report(m: Record, slot: Int, why: Int) -> None:
     m.ended = place + 1
 
 
-@inlined
+@called
 def release(m: Record, slot: Int) -> None:
     """Take a flow out of everything that leads to its slot."""
     f = flows(m)[slot]
@@ -232,7 +233,7 @@ def release(m: Record, slot: Int) -> None:
     m.live -= 1
 
 
-@inlined
+@called
 def end(m: Record, slot: Int, why: Int) -> None:
     """End a flow: it is reported, and its slot is free once that was taken."""
     report(m, slot, why)

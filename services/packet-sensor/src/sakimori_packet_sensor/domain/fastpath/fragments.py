@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import inlined
+from sakimori_packet_sensor.compiled import called
 from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.bounded_sets import place_of
@@ -15,10 +15,10 @@ from sakimori_packet_sensor.domain.fastpath.reading import be32, be64
 
 LIFETIME: Final = 30_000_000
 """Microseconds after which an identification may name another packet."""
-_OVERLAP: Final = Anomaly.FRAGMENT_OVERLAP.value
+_OVERLAP: Final = np.int64(Anomaly.FRAGMENT_OVERLAP.value)
 
 
-@inlined
+@called
 def place_fragment(m: Record, data: Array, head: Record) -> None:
     """Fill in the ports of a fragment, as far as its first is known, and look whether it overlaps another."""
     row = _recall(m, data, head)
@@ -38,7 +38,7 @@ def place_fragment(m: Record, data: Array, head: Record) -> None:
         head.anomaly = _OVERLAP
 
 
-@inlined
+@called
 def _recall(m: Record, data: Array, head: Record) -> Record:
     one_at, other_at = head.source_at, head.destination_at
     if head.version == 4:
@@ -56,7 +56,7 @@ def _recall(m: Record, data: Array, head: Record) -> Record:
     return row
 
 
-@inlined
+@called
 def _is_overlap(row: Record, begin: Int, end: Int) -> bool:
     """Look for bytes that were there before, and add the range to those known."""
     kept = 0

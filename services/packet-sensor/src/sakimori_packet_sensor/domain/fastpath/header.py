@@ -14,6 +14,7 @@ HEADER: Final = np.dtype(
         ("transport_at", "i8"),
         ("payload_at", "i8"), ("payload_bytes", "i8"),  # captured
         ("payload_wire", "i8"),  # bytes on the wire
+        ("payload_later", "i8"),  # bytes that are to come in later fragments, as far as that is known
         ("flags", "i8"), ("sequence", "i8"),  # of TCP
         ("fragment", "i8"),  # WHOLE, FIRST_FRAGMENT or LATER_FRAGMENT
         ("fragment_id", "i8"), ("fragment_at", "i8"), ("fragment_bytes", "i8"),  # at: offset in the whole packet

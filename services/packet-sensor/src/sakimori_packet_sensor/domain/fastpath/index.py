@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import inlined
+from sakimori_packet_sensor.compiled import called, inlined
 from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.memory import flows, index_of
@@ -82,7 +82,7 @@ def insert(m: Record, value: Int, slot: Int) -> None:
     index[place] = (tag << _32) | np.uint64(slot + 1)
 
 
-@inlined
+@called
 def remove(m: Record, slot: Int) -> None:
     """Take a slot out, and close the gap (Knuth, volume 3, 6.4, algorithm R)."""
     index = index_of(m)

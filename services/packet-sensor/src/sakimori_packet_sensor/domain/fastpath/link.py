@@ -6,7 +6,9 @@ Every function returns (EtherType, place behind it); a negative EtherType is -1 
 
 from typing import Final
 
-from sakimori_packet_sensor.compiled import inlined
+import numpy as np
+
+from sakimori_packet_sensor.compiled import called, inlined
 from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.layout import Anomaly, Undecoded
@@ -27,7 +29,7 @@ LINK_TYPE: Final = -1 - Undecoded.LINK_TYPE.value
 OTHER: Final = -1 - Undecoded.NETWORK_PROTOCOL.value
 TRUNCATED: Final = -1 - Undecoded.TRUNCATED.value
 MALFORMED: Final = -1 - Undecoded.MALFORMED.value
-_TAG_DEPTH: Final = Anomaly.TAG_DEPTH.value
+_TAG_DEPTH: Final = np.int64(Anomaly.TAG_DEPTH.value)
 
 
 @inlined
@@ -65,7 +67,7 @@ def behind_ethernet(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, 
     return _behind_tags(data, at + 14, end, ethertype, head)
 
 
-@inlined
+@called
 def _behind_tags(data: Array, at: Int, end: Int, ethertype: Int, head: Record) -> tuple[Int, Int]:
     """Pass over IEEE 802.1Q and 802.1ad tags, SNAP, PPPoE (RFC 2516) and MPLS (RFC 3032), at most MAX_TAGS of them."""
     for _ in range(MAX_TAGS + 1):
@@ -104,13 +106,13 @@ def _behind_tags(data: Array, at: Int, end: Int, ethertype: Int, head: Record) -
     return MALFORMED, at
 
 
-@inlined
+@called
 def behind_ethertype(data: Array, at: Int, end: Int, ethertype: Int, head: Record) -> tuple[Int, Int]:
     """Read on from an EtherType, as GRE and Linux cooked captures have it, down to the network protocol."""
     return _behind_tags(data, at, end, ethertype, head)
 
 
-@inlined
+@called
 def _raw(data: Array, at: Int, end: Int) -> tuple[Int, Int]:
     if at >= end:
         return TRUNCATED, at
@@ -122,7 +124,7 @@ def _raw(data: Array, at: Int, end: Int) -> tuple[Int, Int]:
     return OTHER, at
 
 
-@inlined
+@called
 def _loopback(data: Array, at: Int, end: Int) -> tuple[Int, Int]:
     """Read BSD loopback: the address family in four bytes, in the byte order of whoever captured."""
     if at + 4 > end:
@@ -137,7 +139,7 @@ def _loopback(data: Array, at: Int, end: Int) -> tuple[Int, Int]:
     return OTHER, at
 
 
-@inlined
+@called
 def _cooked(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]:
     if at + 16 > end:
         return TRUNCATED, at
@@ -146,7 +148,7 @@ def _cooked(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]:
     return _behind_tags(data, at + 16, end, be16(data, at + 14), head)
 
 
-@inlined
+@called
 def _cooked_v2(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]:
     if at + 20 > end:
         return TRUNCATED, at
@@ -155,7 +157,7 @@ def _cooked_v2(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]:
     return _behind_tags(data, at + 20, end, be16(data, at), head)
 
 
-@inlined
+@called
 def _ppp(data: Array, at: Int, end: Int) -> tuple[Int, Int]:
     """Read PPP (RFC 1661), with or without the framing of HDLC (RFC 1662) and with compressed protocol numbers."""
     if at + 2 <= end and data[at] == 0xFF and data[at + 1] == 3:

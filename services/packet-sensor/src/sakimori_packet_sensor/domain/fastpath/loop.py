@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import compiled, inlined
+from sakimori_packet_sensor.compiled import called, compiled, inlined
 from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.bounded_sets import place_of
@@ -21,73 +21,60 @@ from sakimori_packet_sensor.domain.fastpath.queues import SECOND, drop_deadline,
 _LATEST: Final = 1 << 60
 _MARKS_A_PACKET: Final = 4
 _ENDINGS_A_PACKET: Final = 2
-_FREE: Final = SlotState.FREE.value
-_CLOSING: Final = SlotState.CLOSING.value
-_OVER: Final = Ending.OVER.value
-_IDLE: Final = Ending.IDLE.value
-_ACTIVE: Final = Ending.ACTIVE.value
-_FINISHED: Final = Ending.FINISHED.value
-_PAYLOAD: Final = Kind.PAYLOAD.value
-_ARP: Final = Kind.ARP.value
-_NEIGHBOUR: Final = Kind.NEIGHBOUR.value
-_ALL: Final = Watch.ALL.value
-_BEYOND: Final = Watch.BEYOND.value
+_FREE: Final = np.int64(SlotState.FREE.value)
+_CLOSING: Final = np.int64(SlotState.CLOSING.value)
+_OVER: Final = np.int64(Ending.OVER.value)
+_IDLE: Final = np.int64(Ending.IDLE.value)
+_ACTIVE: Final = np.int64(Ending.ACTIVE.value)
+_FINISHED: Final = np.int64(Ending.FINISHED.value)
+_PAYLOAD: Final = np.int64(Kind.PAYLOAD.value)
+_ARP: Final = np.int64(Kind.ARP.value)
+_NEIGHBOUR: Final = np.int64(Kind.NEIGHBOUR.value)
+_ALL: Final = np.int64(Watch.ALL.value)
+_BEYOND: Final = np.int64(Watch.BEYOND.value)
 _WORD: Final = 0xFFFFFFFF
 
 
 @compiled
 def process(
-    memory: Array, headers: Array, data: Array, at: Array, captured: Array, wire: Array, time: Array, link: Array, first: Int
-) -> Int:
-    """Handle packets from `first` on; returns the first one not handled, for want of room in an output table."""
-    m = memory[0]
+    memory: Array, headers: Array, data: Array, at: Array, captured: Array, wire: Array, time: Array, link: Array,
+    first: Int, clock: Int, is_last: Int,
+) -> Int:  # fmt: skip
+    """Handle packets from `first` on; returns the first one not handled, for want of room in an output table.
+
+    After all packets let time pass until `clock`, and end all flows if `is_last`; -1 if there is no room for that. One
+    function for all, because each that Python calls is compiled with everything below it.
+    """
+    m, head = memory[0], headers[0]
     _recycle(m)
     m.marked = 0
-    limit = len(data)
-    for i in range(first, len(at)):
-        if (
-            m.marked + _MARKS_A_PACKET > MARKS
-            or m.ended + _ENDINGS_A_PACKET > m.slots
-            or m.free == 0
-        ):
+    count = len(at)
+    for i in range(first, count):
+        if m.marked + _MARKS_A_PACKET > MARKS or m.ended + _ENDINGS_A_PACKET > m.slots or m.free == 0:
             return i
         now = min(max(time[i], 0), _LATEST)
-        if now > m.now:
-            m.now = now
-            if now // SECOND != m.second and not sweep(m):
-                return i
-        begin_at = min(max(at[i], 0), limit)
-        length = min(max(np.int64(captured[i]), 0), limit - begin_at)
-        on_wire = max(np.int64(wire[i]), length)
+        m.now = max(m.now, now)
+        if m.now // SECOND != m.second and not sweep(m):
+            return i
+        begin_at = min(max(at[i], 0), len(data))
+        end_at = begin_at + min(max(np.int64(captured[i]), 0), len(data) - begin_at)
+        wire_end = max(begin_at + np.int64(wire[i]), end_at)
         m.packets += 1
-        m.bytes += on_wire
-        _handle(m, headers, i, data, begin_at, begin_at + length, begin_at + on_wire, link[i], now)
-    return len(at)
+        m.bytes += wire_end - begin_at
+        status = read_frame(data, begin_at, end_at, wire_end, link[i], headers)
+        if status == h.IS_IP:
+            if head.fragment != h.WHOLE:
+                place_fragment(m, data, head)
+            if head.anomaly:
+                mark_anomaly(m, i, now, data, end_at, head)
+            _handle_ip(m, i, data, end_at, head, now)
+        else:
+            _handle_other(m, i, data, end_at, head, now, status)
+    return count if _pass_time(m, clock, is_last) else -1
 
 
-@inlined
-def _recycle(m: Record) -> None:
-    """Free the slots of flows that were taken; `ended` is emptied by whoever takes them."""
-    if m.ended == 0:
-        for place in range(m.pending):
-            free_slots(m)[m.free] = pending_slots(m)[place]
-            m.free += 1
-        m.pending = 0
-
-
-@inlined
-def _handle(
-    m: Record, headers: Array, i: Int, data: Array, at: Int, end_at: Int, wire_end: Int, link: Int, now: Int
-) -> None:
-    head = headers[0]
-    status = read_frame(data, at, end_at, wire_end, link, headers)
-    if status == h.IS_IP:
-        if head.fragment != h.WHOLE:
-            place_fragment(m, data, head)
-        if head.anomaly:
-            mark_anomaly(m, i, now, data, end_at, head)
-        _handle_ip(m, i, data, end_at, head, now)
-        return
+@called
+def _handle_other(m: Record, i: Int, data: Array, end_at: Int, head: Record, now: Int, status: Int) -> None:
     sight(m, i, now, data, end_at, head)
     if head.anomaly:
         mark_anomaly(m, i, now, data, end_at, head)
@@ -96,6 +83,16 @@ def _handle(
         add_link(m, place, data, head)
     else:
         m.undecoded[status] += 1
+
+
+@called
+def _recycle(m: Record) -> None:
+    """Free the slots of flows that were taken; `ended` is emptied by whoever takes them."""
+    if m.ended == 0:
+        for place in range(m.pending):
+            free_slots(m)[m.free] = pending_slots(m)[place]
+            m.free += 1
+        m.pending = 0
 
 
 @inlined
@@ -149,7 +146,7 @@ def _continued(m: Record, slot: Int, head: Record, now: Int) -> Int:
     return slot
 
 
-@inlined
+@called
 def _is_shed(m: Record, value: Int, head: Record, now: Int) -> bool:
     """Whether a packet without a flow is left out: none may begin now, or this one has begun while none might."""
     wanted = np.int64(value) | 1
@@ -197,11 +194,11 @@ def _mark_payload(m: Record, i: Int, slot: Int, side: Int, data: Array, head: Re
     entry.flow = slot
     entry.side = side
     entry.offset = offset
-    entry.missing = head.payload_wire - head.payload_bytes
+    entry.missing = head.payload_wire - head.payload_bytes + head.payload_later
     entry.flags = head.flags
 
 
-@inlined
+@called
 def sweep(m: Record) -> bool:
     """End what is idle now; False if there is no room for more endings before all is done.
 
@@ -221,7 +218,7 @@ def sweep(m: Record) -> bool:
     return True
 
 
-@inlined
+@called
 def _look_at_deadline(m: Record, slot: Int, second: Int, reached: Int) -> None:
     f = flows(m)[slot]
     is_closing = f.state == _CLOSING
@@ -234,28 +231,17 @@ def _look_at_deadline(m: Record, slot: Int, second: Int, reached: Int) -> None:
         set_deadline(m, slot, due, reached + 1, second + WHEEL - 1)
 
 
-@compiled
-def tick(memory: Array, now: Int) -> bool:
-    """Let time pass without a packet; False if flows must be taken before all of it passed."""
-    m = memory[0]
-    _recycle(m)
-    m.marked = 0
-    m.now = max(m.now, min(now, _LATEST))
-    return sweep(m)
-
-
-@compiled
-def finish(memory: Array) -> bool:
-    """End every flow, in the order of the slots; False if flows must be taken before all ended."""
-    m = memory[0]
-    _recycle(m)
-    m.marked = 0
-    while m.finishing < m.slots:
+@called
+def _pass_time(m: Record, clock: Int, is_last: Int) -> bool:
+    """Let time pass without a packet, then end all flows if asked to; False if flows must be taken before all is done."""
+    m.now = max(m.now, min(clock, _LATEST))
+    if not sweep(m):
+        return False
+    while is_last and m.finishing < m.slots:
         if m.ended + _ENDINGS_A_PACKET > m.slots:
             return False
-        slot = m.finishing
-        if flows(m)[slot].state != _FREE:
-            end(m, slot, _OVER if flows(m)[slot].state == _CLOSING else _FINISHED)
-        m.finishing = slot + 1
+        if flows(m)[m.finishing].state != _FREE:
+            end(m, m.finishing, _OVER if flows(m)[m.finishing].state == _CLOSING else _FINISHED)
+        m.finishing += 1
     m.finishing = 0
     return True

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import inlined
+from sakimori_packet_sensor.compiled import called, inlined
 from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.bounded_sets import place_of
@@ -14,16 +14,16 @@ from sakimori_packet_sensor.domain.fastpath.layout import Anomaly, Kind
 from sakimori_packet_sensor.domain.fastpath.memory import marks, stations
 from sakimori_packet_sensor.domain.fastpath.reading import be16, be32, be64
 
-ANOMALIES_A_SECOND: Final = 32
+ANOMALIES_A_SECOND: Final = np.int64(32)
 """Marks of one reason; the rest is counted."""
-STATIONS_A_SECOND: Final = 512
+STATIONS_A_SECOND: Final = np.int64(512)
 """Marks of new stations: a flood of invented addresses must not reach further than here."""
 STATION_REPEATS: Final = 3_600_000_000
 """Microseconds after which a station is marked again."""
-_STATIONS: Final = len(Anomaly)  # place of their budget, behind those of the anomalies
+_STATIONS: Final = np.int64(len(Anomaly))  # place of their budget, behind those of the anomalies
 
-_NEW_STATION: Final = Kind.NEW_STATION.value
-_ANOMALY: Final = Kind.ANOMALY.value
+_NEW_STATION: Final = np.int64(Kind.NEW_STATION.value)
+_ANOMALY: Final = np.int64(Kind.ANOMALY.value)
 
 
 @inlined
@@ -58,7 +58,7 @@ def add_link(m: Record, place: Int, data: Array, head: Record) -> None:
         entry.mac[byte] = data[at + byte] if at >= 0 else 0
 
 
-@inlined
+@called
 def _add_address(m: Record, place: Int, data: Array, head: Record) -> None:
     entry = marks(m)[place]
     entry.version = head.version
@@ -68,7 +68,7 @@ def _add_address(m: Record, place: Int, data: Array, head: Record) -> None:
             entry.address[byte] = data[head.source_at + byte]
 
 
-@inlined
+@called
 def _is_within_budget(m: Record, place: Int, limit: Int) -> bool:
     second = m.now // 1_000_000
     if second != m.budget_second:
@@ -78,7 +78,7 @@ def _is_within_budget(m: Record, place: Int, limit: Int) -> bool:
     return m.budget[place] <= limit
 
 
-@inlined
+@called
 def mark_anomaly(m: Record, index: Int, time: Int, data: Array, end: Int, head: Record) -> None:
     """Count a header that is wrong, and mark it while there are not too many."""
     reason = head.anomaly
@@ -90,7 +90,7 @@ def mark_anomaly(m: Record, index: Int, time: Int, data: Array, end: Int, head: 
         _add_address(m, place, data, head)
 
 
-@inlined
+@called
 def is_private(data: Array, at: Int, version: Int) -> bool:
     """Whether an address is used on this link and not beyond the next router: as Python's `ipaddress` has it, without
     the blocks that nobody has (RFC 1918, RFC 3927, RFC 4193, RFC 4291; RFC 5737 and RFC 3849 for examples)."""
@@ -105,7 +105,7 @@ def is_private(data: Array, at: Int, version: Int) -> bool:
     return data[at] & 0xFE == 0xFC or be16(data, at) & 0xFFC0 == 0xFE80 or be32(data, at) == 0x20010DB8
 
 
-@inlined
+@called
 def sight(m: Record, index: Int, time: Int, data: Array, end: Int, head: Record) -> None:
     """Mark the packet if its source MAC address, or that with its private IP address, was not seen within an hour."""
     at = head.source_mac_at
@@ -137,7 +137,7 @@ def sight(m: Record, index: Int, time: Int, data: Array, end: Int, head: Record)
         _add_address(m, place, data, head)
 
 
-@inlined
+@called
 def _is_unseen(m: Record, value: Int) -> bool:
     """Enter a hash into the set of stations unless it was there within the hour."""
     wanted = value | 1

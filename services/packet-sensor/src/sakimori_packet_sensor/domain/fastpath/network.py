@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from sakimori_packet_sensor.compiled import inlined
+from sakimori_packet_sensor.compiled import called, inlined
 from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath import link
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
@@ -19,19 +19,21 @@ MAX_TUNNELS: Final = 4
 MAX_EXTENSIONS: Final = 16
 """More than the kinds there are; a longer chain is an attack on whoever walks it."""
 
-_OTHER: Final = Undecoded.NETWORK_PROTOCOL.value
-_TRUNCATED: Final = Undecoded.TRUNCATED.value
-_MALFORMED: Final = Undecoded.MALFORMED.value
-_HEADER_CUT: Final = Anomaly.HEADER_CUT.value
-_IP_VERSION: Final = Anomaly.IP_VERSION.value
-_IP_HEADER_LENGTH: Final = Anomaly.IP_HEADER_LENGTH.value
-_IP_LENGTH: Final = Anomaly.IP_LENGTH.value
-_IPV6_EXTENSIONS: Final = Anomaly.IPV6_EXTENSIONS.value
-_TUNNEL_DEPTH: Final = Anomaly.TUNNEL_DEPTH.value
-_FRAGMENT_LENGTH: Final = Anomaly.FRAGMENT_LENGTH.value
-_TCP_HEADER_LENGTH: Final = Anomaly.TCP_HEADER_LENGTH.value
-_UDP_LENGTH: Final = Anomaly.UDP_LENGTH.value
-_ARP: Final = Anomaly.ARP.value
+_OTHER: Final = np.int64(Undecoded.NETWORK_PROTOCOL.value)
+_TRUNCATED: Final = np.int64(Undecoded.TRUNCATED.value)
+_MALFORMED: Final = np.int64(Undecoded.MALFORMED.value)
+_HEADER_CUT: Final = np.int64(Anomaly.HEADER_CUT.value)
+_IP_VERSION: Final = np.int64(Anomaly.IP_VERSION.value)
+_IP_HEADER_LENGTH: Final = np.int64(Anomaly.IP_HEADER_LENGTH.value)
+_IP_LENGTH: Final = np.int64(Anomaly.IP_LENGTH.value)
+_IPV6_EXTENSIONS: Final = np.int64(Anomaly.IPV6_EXTENSIONS.value)
+_TUNNEL_DEPTH: Final = np.int64(Anomaly.TUNNEL_DEPTH.value)
+_FRAGMENT_LENGTH: Final = np.int64(Anomaly.FRAGMENT_LENGTH.value)
+_TCP_HEADER_LENGTH: Final = np.int64(Anomaly.TCP_HEADER_LENGTH.value)
+_UDP_LENGTH: Final = np.int64(Anomaly.UDP_LENGTH.value)
+_ARP: Final = np.int64(Anomaly.ARP.value)
+
+_IPV6_HEADER: Final = np.int64(40)
 
 _ICMP_PAIRS: Final = ((8, 0), (13, 14), (15, 16), (17, 18), (10, 9))
 _ICMPV6_PAIRS: Final = ((128, 129), (133, 134), (135, 136), (130, 131), (144, 145), (139, 140))
@@ -79,12 +81,12 @@ def _read_network(data: Array, at: Int, end: Int, wire_end: Int, ethertype: Int,
     if ethertype < 0:
         status = -1 - ethertype
         if status == _TRUNCATED and end >= wire_end:
-            head.anomaly = _HEADER_CUT
+            note(head, _HEADER_CUT)
         return status
     return _OTHER
 
 
-@inlined
+@called
 def _read_tunnels(data: Array, headers: Array) -> Int:
     """Go to the innermost packet that can be read; a tunnel that holds something else is a flow itself."""
     head, outer = headers[0], headers[1]
@@ -93,28 +95,29 @@ def _read_tunnels(data: Array, headers: Array) -> Int:
         if head.fragment != h.WHOLE or protocol not in (4, 41, 47):
             break
         if depth == MAX_TUNNELS:
-            head.anomaly = _TUNNEL_DEPTH
+            note(head, _TUNNEL_DEPTH)
             break
         headers[1] = headers[0]
         end = head.payload_at + head.payload_bytes
         wire_end = head.payload_at + head.payload_wire
         at = head.payload_at
         ethertype = link.IPV4 if protocol == 4 else link.IPV6
+        head.anomaly = 0
         if protocol == 47:
             ethertype, at = _behind_gre(data, at, end, head)
-        head.anomaly = 0
         status = _read_network(data, at, end, wire_end, ethertype, head) if ethertype > 0 else _OTHER
         if status != h.IS_IP:
             anomaly = head.anomaly
             headers[0] = outer
-            head.anomaly = anomaly or head.anomaly
+            note(head, anomaly)
             break
         head.tunnel = protocol
-        head.anomaly = head.anomaly or outer.anomaly
+        if outer.anomaly:
+            head.anomaly = outer.anomaly
     return h.IS_IP
 
 
-@inlined
+@called
 def _behind_gre(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]:
     """Read a GRE header (RFC 2784, RFC 2890; version 1: RFC 2637) and what leads to the network protocol behind it."""
     if at + 4 > end:
@@ -134,7 +137,7 @@ def _behind_gre(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]
     return link.behind_ethertype(data, at, end, ethertype, head)
 
 
-@inlined
+@called
 def _behind_inner_ethernet(data: Array, at: Int, end: Int, head: Record) -> tuple[Int, Int]:
     """Pass over an Ethernet header in a tunnel; the stations of this link are those outside."""
     macs, source = head.destination_mac_at, head.source_mac_at
@@ -150,21 +153,28 @@ def _bounded(stated: Int, least: Int, on_wire: Int, head: Record) -> Int:
     -1 where it is less than the header.
     """
     if stated > on_wire:
-        head.anomaly = _IP_LENGTH
+        note(head, _IP_LENGTH)
         return max(on_wire, least)
     if stated == 0:
         return max(on_wire, least)
     if stated < least:
-        head.anomaly = _IP_LENGTH
+        note(head, _IP_LENGTH)
         return -1
     return stated
 
 
 @inlined
+def note(head: Record, anomaly: Int) -> None:
+    """Keep the first thing that is wrong."""
+    if head.anomaly == 0:
+        head.anomaly = anomaly
+
+
+@called
 def _cut(end: Int, wire_end: Int, head: Record) -> Int:
     """Refuse a packet that ends before its headers do; it is wrong only if the wire had no more, either."""
     if end >= wire_end:
-        head.anomaly = _HEADER_CUT
+        note(head, _HEADER_CUT)
     return _TRUNCATED
 
 
@@ -173,14 +183,14 @@ def _read_ipv4(data: Array, at: Int, end: Int, wire_end: Int, head: Record) -> I
     if at + 20 > end:
         return _cut(end, wire_end, head)
     if data[at] >> 4 != 4:
-        head.anomaly = _IP_VERSION
+        note(head, _IP_VERSION)
         return _MALFORMED
     length = (np.int64(data[at]) & 15) * 4
     head.version = 4
     head.source_at = at + 12
     head.destination_at = at + 16
     if length < 20:
-        head.anomaly = _IP_HEADER_LENGTH
+        note(head, _IP_HEADER_LENGTH)
         return _MALFORMED
     ip_bytes = _bounded(be16(data, at + 2), length, wire_end - at, head)
     if ip_bytes < 0:
@@ -201,28 +211,28 @@ def _place_fragment(offset: Int, length: Int, head: Record) -> None:
     head.fragment_at = offset
     head.fragment_bytes = length
     if offset + length > 65_535:
-        head.anomaly = _FRAGMENT_LENGTH
+        note(head, _FRAGMENT_LENGTH)
 
 
-@inlined
+@called
 def _read_ipv6(data: Array, at: Int, end: Int, wire_end: Int, head: Record) -> Int:
     if at + 40 > end:
         return _cut(end, wire_end, head)
     if data[at] >> 4 != 6:
-        head.anomaly = _IP_VERSION
+        note(head, _IP_VERSION)
         return _MALFORMED
     head.version = 6
     head.source_at = at + 8
     head.destination_at = at + 24
     length = be16(data, at + 4)
-    ip_bytes = _bounded(length + 40 if length else 0, 40, wire_end - at, head)
+    ip_bytes = _bounded(length + 40 if length else 0, _IPV6_HEADER, wire_end - at, head)
     head.ip_bytes = ip_bytes
     head.fragment = 0
     wire_end = at + ip_bytes
     return _read_extensions(data, at + 40, min(end, wire_end), wire_end, np.int64(data[at + 6]), head)
 
 
-@inlined
+@called
 def _read_extensions(data: Array, at: Int, end: Int, wire_end: Int, protocol: Int, head: Record) -> Int:
     """Pass over extension headers: those with lengths in units of 8 bytes, fragments, authentication (RFC 4302)."""
     for _ in range(MAX_EXTENSIONS + 1):
@@ -248,7 +258,7 @@ def _read_extensions(data: Array, at: Int, end: Int, wire_end: Int, protocol: In
         else:
             at += (np.int64(data[at + 1]) + 1) * 8
         protocol = following
-    head.anomaly = _IPV6_EXTENSIONS
+    note(head, _IPV6_EXTENSIONS)
     return _MALFORMED
 
 
@@ -260,13 +270,14 @@ def _read_transport(data: Array, at: Int, end: Int, wire_end: Int, head: Record)
     head.destination_port = NO_PORT
     head.flags = 0
     head.transport_at = at
+    head.payload_later = 0
     if head.fragment != h.LATER_FRAGMENT:
         if protocol == 6:
             if at + 14 > end:
                 return _cut(end, wire_end, head)
             length = np.int64(data[at + 12] >> 4) * 4
             if length < 20:
-                head.anomaly = _TCP_HEADER_LENGTH
+                note(head, _TCP_HEADER_LENGTH)
                 return _MALFORMED
             head.source_port = be16(data, at)
             head.destination_port = be16(data, at + 2)
@@ -274,7 +285,7 @@ def _read_transport(data: Array, at: Int, end: Int, wire_end: Int, head: Record)
             head.flags = data[at + 13]
             at += length
             if at > wire_end:
-                head.anomaly = _TCP_HEADER_LENGTH
+                note(head, _TCP_HEADER_LENGTH)
         elif protocol == 17:
             if at + 6 > end:
                 return _cut(end, wire_end, head)
@@ -284,13 +295,13 @@ def _read_transport(data: Array, at: Int, end: Int, wire_end: Int, head: Record)
             if stated >= 8:
                 if at + stated > wire_end:
                     if head.fragment == h.WHOLE:
-                        head.anomaly = head.anomaly or _UDP_LENGTH
+                        note(head, _UDP_LENGTH)
                     else:
-                        wire_end = at + stated  # the rest is missing: it is in later fragments
+                        head.payload_later = at + stated - wire_end
                 else:
                     wire_end = at + stated
             elif stated:
-                head.anomaly = _UDP_LENGTH
+                note(head, _UDP_LENGTH)
             at += 8
         elif protocol in (1, 58):
             if at + 2 > end:
@@ -312,13 +323,13 @@ def _read_transport(data: Array, at: Int, end: Int, wire_end: Int, head: Record)
     return h.IS_IP
 
 
-@inlined
+@called
 def _read_arp(data: Array, at: Int, end: Int, wire_end: Int, head: Record) -> Int:
     if at + 28 > end:
         return _cut(end, wire_end, head)
     hardware = be16(data, at)
     if data[at + 4] != 6 or data[at + 5] != 4 or be16(data, at + 2) != link.IPV4 or hardware not in (1, 6):
-        head.anomaly = _ARP
+        note(head, _ARP)
         return _MALFORMED
     head.payload_at = at
     head.payload_bytes = 28

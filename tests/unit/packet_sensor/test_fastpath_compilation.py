@@ -1,0 +1,98 @@
+"""Where compiled code is kept, and that nothing reads beyond its arrays."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sakimori_packet_sensor.compiled import is_ours, version_of
+
+START = """
+import json
+from sakimori_packet_sensor.domain.fastpath import loop
+from sakimori_packet_sensor.domain.fastpath.fast_path import FastPath
+from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
+FastPath(FlowLimits(flows=10))
+print(json.dumps([sum(loop.process.stats.cache_hits.values()), sum(loop.process.stats.cache_misses.values())]))
+"""
+
+
+def start(**changes: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if name not in {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}}
+    done = subprocess.run(
+        [sys.executable, "-c", START], env=environment | changes, capture_output=True, text=True, check=True, timeout=600
+    )
+    return done.stdout.strip()
+
+
+@pytest.mark.timeout(600)
+def test_a_second_start_compiles_nothing_even_where_the_home_cannot_be_written(tmp_path: Path) -> None:
+    nowhere = tmp_path / "a file, no folder"
+    nowhere.touch()
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    changes = {"HOME": str(nowhere), "TMPDIR": str(temporary)}
+    assert start(**changes) == "[0, 1]"
+    assert start(**changes) == "[1, 0]"
+
+
+def test_a_folder_that_others_may_write_is_not_trusted(tmp_path: Path) -> None:
+    assert is_ours(tmp_path / "new")
+    (tmp_path / "open").mkdir(mode=0o777)
+    (tmp_path / "open").chmod(0o777)
+    assert not is_ours(tmp_path / "open")
+
+
+def test_a_link_in_place_of_the_folder_is_not_trusted(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    assert not is_ours(tmp_path / "link")
+
+
+def test_a_changed_source_is_another_version(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    (tmp_path / "one" / "a.py").write_text("x = 1\n")
+    (tmp_path / "two" / "a.py").write_text("x = 2\n")
+    assert version_of(tmp_path / "one") != version_of(tmp_path / "two")
+
+
+FUZZ = """
+import random
+from packets.blocks import block_of
+from packets.samples import LINK_TYPES, SAMPLES
+from sakimori_packet_sensor.domain.fastpath.fast_path import FastPath
+from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
+
+random.seed(20260116)
+fast = FastPath(FlowLimits(idle_seconds=5, active_seconds=9, flows=40))
+time = 0
+for _ in range(400):
+    packets = []
+    for _ in range(50):
+        data = bytearray(random.choice(SAMPLES))
+        for _ in range(random.randrange(4)):
+            data[random.randrange(len(data))] = random.randrange(256)
+        time += random.choice([0, 10, 1_000_000])
+        kept = bytes(data[: random.choice([len(data), random.randrange(len(data) + 1)])])
+        packets.append((time, random.choice([1, 1, random.choice(LINK_TYPES)]), random.choice([len(data), 0, 9000]), kept))
+    block, done = block_of(packets), 0
+    while done < 50:
+        done = fast.process(block, done)
+        fast.take_ended()
+        fast.take_folded()
+fast.finish()
+assert fast.counts.packets == 20_000
+print(fast.counts)
+"""
+
+
+@pytest.mark.timeout(600)
+def test_no_read_is_beyond_an_array(tmp_path: Path) -> None:
+    """Numba checks bounds only when told to, so damaged frames are read once more with the checks."""
+    tests = str(Path(__file__).resolve().parents[2])
+    environment = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": tests}
+    done = subprocess.run([sys.executable, "-c", FUZZ], env=environment, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
