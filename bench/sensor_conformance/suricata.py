@@ -132,7 +132,7 @@ def _serial(value: str) -> str:
 
 
 def _time(value: str) -> str:
-    return value + "Z"
+    return value + ".000Z"
 
 
 def _tls_version(value: str) -> str:

@@ -159,7 +159,7 @@ LOGS: Final[dict[str, Comparison]] = {
     "http": Comparison("http", "network.http", {
         "method": "http.request.method", "host": "url.domain", "uri": "url.original",
         "referrer": "http.request.referrer",
-        "version": "http.version", "user_agent": "user_agent.original", "status_code": "http.response.status_code",
+        "user_agent": "user_agent.original", "status_code": "http.response.status_code",
         "request_body_len": "http.request.body.bytes", "response_body_len": "http.response.body.bytes",
     }, _http, lambda row: row.get("method", "-") in _MISSING and row.get("status_code", "-") in _MISSING),
     "ssl": Comparison("tls", "network.tls", {
@@ -199,15 +199,15 @@ LOGS: Final[dict[str, Comparison]] = {
     "dhcp": Comparison("dhcp", "network.dhcp", {"mac": "dhcp.client_mac", "host_name": "dhcp.hostname",
     "assigned_addr": "dhcp.assigned_ip"},
                        lambda column, value: value.replace(":", "-") if column == "mac" else value),
-    "rdp": Comparison("rdp", "network.rdp", {"cookie": "rdp.cookie", "client_name": "rdp.client_name"}),
+    "rdp": Comparison("rdp", "network.rdp", {"cookie": "rdp.cookie", "client_name": "rdp.client.name"}),
     "snmp": Comparison("snmp", "network.snmp", {"version": "snmp.version"}),
     "sip": Comparison("sip", "network.sip", {"method": "sip.method", "uri": "sip.uri", "call_id": "sip.call_id"}),
     "redis": Comparison("redis", "network.redis", {"cmd.name": "redis.command"}),
     "smb_files": Comparison("smb", "network.smb", {"name": "smb.filename"}),
     "smb_mapping": Comparison("smb", "network.smb", {"path": "smb.share"}),
     "ntlm": Comparison("smb", "network.smb", {"username": "user.name", "hostname": "smb.ntlm.workstation"}),
-    "dnp3": Comparison("dnp3", "network.dnp3", {"fc_request": "dnp3.function_request",
-    "fc_reply": "dnp3.function_reply"}),
+    "dnp3": Comparison("dnp3", "network.dnp3", {"fc_request": "dnp3.function",
+    "fc_reply": "dnp3.response_function"}),
     "conn": Comparison("flow", "network.flow", {
         "proto": "network.transport", "service": "network.protocol", "orig_pkts": "source.packets",
         "resp_pkts": "destination.packets", "orig_ip_bytes": "source.bytes", "resp_ip_bytes": "destination.bytes",
