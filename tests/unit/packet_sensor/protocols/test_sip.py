@@ -98,6 +98,12 @@ def test_messages_in_a_stream_are_the_same_in_any_pieces(said: list[Said]) -> No
     assert messages[0]["sip.sdp.session_name"] == "Call"
 
 
+def test_messages_without_length_have_no_body_in_a_stream() -> None:
+    raw = b"OPTIONS sip:a SIP/2.0\r\n\r\n"
+    assert len(fields(TCP_KIND, [(CLIENT, raw * 3)], at_port(5060))) == 3
+    assert len(fields(UDP_KIND, [(CLIENT, raw * 3)], at_port(5060))) == 1
+
+
 def test_a_long_body_is_skipped() -> None:
     head = b"MESSAGE sip:a SIP/2.0\r\nContent-Length: 100000\r\n\r\n"
     said = [(CLIENT, head), (CLIENT, b"x" * 60_000), (CLIENT, b"x" * 40_000 + RINGING)]

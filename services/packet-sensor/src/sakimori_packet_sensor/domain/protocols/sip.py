@@ -91,7 +91,7 @@ def _take(side: int, data: bytes, at: int, into: list[Message]) -> int:
         if len(rest) > 128 and not (_REQUEST.match(rest) or _RESPONSE.match(rest)):
             raise Malformed("no SIP message")
         return at
-    fields, end = decode_sip(rest)
+    fields, end = decode_sip(rest, is_stream=True)
     if end > len(rest) and fields.get("sip.content_type") == "application/sdp" and len(rest) < _SDP_WAIT:
         return at
     into.append(_message(fields, side))
@@ -104,8 +104,11 @@ def _message(fields: Fields, side: int) -> Message:
     return Message(DATASET, fields, side, is_turned=bool(asks))
 
 
-def decode_sip(message: bytes) -> tuple[Fields, int]:
-    """Decode a message into `sip.*`; returns also where it ends, by its own word. Raises Malformed."""
+def decode_sip(message: bytes, *, is_stream: bool = False) -> tuple[Fields, int]:
+    """Decode a message into `sip.*`; returns also where it ends, by its own word. Raises Malformed.
+
+    One that gives no length reaches to the end of its datagram; in a stream it has no body (RFC 3261, 20.14).
+    """
     first, head, body_at = read_head(message)
     fields = _first_line(first)
     for name, value in head.items():
@@ -116,7 +119,7 @@ def decode_sip(message: bytes) -> tuple[Fields, int]:
         fields["sip.has_authorization"] = True
     body = message[body_at:]
     raw = head.get("content-length", head.get("l", b""))
-    size = len(body)
+    size = 0 if is_stream else len(body)
     if raw.isdigit() and len(raw) < 9 and int(raw) <= _MAX_BODY:
         size = fields["sip.content_length"] = int(raw)
     elif raw:
