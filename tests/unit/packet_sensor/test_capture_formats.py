@@ -1,6 +1,8 @@
 """Reading pcap and pcapng."""
 
 import io
+import shutil
+import subprocess
 from pathlib import Path
 from struct import pack
 
@@ -187,3 +189,15 @@ def test_pcapng_as_scapy_writes_it(tmp_path: Path) -> None:
         writer.write(frame)
     [read_back], cut = read(path.read_bytes())
     assert (read_back.time, read_back.data, cut) == (START + 250_000, bytes(frame), None)
+
+
+@pytest.mark.skipif(shutil.which("editcap") is None, reason="editcap (Wireshark) is not installed")
+@pytest.mark.parametrize("file_format", ["pcap", "nsecpcap", "modpcap", "pcapng"])
+def test_formats_as_wireshark_writes_them(tmp_path: Path, file_format: str) -> None:
+    frames = [b"\x00\x00\x5e\x00\x53\x01\x00\x00\x5e\x00\x53\x02\x88\xb5" + b"x" * size for size in range(60, 70)]
+    (tmp_path / "in.pcap").write_bytes(pcap_file(frames))
+    subprocess.run(
+        ["editcap", "-F", file_format, tmp_path / "in.pcap", tmp_path / "out"], check=True, capture_output=True
+    )
+    expected = [Frame(START + number * 1000, 1, len(frame), frame) for number, frame in enumerate(frames)]
+    assert read((tmp_path / "out").read_bytes()) == (expected, None)

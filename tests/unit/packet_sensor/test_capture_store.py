@@ -14,6 +14,7 @@ from scapy.utils import rdpcap
 from packets.blocks import Frame, block_of, frames_of
 from packets.frames import CLIENT, CLIENT_MAC, SERVER, SERVER_MAC, START, datagram, ping, reply, segment
 from sakimori_packet_sensor.adapters.packet_store import Extract, PacketStore, extract, segments_of
+from sakimori_packet_sensor.domain.capture import CaptureError
 from sakimori_packet_sensor.domain.capture.reader import read_capture
 from sakimori_packet_sensor.domain.fastpath.wanted import Wanted
 
@@ -171,3 +172,9 @@ def test_a_folder_that_vanishes_costs_packets_but_nothing_else(tmp_path: Path) -
     store.write(block_of([at(0, b"lost")]))
     store.close()
     assert store.counts == (0, 0, 1)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CaptureError, match=r"packets cannot be kept in .*file"):
+        PacketStore(tmp_path / "file", 4_000_000)

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +53,9 @@ def main() -> int:
                     promiscuous=order.is_promiscuous,
                 )
             )
-            store = PacketStore(Path(order.packets_dir), order.packets_bytes) if order.packets_dir else None
+            store = None
+            if order.packets_dir:
+                store = stack.enter_context(closing(PacketStore(Path(order.packets_dir), order.packets_bytes)))
             Worker(link, order, ring, store, frames).run()
     except CaptureError as error:
         trouble = Trouble(type(error).__name__, str(error), getattr(error, "should_retry", True))

@@ -40,7 +40,8 @@ class PacketStore:
 
     Who writes never waits for the disk: packets go through a few buffers to a thread, and are lost to the store,
     counted, when that does not keep up. Segments are whole pcap files; after a crash the last one may end within a
-    packet. One process writes a folder; others may read it meanwhile (`extract`).
+    packet. One process writes a folder; others may read it meanwhile (`extract`). Raises CaptureError when the folder
+    cannot be made.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -101,7 +102,10 @@ class _Segments:
     """The files; for the one thread that writes them."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise CaptureError(f"packets cannot be kept in {folder}: {error.strerror or error}") from None
         self._folder = folder
         self._segment_bytes = max(max_bytes // _SEGMENTS, _MIN_SEGMENT_BYTES)
         self._max_bytes = max(max_bytes, 2 * self._segment_bytes)

@@ -33,6 +33,7 @@ Of all others (tun, PPP, tunnels) the kernel takes the link header away, and wha
 _LOOPBACK: Final = 772
 
 _SIOCGIFHWADDR = 0x8927
+_MAX_NAME_BYTES = 15
 _ALL_PROTOCOLS = 3
 _SOL_PACKET = 263
 _ADD_MEMBERSHIP, _RX_RING, _STATISTICS, _VERSION, _RESERVE, _FANOUT, _IGNORE_OUTGOING = 1, 5, 6, 10, 12, 18, 23
@@ -177,8 +178,10 @@ def open_ring(
 
 def _interface_type(interface: str) -> int:
     """Ask for the ARPHRD number. Raises OSError for an interface that is not there."""
+    name = interface.encode()
+    if len(name) > _MAX_NAME_BYTES or b"\0" in name:
+        raise OSError(errno.ENODEV, "no interface is called that")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        name = interface.encode()[:15]
         answer = ioctl(asking.fileno(), _SIOCGIFHWADDR, pack("16s24x", name))
     (kind,) = unpack_from("H", answer, 16)
     return int(kind)
