@@ -139,7 +139,7 @@ class LdapDecoder:
         if inner > len(data):
             return at
         size, kind, flags, rotation = _WRAP.unpack_from(data, at)
-        end = at + 4 + size
+        end: int = at + 4 + size
         if kind != _WRAP_TOKEN or flags & _SEALED or size > _MOST_WRAPPED:
             messages += self.finish()
             return DONE
