@@ -63,6 +63,11 @@ def test_two_lengths_for_one_message_are_malformed() -> None:
         decoder.feed(CLIENT, record(22, part(1, 0, HELLO + b"x", 20)), 0)
 
 
+def test_what_else_is_said_on_the_same_ports_passes() -> None:
+    [found] = fields(PROTOCOL, [TALK[0], (SERVER, b"\x00\x01" + bytes(18)), (CLIENT, b"\x80" * 40), *TALK[1:]])
+    assert found["tls.established"] is True
+
+
 def test_an_alert_ends_the_handshake() -> None:
     [message] = converse(PROTOCOL, [TALK[0], (SERVER, record(21, b"\x02\x28"))])
     assert message.fields["tls.alert.description"] == "handshake_failure"

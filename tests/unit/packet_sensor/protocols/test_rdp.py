@@ -77,6 +77,15 @@ def test_a_connection_in_clear_tells_the_clients_name() -> None:
     assert (found["rdp.encryption_method"], found["rdp.encryption_level"]) == ("128bit", "high")
 
 
+def test_a_servers_certificate_is_told_though_it_is_not_readable() -> None:
+    chain = pack("<III", 2, 1, 4) + b"abcd"
+    security = block(0x0C02, pack("<IIII", 2, 3, 32, len(chain)) + bytes(32) + chain)
+    said = [*IN_CLEAR[:3], (SERVER, unit(0xF0, b"\x7f\x66\x40" + bytes(20) + b"McDn\x60" + security))]
+    [found] = fields(PROTOCOL, said)
+    assert found["rdp.server.hash.sha1"] == "81FE8BFE87576C3ECB22426F8E57847382917ACF"
+    assert found["rdp.server.certificate.error"] == "not readable"
+
+
 def test_a_refusal_has_its_reason() -> None:
     decoder = RdpDecoder(ENDS)
     decoder.feed(CLIENT, asked(0), 0)

@@ -41,6 +41,9 @@ def test_a_client_of_rdp_is_what_zeek_logs(development_data: Path, name: str) ->
     assert [int(row["desktop_width"]), int(row["desktop_height"])] == [
         event["rdp.client.desktop_width"], event["rdp.client.desktop_height"],
     ]  # fmt: skip
+    if row["cert_count"] != "0":
+        own = zeek(development_data, name.replace("/", "."), "x509")
+        assert event["rdp.server.hash.sha256"].lower() in {each["fingerprint"] for each in own}
     if row["encryption_level"] != "-":
         assert row["encryption_level"].lower().replace(" ", "_") == event["rdp.encryption_level"]
         assert row["encryption_method"] == event["rdp.encryption_method"]

@@ -25,6 +25,7 @@ _RECORD: Final = Struct("!BHHIHH")
 """Type, version, epoch, sequence number (two parts), length."""
 _MESSAGE_BYTES: Final = 12
 _CHANGE_CIPHER, _ALERT, _HANDSHAKE, _DATA = 20, 21, 22, 23
+_FIRST: Final = frozenset(bytes([first]) for first in range(20, 64))
 _VERSIONS: Final = frozenset({0xFEFF, 0xFEFD, 0x0100})
 """1.0, 1.2 and OpenSSL's before the standard."""
 _MAX_WAITING: Final = 16
@@ -42,7 +43,9 @@ class DtlsDecoder:
         self._is_over = False
 
     def feed(self, side: int, data: bytes, time: int) -> Read:
-        """Take a datagram with its records. Raises Malformed."""
+        """Take a datagram with its records; others of the same ports (STUN, RTP: RFC 7983) pass. Raises Malformed."""
+        if data[:1] not in _FIRST:
+            return Read((), len(data))
         try:
             self._records(side, data, time)
         except Malformed as problem:

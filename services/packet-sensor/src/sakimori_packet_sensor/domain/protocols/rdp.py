@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from struct import Struct, error
 from typing import Final
 
+from sakimori_packet_sensor.domain.protocols.certificates import certificate_fields
 from sakimori_packet_sensor.domain.protocols.contract import (
     AGAIN,
     CLIENT,
@@ -48,6 +49,10 @@ _CORE: Final = Struct("<IHHHHII32s")
 _PRODUCT_AT, _PRODUCT_BYTES = 142, 64
 """Of clientDigProductId in the core data, its header left out."""
 _CLIENT_CORE, _CLIENT_NETWORK, _SERVER_SECURITY = 0xC001, 0xC003, 0x0C02
+_SECURITY: Final = Struct("<IIII")
+"""Method, level, sizes of the server's random number and certificate (2.2.1.4.3)."""
+_CHAIN: Final = Struct("<II")
+_MAX_CHAIN: Final = 16
 _METHODS: Final = {0: "none", 1: "40bit", 2: "128bit", 8: "56bit", 16: "fips"}
 _LEVELS: Final = {0: "none", 1: "low", 2: "client_compatible", 3: "high", 4: "fips"}
 _MAX_CHANNELS: Final = 31
@@ -187,11 +192,26 @@ def _client_network(data: bytes) -> Fields:
 
 
 def _server_security(data: bytes) -> Fields:
-    method, level = int.from_bytes(data[:4], "little"), int.from_bytes(data[4:8], "little")
-    return {
+    method, level, *sizes = _SECURITY.unpack_from(data.ljust(_SECURITY.size, b"\x00"))
+    fields: Fields = {
         "rdp.encryption_method": _METHODS.get(method, str(method)),
         "rdp.encryption_level": _LEVELS.get(level, str(level)),
     }
+    start = _SECURITY.size + sizes[0]
+    return fields | _certificate(data[start : start + sizes[1]])
+
+
+def _certificate(data: bytes) -> Fields:
+    """Read the server's own certificate, the last of a chain (2.2.1.4.3.1.2); empty where it has a bare key."""
+    if len(data) < _CHAIN.size:
+        return {}
+    version, count = _CHAIN.unpack_from(data)
+    der, at = b"", _CHAIN.size
+    for _ in range(min(count, _MAX_CHAIN) if version & 0x7FFFFFFF == 2 else 0):
+        size = int.from_bytes(data[at : at + 4], "little")
+        der = data[at + 4 : at + 4 + size]
+        at += 4 + size
+    return {f"rdp.server.{name}": value for name, value in certificate_fields(der).items()} if der else {}
 
 
 _READERS: Final = {
