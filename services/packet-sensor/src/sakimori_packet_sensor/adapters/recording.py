@@ -48,7 +48,7 @@ def record(
             block = ring.wait(min(left, _LOOK_SECONDS))
             first = 0
             while block is not None and first < len(block.at) and not is_full:
-                first, used, count = pack(block, first, ring.link_type, buffer[: max_bytes - size])
+                first, used, count = pack(block, first, ring.link_type, buffer[: max(max_bytes - size, 0)])
                 file.write(buffer[:used].data)
                 is_full = used == 0 and first < len(block.at)
                 size, packets = size + used, packets + count

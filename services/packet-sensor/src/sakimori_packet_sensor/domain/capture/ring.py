@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from sakimori_common.instants import MICROSECONDS
 from sakimori_packet_sensor.compiled import compiled
-from sakimori_packet_sensor.domain.capture.contract import NO_LINK
+from sakimori_packet_sensor.domain.capture.contract import MAX_FRAME_BYTES, NO_LINK
 from sakimori_packet_sensor.domain.capture.walking import word
 from sakimori_packet_sensor.domain.capture.window import Columns
 
@@ -48,6 +48,7 @@ def index(ring: npt.NDArray[np.uint8], begin: int, end: int, source: Source, col
         start = at + _half(ring, at + 24)
         if start + size > end:
             break
+        size = min(size, MAX_FRAME_BYTES - TAG_BYTES)  # what the kernel has put together may be larger
         status = word(ring, at + 20, _IS_BIG)
         if status & _VLAN_VALID and size >= 12 and not source.is_cooked:
             _put_tag_back(ring, start, _half(ring, at + 36) if status & _TPID_VALID else 0x8100, _half(ring, at + 32))
