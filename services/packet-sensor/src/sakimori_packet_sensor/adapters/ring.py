@@ -154,8 +154,8 @@ def open_ring(
 ) -> Iterator[Ring]:
     """Read an interface until the block ends, from the moment of return on. Needs CAP_NET_RAW, nothing more.
 
-    `ring_mb` (at least 4) is how much may wait to be read. `packet_filter` is an expression (see bpf.py); it sees packets
-    without the VLAN tag that the kernel takes out, so `port 53` holds for tagged ones, too, and `vlan 7` for none.
+    `ring_mb` (at least 4) is how much may wait to be read. `packet_filter` is an expression (see bpf.py); it sees
+    packets without the VLAN tag that the kernel takes out, so `port 53` holds for tagged ones, too, `vlan 7` for none.
     Rings with the same group number `fanout` (0 to 65,535), also of other processes, share the packets: all of a
     connection, both directions, go to one of them. Fragments go by their addresses alone, hence possibly to another
     ring than the rest of their connection; with `defragment` the kernel joins them first, but then nobody sees
