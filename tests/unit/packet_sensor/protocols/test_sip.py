@@ -47,7 +47,9 @@ def test_an_invitation_tells_who_calls_whom_and_never_a_credential() -> None:
             "sip.content_length": len(SDP),
             "sip.sdp.origin": "alice 1 1 IN IP4 192.0.2.10",
             "sip.sdp.session_name": "Call",
-            "sip.sdp.connection": "IN IP4 192.0.2.10",
+            "sip.sdp.connection_data": "IN IP4 192.0.2.10",
+            "sip.sdp.time": "0 0",
+            "sip.sdp.media_attributes": ["rtpmap:0 PCMU/8000"],
             "sip.sdp.media": ["audio 49170 RTP/AVP 0", "video 51372 RTP/AVP 31"],
         }
     ]

@@ -16,14 +16,13 @@ from sakimori_packet_sensor.domain.protocols.contract import (
 )
 from sakimori_packet_sensor.domain.protocols.framing import malformed, read_each
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
+from sakimori_packet_sensor.domain.protocols.sdp import sdp_fields
 from sakimori_packet_sensor.domain.protocols.text import text_of
 from sakimori_packet_sensor.domain.protocols.text_heads import read_head
 
 DATASET: Final = "network.sip"
 _PORTS: Final = frozenset({5060})
 _MAX_TEXT: Final = 1024
-_MAX_LIST: Final = 64
-_MAX_SDP_LINES: Final = 256
 _MAX_BODY: Final = 1 << 20
 _SDP_WAIT: Final = 8192
 """Bytes of a message that may wait for the rest of a description of a call."""
@@ -48,7 +47,6 @@ _FIELDS: Final = {
 _KEEP_ALIVES: Final = frozenset({b"hello", b"jaK"})
 """What some telephones send instead of line ends."""
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization"})
-_SDP: Final = {b"o": "sip.sdp.origin", b"s": "sip.sdp.session_name", b"c": "sip.sdp.connection"}
 
 
 class SipDatagrams:
@@ -125,7 +123,7 @@ def decode_sip(message: bytes, *, is_stream: bool = False) -> tuple[Fields, int]
     elif raw:
         fields |= malformed("a Content-Length that is no length")
     if "sdp" in str(fields.get("sip.content_type", "")):
-        _add_sdp(fields, body[:size])
+        fields |= sdp_fields(body[:size], "sip.sdp")
     return fields, body_at + size
 
 
@@ -144,20 +142,6 @@ def _first_line(line: bytes) -> Fields:
         "sip.status_code": int(found[2]),
         "sip.reason": text_of(found[3] or b"", _MAX_TEXT),
     }
-
-
-def _add_sdp(fields: Fields, body: bytes) -> None:
-    media: list[str] = []
-    for line in body.split(b"\n", _MAX_SDP_LINES)[:_MAX_SDP_LINES]:
-        kind, equals, value = line.strip().partition(b"=")
-        if not equals:
-            continue
-        if kind == b"m" and len(media) < _MAX_LIST:
-            media.append(text_of(value, _MAX_TEXT))
-        elif kind in _SDP and not media:
-            fields.setdefault(_SDP[kind], text_of(value, _MAX_TEXT))
-    if media:
-        fields["sip.sdp.media"] = [*media]
 
 
 def _recognise(data: bytes, side: int, ends: Ends) -> Verdict:
