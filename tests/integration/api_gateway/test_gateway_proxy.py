@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -202,6 +203,60 @@ async def test_a_capture_reaches_the_sensor_without_the_operators_token_and_is_a
     assert behind.requests[-1].scope["query_string"] == b"name=a.pcap"
     assert "authorization" not in behind.headers()
     assert await front.audit("captures") == [("analyst", "capture_submitted", None, {"bytes": len(capture)})]
+
+
+async def test_packets_and_recordings_are_the_sensors_for_analysts_and_audited(front: Stage, behind: Behind) -> None:
+    analyst, identity = await front.bearer("analyst"), "0" * 32
+    new = {"interface": "eth0", "filter": "port 1481", "seconds": 30, "max_bytes": 100_000}
+    asked = [
+        ("GET", "/api/v1/packets?address=192.0.2.1&port=53&port=5353", None),
+        ("POST", "/api/v1/recordings", new),
+        ("GET", "/api/v1/recordings", None),
+        ("GET", f"/api/v1/recordings/{identity}", None),
+        ("PUT", f"/api/v1/recordings/{identity}/stop", None),
+        ("GET", f"/api/v1/recordings/{identity}/packets", None),
+    ]
+    for method, path, body in asked:
+        await front.client.request(method, path, json=body, headers=analyst)
+        scope = behind.requests[-1].scope
+        query = scope["query_string"].decode()
+        assert (scope["method"], scope["path"] + (f"?{query}" if query else "")) == (
+            method,
+            path.removeprefix("/api/v1"),
+        )
+        assert "authorization" not in behind.headers()
+        assert behind.headers()["x-sakimori-edge"]
+        refused = await front.client.request(method, path, json=body, headers=await front.bearer("viewer"))
+        assert refused.status_code == 403
+    assert json.loads(next(body for body in behind.bodies if body.startswith(b"{"))) == new
+    assert await front.audit("packets") == [
+        ("analyst", "packets_read", None, {"address": ["192.0.2.1"], "port": [53, 5353]})
+    ]
+    assert await front.audit("recordings") == [("analyst", "recording_started", None, new)]
+    assert [action for _, action, _, _ in await front.audit(f"recording:{identity}")] == [
+        "recording_stopped",
+        "recording_read",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/v1/packets?port=x"),
+        ("GET", "/api/v1/packets?prot=6"),
+        ("GET", "/api/v1/recordings/../captures"),
+        ("GET", "/api/v1/recordings/x%2fy"),
+        ("PUT", "/api/v1/recordings/short/stop"),
+        ("POST", "/api/v1/recordings"),
+    ],
+)
+async def test_what_makes_no_sense_never_reaches_the_sensor(
+    front: Stage, behind: Behind, method: str, path: str
+) -> None:
+    before = len(behind.requests)
+    answer = await front.client.request(method, path, headers=await front.bearer("analyst"))
+    assert answer.status_code in {404, 405, 422}
+    assert len(behind.requests) == before
 
 
 async def test_a_service_that_is_away_is_a_503_that_says_when_to_try_again(postgres_url: str, valkey: Valkey) -> None:

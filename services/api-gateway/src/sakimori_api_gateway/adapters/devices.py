@@ -32,7 +32,8 @@ from sakimori_common.instants import to_datetime, to_microseconds
 _FROM = "FROM public.devices AS device LEFT JOIN gateway.device_notes AS note USING (mac)"
 _TYPE = "coalesce(note.type, device.type)"
 _COLUMNS = f"""
-    mac, {_TYPE} AS type, device.type AS sensed_type, family, probability, model, model_probability, note.description, vendor, is_random,
+    mac, {_TYPE} AS type, device.type AS sensed_type, family, probability, model,
+    model_probability, note.description, vendor, is_random,
     hostname, os, host(ip) AS ip, is_online, first_seen_at, last_seen_at, evidence, offers, uses, device.trust,
     trust_reasons, troubled_at, note.trust AS override, note.changed_by, note.changed_at"""
 _SEARCHED = "concat_ws(chr(10), mac, hostname, vendor, host(ip), note.description)"

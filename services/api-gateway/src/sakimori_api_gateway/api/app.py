@@ -10,6 +10,7 @@ from sakimori_api_gateway.api import (
     findings,
     live,
     login,
+    packets,
     pages,
     problems,
     proxy,
@@ -44,7 +45,7 @@ def build(gateway: Gateway) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.gateway = gateway
-    for module in (pages, login, findings, live, decisions, devices, traffic, users, proxy):
+    for module in (pages, login, findings, live, decisions, devices, traffic, users, packets, proxy):
         app.include_router(module.router)
     problems.register(app)
     answers.describe(app)

@@ -1,5 +1,6 @@
 """The way through to chat, collector and packet-sensor."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 import httpx
@@ -19,6 +20,7 @@ from sakimori_common.web import EDGE_TOKEN_HEADER
 router = APIRouter()
 
 _CHAT_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_ABOUT_THE_BODY = frozenset({b"content-length", b"content-type", b"content-encoding", b"transfer-encoding"})
 _OPERATOR_ONLY = frozenset({b"authorization", b"cookie"})
 
 
@@ -58,26 +60,44 @@ async def to_sensor(
     The body is a pcap or pcapng file of up to 64 MiB; the answer is the packet-sensor's.
     """
     await gateway.audit.write(entry_of(gateway, asking, "capture_submitted", "captures", {"bytes": length}))
+    return await to_the_sensor(request, gateway, b"/captures")
+
+
+async def to_the_sensor(request: Request, gateway: Gateway, path: bytes, body: bytes | None = None) -> Response:
+    """Pass an operator's request on to the packet-sensor, with its query; `body` is its body where that was read."""
     query = request.scope["query_string"]
-    return await _forward(
-        request, gateway, gateway.sensor, b"/captures" + (b"?" + query if query else b""), without=_OPERATOR_ONLY
-    )
+    target = path + (b"?" + query if query else b"")
+    return await _forward(request, gateway, gateway.sensor, target, without=_OPERATOR_ONLY, body=body)
 
 
 async def _forward(
-    request: Request, gateway: Gateway, upstream: Upstream, target: bytes, *, without: frozenset[bytes] = frozenset()
+    request: Request,
+    gateway: Gateway,
+    upstream: Upstream,
+    target: bytes,
+    *,
+    without: frozenset[bytes] = frozenset(),
+    body: bytes | None = None,
 ) -> Response:
     """Send a request on and stream the answer back; 503 when the service does not answer."""
     headers = request_headers(request.scope["headers"], _own_headers(request, gateway), without=without)
-    body = request.stream() if _has_body(request) else None
+    given: AsyncIterator[bytes] | None = request.stream() if _has_body(request) else None
+    if body is not None:
+        headers = [(name, value) for name, value in headers if name not in _ABOUT_THE_BODY]
+        headers += [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        given = _once(body)
     try:
-        answer = await upstream.send(request.method, target, headers, body)
+        answer = await upstream.send(request.method, target, headers, given)
     except UpstreamAway as error:
         _count(gateway, upstream, error)
         return unavailable(f"The {upstream.name} is away, try again soon.")
     except ClientDisconnect:
         return Response(status_code=499)
     return _Streamed(upstream, answer, gateway)
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 def _count(gateway: Gateway, upstream: Upstream, error: UpstreamAway) -> None:
