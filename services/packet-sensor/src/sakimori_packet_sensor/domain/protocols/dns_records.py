@@ -124,9 +124,13 @@ class RecordReader:
         else:
             return read_name(message, begin)
         name = ".".join(labels) or "."
-        return (name, at) if len(name) <= _SURELY_SHORT and name.isascii() else read_name(message, begin)
+        if len(name) > _SURELY_SHORT or not name.isascii():
+            return read_name(message, begin)
+        self._names[begin] = name
+        return name, at
 
     def _pointed(self, at: int) -> str:
+        """Read what the pointer at `at` points to, which is before it; "" for the root."""
         target = (self._message[at] & 0x3F) << 8 | self._message[at + 1]
         name = self._names.get(target)
         if name is None:
@@ -234,7 +238,8 @@ def _parameter(key: int, value: bytes) -> str:
 
 
 def _strings(raw: bytes) -> list[str]:
-    found, at = [], 0
+    found: list[str] = []
+    at = 0
     while at < len(raw) and len(found) < _MAX_STRINGS:
         found.append(label_text(raw[at + 1 : at + 1 + raw[at]]).replace("\\.", "."))
         at += 1 + raw[at]
