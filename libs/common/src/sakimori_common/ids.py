@@ -28,7 +28,7 @@ def numbered_event_id(time: int, identity: int, number: int) -> str:
     For events by the hundred thousand a second: a sixth of the time of `event_id`. The factor is odd, so numbers below
     2**74 never meet.
     """
-    text = f"{(identity + number * _ODD) & _ALL:032x}"
+    text = "%032x" % ((identity + number * _ODD) & _ALL)
     return f"{_when(time // 1000)}{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
 
 

@@ -56,13 +56,10 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     def to_line(self) -> bytes:
         """Write `to_flat` as a line of NDJSON, in a third of the time."""
-        begin = (
-            f'{{"@timestamp":"{format_instant(self.time)}","event.id":'.encode()
-            + _ENCODE(self.id)
-            + b',"event.dataset":'
-            + _ENCODE(self.dataset)
-        )
-        return begin + (b"," + _ENCODE(self.fields)[1:] if self.fields else b"}") + b"\n"
+        begin = {"@timestamp": format_instant(self.time), "event.id": self.id, "event.dataset": self.dataset}
+        if not self.fields:
+            return _ENCODE(begin) + b"\n"
+        return b"%b,%b\n" % (_ENCODE(begin)[:-1], _ENCODE(self.fields)[1:])
 
     @classmethod
     def from_flat(cls, flat: Mapping[str, Any]) -> "Event":

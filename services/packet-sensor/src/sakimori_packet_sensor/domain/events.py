@@ -32,36 +32,30 @@ class MessageEvents:
 
     def of(self, talk: Conversation, messages: Sequence[Message]) -> list[Event]:
         """Report messages of a conversation, with all that is known of the layers below."""
-        if talk.header is None:
-            self._begin(talk)
-        common = talk.header
-        assert common is not None  # noqa: S101  # for mypy
-        number = talk.number * _PLACES + self._place(talk, len(messages))
+        common = talk.header or self._begin(talk)
+        if talk.reported != talk.number:
+            talk.reported, talk.place = talk.number, 0
+        number = talk.number * _PLACES + talk.place
         events = []
         for dataset, fields, _, time, is_turned in messages:
-            if is_turned:
-                ends = talk.turned = talk.turned or turned(common)
-            else:
-                ends = common
+            ends = common if not is_turned else talk.turned or self._turn(talk)
             at = time or talk.now
-            number += 2
+            number += 2  # even, since flows have the odd numbers
             events.append(Event(numbered_event_id(at, talk.identity, number), at, dataset, {**ends, **fields}))
+        talk.place += 2 * len(events)
         return events
 
-    def _begin(self, talk: Conversation) -> None:
+    def _begin(self, talk: Conversation) -> Fields:
         talk.header = header(talk.opening, self._origin)
         talk.turned = None
         if talk.kind is not None:
             talk.header["network.protocol"] = talk.kind.name
         talk.identity = talk.identity or identity(talk.opening, 0)
+        return talk.header
 
-    def _place(self, talk: Conversation, count: int) -> int:
-        """Where the messages in hand begin among all of the packet; even, since flows have the odd numbers."""
-        if talk.reported != talk.number:
-            talk.reported, talk.place = talk.number, 0
-        begin = talk.place
-        talk.place += 2 * count
-        return begin
+    def _turn(self, talk: Conversation) -> Fields:
+        talk.turned = turned(talk.header or {})
+        return talk.turned
 
 
 class PacketEvents:

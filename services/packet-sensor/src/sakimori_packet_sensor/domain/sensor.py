@@ -177,7 +177,7 @@ class Sensor:
     def _say(self, talk: Conversation, messages: Sequence[Message]) -> None:
         events = self._message_events.of(talk, messages)
         for event in events:
-            if event.fields.get("error.code") == "malformed":
+            if "error.code" in event.fields and event.fields["error.code"] == "malformed":
                 self.counts.malformed[event.dataset.removeprefix("network.")] += 1
         self._events += events
 

@@ -53,6 +53,17 @@ class _Columns:
         return self._in_order(self._struct.unpack_from(raw, index * self.size))
 
 
+_made: Final[Any] = tuple.__new__
+"""Make a named tuple of a tuple: a fifth of what its own constructor takes for thirty fields."""
+
+
+def _cut(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Shorten the first two values, addresses of 16 bytes, if the third says that they are of IPv4."""
+    if values[2] != 4:
+        return values
+    return (values[0][:4], values[1][:4], *values[2:])
+
+
 class FlowRow(NamedTuple):
     """One flow; see layout.FLOW. Addresses are shortened to their 4 or 16 bytes; `sizes` are packed 16-bit integers."""
 
@@ -108,11 +119,7 @@ _FLOW: Final = _Columns(
 def flow_rows(flows: npt.NDArray[np.void]) -> Iterator[FlowRow]:
     """Unpack flows, in order."""
     for values in _FLOW.rows(flows):
-        source, destination, version, *rest = values
-        if version == 4:
-            yield FlowRow(source[:4], destination[:4], 4, *rest)  # type: ignore[index,arg-type]
-        else:
-            yield FlowRow(*values)  # type: ignore[arg-type]  # types are those of the table
+        yield _made(FlowRow, _cut(values))
 
 
 class Opening(NamedTuple):
@@ -148,10 +155,7 @@ class OpeningRows:
 
     def at(self, slot: int) -> Opening:
         """Read one."""
-        source, destination, version, *rest = _OPENING.row(self._bytes, slot)
-        if version == 4:
-            return Opening(source[:4], destination[:4], 4, *rest)  # type: ignore[index,arg-type]
-        return Opening(source, destination, version, *rest)  # type: ignore[arg-type]
+        return _made(Opening, _cut(_OPENING.row(self._bytes, slot)))
 
 
 MarkRow = tuple[int, int, int, int, int, int, int, int, int, int, int]
@@ -215,5 +219,4 @@ _FOLDED: Final = _Columns(
 def folded_rows(folded: npt.NDArray[np.void]) -> Iterator[FoldedRow]:
     """Unpack folded attempts, in order."""
     for values in _FOLDED.rows(folded):
-        row = FoldedRow(*values)  # type: ignore[arg-type]  # types are those of the table
-        yield row._replace(source=row.source[:4], destination=row.destination[:4]) if row.version == 4 else row
+        yield _made(FoldedRow, _cut(values))
