@@ -1,11 +1,12 @@
 """The ring of an interface under load, in a network namespace of its own: what arrives, what is lost, what it costs.
 
-    python -m bench.sensor.live [--rate 300000] [--seconds 5] [--ring-mb 64] [--scapy]     (as root)
+    python -m bench.sensor.live [--rate 300000] [--seconds 5] [--ring-mb 64] [--least-mean 0] [--urgent] [--scapy]
 
-A process of its own sends the packets of real captures (sizes as they are) into one end of a veth pair with sendmmsg,
+As root. A process of its own sends the packets of real captures into one end of a veth pair with sendmmsg,
 at a steady rate; we read the other end. Each step is a run: the ring alone, the ring with the fast path, the ring with
 the whole sensor; then the ring is left unread until it is full, so that what is lost must be counted. `--scapy` looks
-for the rate up to which Scapy's sniffer loses nothing. CPU is that of the reading process, a packet.
+for the rate up to which Scapy's sniffer loses nothing. CPU is that of the reading process, a packet. `--urgent` runs
+both before everything else (SCHED_FIFO), for machines that are busy with other things: keep it short there.
 """
 
 import argparse
@@ -64,6 +65,8 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=300_000)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--ring-mb", type=int, default=64)
+    parser.add_argument("--least-mean", type=int, default=0, help="only captures with so many bytes a packet")
+    parser.add_argument("--urgent", action="store_true")
     parser.add_argument("--scapy", action="store_true")
     options = parser.parse_args()
     if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET) != 0:
@@ -71,9 +74,12 @@ def main() -> int:
         return 1
     _furnish()
     capture = Path(f"/dev/shm/sakimori-live-{os.getpid()}.pcap")  # noqa: S108  # in memory: the disk is no part of this
-    mixed(1).write_pcap(capture)
+    mixed(1, least_mean=options.least_mean).write_pcap(capture)
     try:
+        if options.urgent:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
         _measure(capture, options.rate, options.seconds, options.ring_mb)
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
         if options.scapy:
             _measure_scapy(capture)
     finally:
