@@ -166,6 +166,56 @@ def test_what_sasl_signs_is_read_and_what_it_seals_is_not() -> None:
     assert said[1]["event.outcome"] == "unknown"
 
 
+def tlv(tag: int, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return bytes([tag, len(body)]) + body
+
+
+def search(wanted: bytes) -> bytes:
+    limits = b"\x0a\x01\x02\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00"
+    return ldap_message(2, tlv(0x63, tlv(4, b"dc=x"), limits, wanted, tlv(0x30, tlv(4, b"cn"))))
+
+
+NAME = tlv(4, b"cn")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "text"),
+    [
+        (tlv(0x87, b"objectClass"), "(objectClass=*)"),
+        (tlv(0xA3, NAME, tlv(4, b"a(b")), "(cn=a\\28b)"),
+        (tlv(0xA5, NAME, tlv(4, b"7")), "(cn>=7)"),
+        (tlv(0xA0, tlv(0x87, b"cn"), tlv(0xA2, tlv(0x87, b"ou"))), "(&(cn=*)(!(ou=*)))"),
+        (tlv(0xA4, NAME, tlv(0x30, tlv(0x80, b"a"), tlv(0x81, b"b"), tlv(0x82, b"c"))), "(cn=a*b*c)"),
+        (tlv(0xA4, NAME, tlv(0x30, tlv(0x81, b"b"))), "(cn=*b*)"),
+        (
+            tlv(0xA9, tlv(0x81, b"2.5.13.2"), tlv(0x82, b"cn"), tlv(0x83, b"x"), tlv(0x84, b"\xff")),
+            "(cn:dn:2.5.13.2:=x)",
+        ),
+    ],
+)
+def test_a_search_says_what_is_looked_for(wanted: bytes, text: str) -> None:
+    (said,) = fields(LDAP_KIND, [(CLIENT, search(wanted))])
+    assert said["ldap.filter"] == text
+    assert said["ldap.attributes"] == ["cn"]
+
+
+FILTERS: list[Said] = [
+    (
+        CLIENT,
+        search(tlv(0xA1, tlv(0xA4, NAME, tlv(0x30, tlv(0x80, b"a"))), tlv(0xA9, tlv(0x82, b"cn"), tlv(0x83, b"x")))),
+    )
+]
+
+
+def test_a_deep_filter_is_cut() -> None:
+    wanted = tlv(0x87, b"cn")
+    for _ in range(40):
+        wanted = tlv(0xA2, wanted)
+    (said,) = fields(LDAP_KIND, [(CLIENT, search(wanted))])
+    assert said["ldap.filter"] == "(!" * 13 + "..." + ")" * 13
+
+
 def test_scapys_ldap_says_what_scapy_put_in() -> None:
     asked = bytes(LDAP(messageID=5, protocolOp=LDAP_BindRequest(bind_name="cn=a", version=3)))
     answered = bytes(LDAP(messageID=5, protocolOp=LDAP_BindResponse(resultCode=0)))
@@ -202,7 +252,16 @@ def test_pieces_make_no_difference(mysql: list[Said], postgresql: list[Said], ld
     assert converse(LDAP_KIND, ldap) == converse(LDAP_KIND, LDAP_SESSION)
 
 
-@given(st.one_of(mutated(MYSQL_SESSION), mutated(POSTGRESQL_SESSION), mutated(LDAP_SESSION), mutated(SASL), garbage()))
+@given(
+    st.one_of(
+        mutated(MYSQL_SESSION),
+        mutated(POSTGRESQL_SESSION),
+        mutated(LDAP_SESSION),
+        mutated(SASL),
+        mutated(FILTERS),
+        garbage(),
+    )
+)
 def test_whatever_comes_the_decoders_keep_their_word(said: list[Said]) -> None:
     for kind in (MYSQL, POSTGRESQL, LDAP_KIND):
         check_survives(kind, said)

@@ -119,6 +119,9 @@ def test_a_server_that_talks_without_end_is_given_up() -> None:
         (CLIENT, b"USER camera\r\n", 110, Verdict.NO),
         (CLIENT, b"USER a b c :d\r\n", 4000, Verdict.NO),
         (CLIENT, b"GET / HTTP/1.1\r\n", 4000, Verdict.NO),
+        (CLIENT, b"GET / HTTP/1.1\r\n", 21, Verdict.NO),
+        (CLIENT, b"SSH-2.0-OpenSSH_9.6\r\n", 21, Verdict.NO),
+        (CLIENT, b"retr firmware.bin\r\n", 21, Verdict.YES),
         (CLIENT, b"\x16\x03\x01\x02\x00\x01", 21, Verdict.NO),
     ],
 )

@@ -34,6 +34,12 @@ _MOST_CODES: Final = 16
 _MOST_ARGUMENT: Final = 1024
 _MOST_BROKEN: Final = 8
 _SECRETS: Final = frozenset({"PASS", "ACCT", "ADAT"})
+_COMMANDS: Final = frozenset({
+    "USER", "PASS", "ACCT", "CWD", "XCWD", "CDUP", "XCUP", "QUIT", "REIN", "PORT", "PASV", "TYPE", "STRU", "MODE",
+    "RETR", "STOR", "STOU", "APPE", "ALLO", "REST", "RNFR", "RNTO", "ABOR", "DELE", "RMD", "XRMD", "MKD", "XMKD",
+    "PWD", "XPWD", "LIST", "NLST", "SITE", "SYST", "STAT", "HELP", "NOOP", "FEAT", "OPTS", "AUTH", "ADAT", "PBSZ",
+    "PROT", "CCC", "EPRT", "EPSV", "MDTM", "SIZE", "MLST", "MLSD", "HOST", "CLNT", "LANG",
+})  # fmt: skip
 _FILES: Final = frozenset({"RETR", "STOR", "STOU", "APPE", "DELE", "SIZE", "MDTM", "RNFR", "RNTO"})
 
 _OPENING = re.compile(rb"(?i)(?:USER [^\s:]+|AUTH (?:TLS(?:-C)?|SSL)|FEAT|SYST|OPTS UTF8 ON)\r?\n")
@@ -55,7 +61,8 @@ def recognise(data: bytes, side: int, ends: Ends) -> Verdict:
         return Verdict.YES if is_expected or ends.destination_port != _POP3 else Verdict.NO
     if not is_expected or not is_text(data[:128]):
         return Verdict.NO
-    return Verdict.YES if b"\n" in data and (side == CLIENT or data[:3].isdigit()) else Verdict.MORE
+    is_begun = verb_of(data[:64].split(b"\r\n")[0])[0] in _COMMANDS if side == CLIENT else data[:3].isdigit()
+    return Verdict.YES if is_begun and b"\n" in data else Verdict.NO
 
 
 class FtpDecoder:

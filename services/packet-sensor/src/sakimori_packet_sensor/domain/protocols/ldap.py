@@ -18,6 +18,7 @@ from sakimori_packet_sensor.domain.protocols.contract import (
     Verdict,
 )
 from sakimori_packet_sensor.domain.protocols.framing import read_each
+from sakimori_packet_sensor.domain.protocols.ldap_filters import filter_text
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 from sakimori_packet_sensor.domain.protocols.text import text_of
 
@@ -232,7 +233,7 @@ def _search(body: bytes, at: int, end: int, into: Fields) -> None:
     into["ldap.size_limit"], at = integer(body, at, end)
     _, at = integer(body, at, end)
     _, _, at = element(body, at, end)  # types only
-    _, _, at = element(body, at, end)  # the filter
+    into["ldap.filter"], at = filter_text(body, at, end)
     at, end = expect(_SEQUENCE, body, at, end)
     names: list[str | int | float | bool | None] = []
     while at < end and len(names) < _MOST_ATTRIBUTES:

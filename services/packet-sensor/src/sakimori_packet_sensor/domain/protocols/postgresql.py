@@ -147,5 +147,5 @@ PROTOCOL: Final = ProtocolKind(
     recognise=recognise,
     decoder=PostgresqlDecoder,
     ports=frozenset({5432}),
-    first_bytes=frozenset({0, *b"NSERG"}),
+    first_bytes=frozenset({0}),
 )
