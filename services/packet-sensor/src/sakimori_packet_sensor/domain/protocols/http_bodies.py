@@ -74,5 +74,5 @@ class Body:
             self._sum += self._left
             self._state = _DATA
         else:
-            self.size = self._sum
+            self.size = min(self._sum, UNTIL_CLOSE)
             self._state = _TRAILER

@@ -21,6 +21,8 @@ _SPAN: Final = Struct("<HH")
 _IS_ANSWER, _IS_ASYNC = 1, 2
 NEGOTIATE, SESSION_SETUP, LOGOFF, TREE_CONNECT, TREE_DISCONNECT, CREATE, CLOSE = range(7)
 _READ, _WRITE, _IOCTL, _FIND, _SET_INFO = 8, 9, 11, 14, 17
+_MOST: Final = (1 << 63) - 1
+"""Integers of an event have a sign; servers do not use that bit."""
 _PENDING: Final = 0x103
 _GO_ON: Final = 0xC0000016
 """More processing required: an error by its number only."""
@@ -91,7 +93,7 @@ class Smb2:
                 _, size, _, status, command, _, flags, behind, number, _, tree, session = _HEADER.unpack_from(data, at)
                 if size != HEADER_BYTES or data[at : at + 4] != b"\xfeSMB":
                     raise Malformed("no header of SMB 2")
-                header = Header(status, command, flags, number, tree, session)
+                header = Header(status, command, flags, number, tree, session & _MOST)
                 body = data[at : at + behind] if behind else data[at:]
                 if flags & _IS_ANSWER:
                     self._answer(header, body, side, messages)
@@ -243,7 +245,7 @@ def _create(body: bytes, session: Session, header: Header) -> Fields:
 
 
 def _created(body: bytes, session: Session, header: Header) -> Fields:
-    return {"smb.size": min(int.from_bytes(body[112:120], "little"), (1 << 63) - 1)}
+    return {"smb.size": int.from_bytes(body[112:120], "little") & _MOST}
 
 
 def _find(body: bytes, session: Session, header: Header) -> Fields:

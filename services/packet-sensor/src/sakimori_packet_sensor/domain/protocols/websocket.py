@@ -9,6 +9,7 @@ from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 _DATASET: Final = "network.websocket"
 _OPERATIONS: Final = {0: "continuation", 1: "text", 2: "binary", 8: "close", 9: "ping", 10: "pong"}
 _CLOSE: Final = 8
+_MOST_BYTES: Final = 1 << 62
 _MAX_EVENTS: Final = 64
 """Control frames of a conversation that are told one by one; the rest are counted."""
 
@@ -35,7 +36,7 @@ class WebSocketDecoder:
             if operation == _CLOSE and start + min(size, 2) > end:
                 break
             self._frames[side] += 1
-            self._bytes[side] += size
+            self._bytes[side] = min(self._bytes[side] + size, _MOST_BYTES)
             at = start + size
             if operation >= _CLOSE and self._told < _MAX_EVENTS:
                 self._told += 1
