@@ -4,8 +4,8 @@
 
 As root. DNS questions go into one end of a veth pair at a steady rate; a capture worker reads the other end, as the
 service starts it, and the service's own intake (devices, outbox, publisher) puts the events on the bus in memory, whose
-consumers note the time. The time of a packet is the kernel's; both clocks are this machine's. `--urgent` runs the worker
-and this process before everything else (SCHED_FIFO), for machines that are busy with other things: keep it short there.
+consumers note the time. The time of a packet is the kernel's; both clocks are this machine's. `--urgent` runs the
+worker and this process before everything else (SCHED_FIFO), for machines that are busy with other things.
 """
 
 import argparse

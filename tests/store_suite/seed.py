@@ -95,7 +95,8 @@ async def seed(store: Any) -> None:
     tls: dict[str, str | bool | int] = {"network.protocol": "tls", "sakimori.flow.is_encrypted": True, state: "closed"}
     await add_flow(store, third_minute, "192.0.2.7", "198.51.100.20", **tls)
     await add_flow(store, third_minute, "192.0.2.7", "198.51.100.20", **tls)
-    await add_flow(store, third_minute, "192.0.2.8", "192.0.2.7", **{state: "attempted", "destination.bytes": 0})
+    refused: dict[str, str | bool | int] = {state: "attempted", "destination.bytes": 0}
+    await add_flow(store, third_minute, "192.0.2.8", "192.0.2.7", **refused)
     await add_device(store, "00-00-5E-00-53-01", START + timedelta(minutes=1), "camera")
     await add_device(store, "00-00-5E-00-53-02", START - timedelta(days=1), "camera", is_online=False)
     await add_device(store, "00-00-5E-00-53-03", START - timedelta(days=2), "printer")

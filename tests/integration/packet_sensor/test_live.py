@@ -282,7 +282,8 @@ async def test_an_operator_starts_and_stops_a_capture_and_gets_a_file(postgres_u
             wrong = await sensor.ask("POST", "/recordings", json={"interface": "far", "filter": "prot 7"})
 
             async def has_failed() -> bool:
-                return (await sensor.ask("GET", f"/recordings/{wrong.json()['id']}")).json()["state"] == "failed"
+                shown = await sensor.ask("GET", f"/recordings/{wrong.json()['id']}")
+                return str(shown.json()["state"]) == "failed"
 
             await eventually(has_failed, 60)
             assert len((await sensor.ask("GET", "/recordings")).json()["recordings"]) == 2

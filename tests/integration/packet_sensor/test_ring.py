@@ -67,12 +67,15 @@ def test_what_finds_no_room_is_counted() -> None:
 
     def test() -> None:
         with open_ring("far", ring_mb=4) as ring:
+            assert ring.fill_ratio == 0
             send([datagram(b"x" * 1000)] * 20_000)
+            assert ring.fill_ratio == 1
             statistics = ring.statistics()
             assert statistics.packets + statistics.drops == 20_000
             assert statistics.drops > 10_000
             assert statistics.freezes >= 1
             assert len(waiting(ring)) == statistics.packets
+            assert ring.fill_ratio == 0
             send([segment("S")])
             assert len(waiting(ring)) == 1
             assert ring.statistics() == (statistics.packets + 1, statistics.drops, statistics.freezes)
