@@ -31,11 +31,12 @@ from sakimori_packet_sensor.domain.capture import Block
 from sakimori_packet_sensor.domain.fastpath.fast_path import FastPath
 from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
 from sakimori_packet_sensor.domain.sensor import Sensor
+from sakimori_packet_sensor.worker import SHED_RATIO
 
 _CLONE_NEWNET: Final = 0x40000000
 _SCAPY_RATES: Final = (500, 1_000, 2_000, 4_000, 8_000)
 
-Reader = Callable[[Block], None]
+Reader = Callable[[Block, Ring], None]
 
 
 class Run(NamedTuple):
@@ -102,21 +103,23 @@ def _measure(capture: Path, rate: int, seconds: float, ring_mb: int) -> None:
     print(f"ring of {ring_mb} MB, {rate:,} packets/s wanted, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     fast, sensor = FastPath(FlowLimits()), Sensor({})
 
-    def flows(block: Block) -> None:
+    def flows(block: Block, _: Ring) -> None:
         first = 0
         while first < len(block.at):
             first = fast.process(block, first)
             fast.take_ended()
 
-    def events(block: Block) -> None:
+    def events(block: Block, ring: Ring) -> None:
         sensor.take(block)
+        sensor.is_shedding = ring.fill_ratio > SHED_RATIO
 
     with open_ring("far", ring_mb=ring_mb) as ring:
         _read(ring, capture, 1000, 1, flows)  # what is compiled or touched for the first time
-    for name, reader in (("ring", lambda _: None), ("ring, flow table", flows), ("ring, whole sensor", events)):
+    for name, reader in (("ring", lambda *_: None), ("ring, flow table", flows), ("ring, whole sensor", events)):
         with open_ring("far", ring_mb=ring_mb) as ring:
             print(_read(ring, capture, rate, seconds, reader).line(name), flush=True)
     with open_ring("far", ring_mb=4) as ring:
+        print(f"of these the sensor shed {sensor.counts.shed_packets:,} as whole flows")
         print(_leave_unread(ring, capture, rate, seconds).line("ring of 4 MB, left unread"), flush=True)
 
 
@@ -128,7 +131,7 @@ def _read(ring: Ring, capture: Path, rate: int, seconds: float, reader: Reader) 
         cpu = time.process_time()
         while (block := ring.wait(0.1)) is not None or generator.poll() is None:
             if block is not None:
-                reader(block)
+                reader(block, ring)
                 received += len(block.at)
         cpu = time.process_time() - cpu
         return _run(generator, received, ring.statistics().drops, cpu)

@@ -41,6 +41,10 @@ class RingCounts(Protocol):
 class PacketSource(Protocol):
     """An interface that is open for reading."""
 
+    @property
+    def fill_ratio(self) -> float:
+        """How much of the room for packets is taken, 0 to 1."""
+
     def wait(self, timeout_seconds: float) -> Block | None:
         """Return the next packets, good until the next call; None when none came in time."""
 

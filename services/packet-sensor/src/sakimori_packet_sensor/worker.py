@@ -31,6 +31,8 @@ TICK_SECONDS: Final = 0.5
 """How often flows end by the clock, and counts are sent."""
 FAREWELL_SECONDS: Final = 5.0
 """How long the service may take what is left at the end."""
+SHED_RATIO: Final = 0.25
+"""Of the ring that may wait; beyond, no new flow is followed, before packets of those that are followed are lost."""
 EXIT_TROUBLE: Final = 3
 _ORDER_SECONDS: Final = 30.0
 
@@ -118,7 +120,8 @@ class Worker:
                 self._report()
             self._outlet.flush()
             self._listen()
-            self._sensor.is_shedding = self._is_told_to_shed or self._outlet.is_pressed
+            is_behind = self._ring.fill_ratio > SHED_RATIO
+            self._sensor.is_shedding = self._is_told_to_shed or self._outlet.is_pressed or is_behind
         self._send(self._sensor.finish())
         self._report()
         self._outlet.drain(FAREWELL_SECONDS)

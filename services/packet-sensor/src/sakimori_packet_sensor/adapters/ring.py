@@ -90,6 +90,11 @@ class Ring:
         """What the packets are, as tcpdump.org/linktypes numbers it."""
         return self._source.link_type
 
+    @property
+    def fill_ratio(self) -> float:
+        """How much of the ring waits to be read, 0 to 1; at 1 packets are lost."""
+        return float(np.mean(self._words[STATUS_AT // 4 :: BLOCK_BYTES // 4] & 1))
+
     def wait(self, timeout_seconds: float) -> Block | None:
         """Return the next packets, good until the next call; None when none came in time.
 
