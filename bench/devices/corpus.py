@@ -17,12 +17,17 @@ from sakimori_packet_sensor.domain.devices.model import OTHER, Product
 from sakimori_packet_sensor.domain.devices.record import DeviceRecord
 from sakimori_packet_sensor.domain.devices.registry import Devices
 from sakimori_packet_sensor.domain.devices.rules import RuleTable
+from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
 from sakimori_packet_sensor.domain.sensor import Sensor
 
 FOLDER: Final = Path(__file__).parent
 BACKGROUND_BYTES: Final = 2 << 20
 """Captures of more are left out of the background: a few large ones would be most of the time, and a few devices."""
 BACKGROUND_SIGNS: Final = 1
+
+
+FLOWS: Final = 4096
+"""A flow table for a small capture: to make one for a network takes longer than to read it."""
 
 
 class Sample(NamedTuple):
@@ -92,7 +97,7 @@ def records(content: bytes, knowledge: Knowledge) -> list[DeviceRecord]:
 
 def seen(content: bytes) -> Iterator[list[Event]]:
     """Give the sensor's events of a capture."""
-    sensor = Sensor({})
+    sensor = Sensor({}, FlowLimits(flows=FLOWS))
     for block in read_capture(io.BytesIO(content)):
         yield sensor.take(block)
     yield sensor.finish()

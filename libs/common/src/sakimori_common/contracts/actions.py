@@ -76,7 +76,16 @@ _LOGIN = _kinds(
         "ssh_other": (INFO, None),
     },
 )
-_DEVICE = _kinds("network", {"device.sighted": (INFO, None)})
+_DEVICE = _kinds(
+    "network",
+    {
+        "device.sighted": (INFO, None),  # within the packet sensor only
+        "device.discovered": (LOW, "T1200"),
+        "device.changed": (INFO, None),
+        "device.offline": (INFO, None),
+        "device.online": (INFO, None),
+    },
+)
 
 ACTIONS: Final[Mapping[str, ActionKind]] = {**_CHAT, **_BOT, **_LOGIN, **_DEVICE}
 """By `event.action`. Other sources' actions, which the collector takes in as they are, are not ours to list."""

@@ -17,6 +17,7 @@ _CAPITALS: Final = re.compile(r"[A-Z][A-Z\-]{4,}")
 _KNOWN: Final = {
     "tp-link": "TP-Link", "d-link": "D-Link", "hewlett packard": "HP", "hewlett packard enterprise": "HPE",
     "qnap systems": "QNAP", "avm audiovisuelles marketing und computersysteme": "AVM", "bsh hausgeräte": "BSH",
+    "lifi labs management": "LIFX",
 }  # fmt: skip
 _NOBODY: Final = frozenset({"ieee registration authority", "private"})
 """Of blocks that are given out in parts, of which the list has no more, and of makers who keep it for themselves."""

@@ -1,6 +1,5 @@
 """Who says to have which address: ARP, neighbour discovery, DHCP; and what clients of DHCP say of themselves."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from sakimori_common.contracts import Event
@@ -13,12 +12,12 @@ PROBE_DELAY: Final = 50_000
 """Microseconds: delays that differ by less are one sign."""
 
 
-def read_arp(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_arp(hood: Neighbourhood, event: Event) -> None:
     """Take who has an address (RFC 826); a probe asks for one before it has it (RFC 5227)."""
     fields = event.fields
     device = hood.find(fields.get("arp.sender_mac") or fields.get("source.mac"), event.time)
     if device is None:
-        return ()
+        return
     operation = str(fields.get("arp.operation", ""))
     device.count(f"arp.{operation}" if operation in {"request", "reply"} else "arp.other")
     if fields.get("arp.is_probe"):
@@ -28,7 +27,6 @@ def read_arp(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
         hood.claim(device, fields.get("arp.sender_ip"), event.time)
         if fields.get("arp.is_gratuitous"):
             device.show("arp:announcement")
-    return (device,)
 
 
 def _probe_delay(device: Device, time: int) -> str:
@@ -38,12 +36,12 @@ def _probe_delay(device: Device, time: int) -> str:
     return f"probe.delay:{delay // PROBE_DELAY}" if device.probes == 2 and 0 <= delay < 40 * PROBE_DELAY else ""
 
 
-def read_neighbour(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_neighbour(hood: Neighbourhood, event: Event) -> None:
     """Take neighbour discovery (RFC 4861): an advertisement claims, a router says that it is one."""
     fields = event.fields
     device = hood.find(fields.get("source.mac") or fields.get("ndp.source_mac"), event.time)
     if device is None:
-        return ()
+        return
     kind = str(fields.get("ndp.type", ""))
     device.show(plain("ndp", kind))
     if kind == "router_advertisement":
@@ -54,10 +52,9 @@ def read_neighbour(hood: Neighbourhood, event: Event) -> Iterable[Device | None]
             device.show("role:router")
     elif kind in {"neighbor_solicitation", "neighbour_solicitation", "router_advertisement"}:
         hood.claim(device, fields.get("source.ip"), event.time)
-    return (device,)
 
 
-def read_dhcp(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_dhcp(hood: Neighbourhood, event: Event) -> None:
     """Take what a client says of itself and the address that a server gives it."""
     fields = event.fields
     is_server = bool(fields.get("dhcp.is_from_server"))
@@ -70,7 +67,7 @@ def read_dhcp(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
             server.offer("udp/67 dhcp")
         if client is not None and kind == "ack":
             hood.claim(client, fields.get("dhcp.assigned_ip") or fields.get("dhcp.client_ip"), event.time)
-        return server, client
+        return
     if client is not None:
         if kind == "discover":
             client.asked_at, client.probes = event.time, 0
@@ -78,14 +75,13 @@ def read_dhcp(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
         if kind in {"request", "inform"}:
             asked = fields.get("dhcp.client_ip") or fields.get("dhcp.requested_ip")
             hood.belongs(client, asked, event.time)
-    return (client,)
 
 
 def _describe_dhcp(client: Device, fields: Fields) -> None:
     client.count("dhcp")
     for name in ("dhcp.hostname", "dhcp.fqdn"):
         if hostname := text(fields, name):
-            client.names["dhcp"] = hostname[:255]
+            client.call("dhcp", hostname)
             client.show(named("dhcp.hostname", hostname))
     for kind in ("dhcp.vendor_class", "dhcp.user_class"):
         client.show(named(kind, text(fields, kind)))
@@ -94,7 +90,7 @@ def _describe_dhcp(client: Device, fields: Fields) -> None:
     client.show(numbered("dhcp.mud", text(fields, "dhcp.mud_url")))
 
 
-def read_dhcpv6(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_dhcpv6(hood: Neighbourhood, event: Event) -> None:
     """Take the client of DHCPv6."""
     fields = event.fields
     ends = Ends(hood, event)
@@ -106,9 +102,8 @@ def read_dhcpv6(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
         "relay-reply",
     }:
         if name := text(fields, "dhcpv6.fqdn"):
-            device.names.setdefault("dhcp", name[:255])
+            device.call("dhcp", name)
             device.show(named("dhcp.hostname", name))
         device.show(named("dhcpv6.vendor_class", text(fields, "dhcpv6.vendor_class")))
         device.show(plain("dhcpv6.enterprise", text(fields, "dhcpv6.enterprise_number")))
         device.show(plain("dhcpv6.fingerprint", text(fields, "dhcpv6.fingerprint")))
-    return (device,)

@@ -40,7 +40,8 @@ class Device:
     """One MAC address. Times are microseconds since the epoch, by the events' own clock."""
 
     __slots__ = (
-        "addresses", "asked_at", "counts", "first_seen", "foreign", "hours", "is_carrier", "is_online", "last_seen",
+        "addresses", "asked_at", "counts", "first_seen", "foreign", "has_news", "hours", "is_carrier", "is_online",
+        "last_seen",
         "mac", "manufacturer", "names", "offered", "peers", "probes", "signs", "tried", "tried_since", "troubled_at",
         "used",
     )  # fmt: skip
@@ -63,6 +64,7 @@ class Device:
         self.troubled_at = 0
         self.foreign: set[str] = set()
         self.is_carrier = False
+        self.has_news = False  # something that is worth an event, since this was last taken back
         self.is_online = True
 
     def show(self, sign: str) -> bool:
@@ -78,6 +80,7 @@ class Device:
         if sign in known or len(known) >= MAX_SIGNS:
             return False
         known[sign] = None
+        self.has_news = True
         return True
 
     def all_signs(self) -> list[str]:
@@ -98,15 +101,22 @@ class Device:
             )
             del self.addresses[oldest]
         self.addresses[ip] = Address(time, time, is_claimed)
+        self.has_news = True
         return True
+
+    def call(self, where: str, name: str) -> None:
+        """Take a host name, by where it was said."""
+        if self.names.get(where) != name[:255]:
+            self.names[where] = name[:255]
+            self.has_news = True
 
     def offer(self, service: str) -> bool:
         """Add a service that it offers; says whether it is new."""
-        return _add(self.offered, service, MAX_SERVICES)
+        return self._add(self.offered, service)
 
     def use(self, service: str) -> bool:
         """Add a service that it uses; says whether it is new."""
-        return _add(self.used, service, MAX_SERVICES)
+        return self._add(self.used, service)
 
     def meet(self, ip: str, traffic_bytes: int) -> None:
         """Count traffic with a peer; when there are too many, the one of least traffic goes."""
@@ -141,6 +151,7 @@ class Device:
             self.tried.add(end)
             self.counts["unanswered"] = max(self.counts.get("unanswered", 0), len(self.tried))
             if len(self.tried) == SCAN_ENDS:
+                self.has_news = True
                 self.troubled_at = max(self.troubled_at, time)
 
     def count(self, what: str) -> None:
@@ -150,12 +161,13 @@ class Device:
     def trouble(self, what: str, time: int) -> bool:
         """Count something that costs trust; says whether it is the first time."""
         self.count(what)
+        self.has_news = True
         self.troubled_at = max(self.troubled_at, time)
         return self.counts[what] == 1
 
-
-def _add(known: dict[str, None], item: str, limit: int) -> bool:
-    if item in known or len(known) >= limit:
-        return False
-    known[item] = None
-    return True
+    def _add(self, known: dict[str, None], item: str) -> bool:
+        if item in known or len(known) >= MAX_SERVICES:
+            return False
+        known[item] = None
+        self.has_news = True
+        return True

@@ -49,6 +49,7 @@ class Neighbourhood:
     def __init__(self, manufacturer: Manufacturer, max_devices: int = MAX_DEVICES) -> None:
         self.devices: OrderedDict[str, Device] = OrderedDict()  # the one seen last at the end
         self.forgotten = 0
+        self.touched: dict[str, Device] = {}  # found since this was last emptied
         self._manufacturer = manufacturer
         self._max = max_devices
         self._owners: dict[str, str] = {}
@@ -65,6 +66,7 @@ class Neighbourhood:
             device = self._add(mac, time)
         else:
             self.devices.move_to_end(mac)
+        self.touched[mac] = device
         if time > device.last_seen:
             device.last_seen = time
         elif time < device.first_seen:

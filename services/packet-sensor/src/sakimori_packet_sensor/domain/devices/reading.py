@@ -4,18 +4,16 @@ Each reader takes an event and changes what is known of the devices at its two e
 only passes through a device - a router's - is nobody's here.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from sakimori_common.contracts import Event
 from sakimori_packet_sensor.domain.devices.claims import read_arp, read_dhcp, read_dhcpv6, read_neighbour
-from sakimori_packet_sensor.domain.devices.device import Device
 from sakimori_packet_sensor.domain.devices.neighbourhood import Neighbourhood
 from sakimori_packet_sensor.domain.devices.talk import read_dns, read_http, read_mqtt, read_other, read_ssdp, read_tls
 from sakimori_packet_sensor.domain.devices.traffic import read_anomaly, read_flow, read_sighting
 
-Reader = Callable[[Neighbourhood, Event], Iterable[Device | None]]
-"""Gives the devices about which there may be news."""
+Reader = Callable[[Neighbourhood, Event], None]
 
 READERS: Final[Mapping[str, Reader]] = {
     "network.device": read_sighting,

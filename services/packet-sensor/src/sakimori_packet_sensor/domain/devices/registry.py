@@ -84,11 +84,12 @@ class Devices:
             dataset = event.dataset
             if dataset.startswith("network."):
                 self._now = max(self._now, event.time)
-                for device in READERS.get(dataset, read_other)(self._hood, event):
-                    if device is not None:
-                        self._noted(device, out)
+                READERS.get(dataset, read_other)(self._hood, event)
             if dataset != _DATASET:
                 out.append(event)
+        for device in self._hood.touched.values():
+            self._noted(device, out)
+        self._hood.touched.clear()
         self._discover(out)
         self._report_due(out)
         return out
@@ -137,7 +138,7 @@ class Devices:
         return RANDOM if is_random(mac) else self._knowledge.manufacturer(mac)
 
     def _noted(self, device: Device, out: list[Event]) -> None:
-        """See to it that what an event told about a device is reported in time."""
+        """See to it that what events told about a device is reported in time."""
         mac = device.mac
         self._dirty.add(mac)
         known = self._reported.get(mac)
@@ -147,7 +148,7 @@ class Devices:
         if not device.is_online:
             device.is_online = True
             out.append(self._event("device.online", device, self._fields(device)))
-        if not known.is_waiting:
+        if device.has_news and not known.is_waiting:
             known.is_waiting = True
             wait = min(GATHER_SECONDS << min(known.times, 8), GATHER_MOST_SECONDS)
             heappush(self._due, (self._now + wait * SECOND, mac))
@@ -163,6 +164,7 @@ class Devices:
             if device is not None:
                 self._discovered += 1
                 fields = self._fields(device)
+                device.has_news = False
                 self._keep(mac, fields)
                 out.append(self._event("device.discovered", device, fields))
 
@@ -184,6 +186,7 @@ class Devices:
         if known is None:
             return
         fields = self._fields(device)
+        device.has_news = False
         changed = sorted(
             name for name in fields.keys() | known.fields.keys() if fields.get(name) != known.fields.get(name)
         )

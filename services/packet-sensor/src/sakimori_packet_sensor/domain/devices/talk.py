@@ -1,6 +1,5 @@
 """What devices say of themselves in the protocols they speak."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from sakimori_common.contracts import Event
@@ -15,13 +14,13 @@ _MODEL_KEYS: Final = frozenset(
 """Keys of DNS-SD's TXT records in which makers say what it is (cast, AirPlay, HomeKit, printing)."""
 
 
-def read_dns(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_dns(hood: Neighbourhood, event: Event) -> None:
     """Take the names a device asks for, and what it announces of itself by multicast (RFC 6762, 6763)."""
     fields, ends = event.fields, Ends(hood, event)
     device = ends.source
     protocol = fields.get("network.protocol")
     if device is None:
-        return (ends.destination,)
+        return
     if protocol == "mdns":
         _multicast(hood, device, event)
     elif protocol != "llmnr" and fields.get("dns.type") == "query":
@@ -31,7 +30,6 @@ def read_dns(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
             device.show(plain("domain", text(fields, "dns.question.registered_domain")))
     elif fields.get("dns.type") == "answer" and ends.destination is not None:
         ends.destination.show("role:resolver")
-    return device, ends.destination
 
 
 def _multicast(hood: Neighbourhood, device: Device, event: Event) -> None:
@@ -57,7 +55,7 @@ def _announced(device: Device, fields: Fields) -> None:
     for name in texts(fields.get("mdns.instances")):
         device.show(named("mdns.instance", name))
     for host in texts(fields.get("mdns.hosts")):
-        device.names["mdns"] = host.removesuffix(".local")[:255]
+        device.call("mdns", host.removesuffix(".local"))
         device.show(named("mdns.host", host.removesuffix(".local")))
     for entry in texts(fields.get("mdns.txt")):
         key, _, value = entry.partition("=")
@@ -65,13 +63,13 @@ def _announced(device: Device, fields: Fields) -> None:
             device.show(named(f"mdns.{key.casefold()}", value))
 
 
-def read_ssdp(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_ssdp(hood: Neighbourhood, event: Event) -> None:
     """Take what a device announces by UPnP, or looks for."""
     fields, ends = event.fields, Ends(hood, event)
     method = text(fields, "ssdp.method").casefold()
     said = ends.destination if method == "response" and ends.destination is not None else ends.source
     if said is None:
-        return ends.source, ends.destination
+        return
     role = "ssdp.asks" if method == "m-search" else "ssdp.target"
     target = text(fields, "ssdp.target")
     said.show("" if target.startswith("uuid:") else numbered(role, target))
@@ -79,10 +77,9 @@ def read_ssdp(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
     said.show(numbered("http.agent", text(fields, "user_agent.original")))
     if role == "ssdp.target" and target.startswith("urn:"):
         said.offer(f"upnp {target}"[:80])
-    return ends.source, ends.destination
 
 
-def read_http(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_http(hood: Neighbourhood, event: Event) -> None:
     """Take the client's agent and where it goes, and the server's name for itself."""
     fields, ends = event.fields, Ends(hood, event)
     if (client := ends.source) is not None:
@@ -94,10 +91,9 @@ def read_http(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
             client.trouble("plain_credentials", event.time)
     if (server := ends.destination) is not None:
         server.show(numbered("http.server", text(fields, "http.response.headers.server")))
-    return ends.source, ends.destination
 
 
-def read_tls(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_tls(hood: Neighbourhood, event: Event) -> None:
     """Take the client's hello and the server's certificate."""
     fields, ends = event.fields, Ends(hood, event)
     if (client := ends.source) is not None:
@@ -105,24 +101,22 @@ def read_tls(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
         client.show(plain("tls.ja4", text(fields, "tls.client.ja4")))
     if (server := ends.destination) is not None:
         server.show(named("tls.subject", text(fields, "tls.server.x509.subject.common_name")))
-    return ends.source, ends.destination
 
 
-def read_mqtt(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_mqtt(hood: Neighbourhood, event: Event) -> None:
     """Take the client's name and topics."""
     fields, ends = event.fields, Ends(hood, event)
     if (client := ends.source) is not None:
         client.show("speaks:mqtt")
         for name in ("mqtt.connect.client_id", "mqtt.publish.topic"):
             client.show(named(name, text(fields, name)))
-    return ends.source, ends.destination
 
 
 _PLAIN_PROTOCOLS: Final = frozenset({"network.telnet", "network.ftp", "network.tftp"})
 _INDUSTRIAL: Final = frozenset({"network.modbus", "network.dnp3", "network.bacnet", "network.s7", "network.enip"})
 
 
-def read_other(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_other(hood: Neighbourhood, event: Event) -> None:
     """Take that a protocol is spoken, and the names that some carry."""
     fields, ends = event.fields, Ends(hood, event)
     protocol = event.dataset.removeprefix("network.")
@@ -145,7 +139,6 @@ def read_other(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
         if fields.get("snmp.community_is_default"):
             server.trouble("default_community", event.time)
     _malformed(event, client)
-    return client, server
 
 
 def _malformed(event: Event, client: Device | None) -> None:

@@ -1,6 +1,5 @@
 """What traffic tells about the devices at its ends: services, peers, volumes, first packets."""
 
-from collections.abc import Iterable
 from typing import Final
 
 from sakimori_common.contracts import Event, FieldValue
@@ -12,16 +11,15 @@ _EPHEMERAL: Final = 32_768
 """Clients choose ports from here on (Linux; IANA says 49,152), or below; servers seldom."""
 
 
-def read_sighting(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_sighting(hood: Neighbourhood, event: Event) -> None:
     """Take the first packet of a MAC address, or of it with an IP address."""
     device = hood.find(event.fields.get("device.mac"), event.time)
     if device is not None:
         for ip in texts(event.fields.get("device.ip")):
             hood.belongs(device, ip, event.time)
-    return (device,)
 
 
-def read_flow(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_flow(hood: Neighbourhood, event: Event) -> None:
     """Take traffic: services used and offered, peers, volumes, sizes of first packets."""
     fields, ends = event.fields, Ends(hood, event)
     out = number(fields, "source.bytes"), number(fields, "source.packets")
@@ -42,15 +40,13 @@ def read_flow(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
         _first(ends.source, service, fields)
     if server is not None and service and _is_answered(fields) and server.offer(service):
         server.show(f"offers:{service.partition(' ')[0]}")
-    return ends
 
 
-def read_anomaly(hood: Neighbourhood, event: Event) -> Iterable[Device | None]:
+def read_anomaly(hood: Neighbourhood, event: Event) -> None:
     """Take packets whose headers are wrong."""
     ends = Ends(hood, event)
     if ends.source is not None:
         ends.source.trouble("anomalies", event.time)
-    return (ends.source,)
 
 
 def _service(fields: Fields) -> str:
