@@ -21,7 +21,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from bench.sensor.traffic import Traffic, mixed
-from sakimori_packet_sensor.domain.capture.block import Block
 
 _ROUNDS: Final = 3
 
@@ -57,8 +56,7 @@ def suricata(capture: Path, folder: Path) -> Run:
 
 def first_packet(traffic: Traffic) -> Traffic:
     """The capture that only tells what starting costs."""
-    data, *columns = traffic.block
-    return Traffic("one packet", Block(data, *(column[:1] for column in columns)))  # type: ignore[arg-type]  # as they were
+    return Traffic("one packet", traffic.block.part(0, 1))
 
 
 def measure(capture: Path, one: Path) -> None:

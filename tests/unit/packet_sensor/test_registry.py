@@ -39,7 +39,8 @@ def test_only_those_are_asked_that_can_begin_so_and_speak_over_it() -> None:
     ("transport", "port", "name"),
     [
         (TCP, 20_000, "dnp3"), (UDP, 47_808, "bacnet"), (UDP, 161, "snmp"), (UDP, 162, "snmp"), (UDP, 69, "tftp"),
-        (UDP, 67, "dhcp"), (UDP, 68, "dhcp"), (UDP, 123, "ntp"), (UDP, 1900, "ssdp"), (TCP, 47_808, ""), (UDP, 4711, ""),
+        (UDP, 67, "dhcp"), (UDP, 68, "dhcp"), (UDP, 123, "ntp"), (UDP, 1900, "ssdp"), (TCP, 47_808, ""),
+        (UDP, 4711, ""),
     ],
 )  # fmt: skip
 def test_a_port_names_what_content_cannot(transport: int, port: int, name: str) -> None:

@@ -50,7 +50,7 @@ def in_blocks(capture: bytes, sizes: list[int]) -> Iterator[Block]:
     at, turn = 0, 0
     while at < len(whole.at):
         size = sizes[turn % len(sizes)]
-        yield Block(whole.data, *(column[at : at + size] for column in whole[1:]))
+        yield whole.part(at, at + size)
         at, turn = at + size, turn + 1
 
 

@@ -155,7 +155,8 @@ class OpeningRows:
 
     def at(self, slot: int) -> Opening:
         """Read one."""
-        return _made(Opening, _cut(_OPENING.row(self._bytes, slot)))
+        opening: Opening = _made(Opening, _cut(_OPENING.row(self._bytes, slot)))
+        return opening
 
 
 MarkRow = tuple[int, int, int, int, int, int, int, int, int, int, int]
