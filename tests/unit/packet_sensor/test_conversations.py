@@ -3,10 +3,10 @@
 import io
 
 from packets.frames import CLIENT, datagram, datagram_reply, pcap_file, reply, segment
-from packets.tiny import ONCE, RESUMING, sense, texts, tiny
+from packets.tiny import ONCE, RESUMING, TinyDecoder, sense, texts, tiny
 from sakimori_packet_sensor.domain.capture.reader import read_capture
 from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
-from sakimori_packet_sensor.domain.protocols.contract import UDP
+from sakimori_packet_sensor.domain.protocols.contract import TCP, UDP, Ends, ProtocolKind, Verdict
 from sakimori_packet_sensor.domain.protocols.registry import Registry
 from sakimori_packet_sensor.domain.sensor import Sensor
 
@@ -140,6 +140,18 @@ def test_another_protocol_may_follow() -> None:
     """As TLS follows STARTTLS."""
     frames = [*OPEN, client(0, b"say a\nagain\n"), server(0, b"say s\n"), client(12, b"say b\n")]
     assert texts(frames) == ["a", "s", "b", END]
+
+
+def test_a_flow_that_hands_over_is_named_by_what_it_began_with() -> None:
+    secret = ProtocolKind("secret", TCP, _is_secret, TinyDecoder, is_encrypted=True)
+    frames = [*OPEN, client(0, b"say a\nagain\n"), client(12, b"SECRET"), server(0, b"SECRET")]
+    [flow] = [event.fields for event in sense(frames, Registry([tiny(), secret]))[0] if event.dataset == "network.flow"]
+    assert (flow["network.protocol"], flow["sakimori.protocol.then"]) == ("tiny", "secret")
+    assert flow["sakimori.flow.is_encrypted"] is True
+
+
+def _is_secret(data: bytes, side: int, ends: Ends) -> Verdict:
+    return Verdict.YES if data.startswith(b"SECRET") else Verdict.NO
 
 
 def test_a_conversation_of_which_nothing_more_is_wanted_costs_nothing_more() -> None:

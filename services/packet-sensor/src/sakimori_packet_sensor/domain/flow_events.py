@@ -60,11 +60,13 @@ class FlowEvents:
             fields["sakimori.flow.source_entropy"] = round(row.source_entropy, 3)
         if row.destination_sampled >= MIN_BYTES:
             fields["sakimori.flow.destination_entropy"] = round(row.destination_entropy, 3)
-        kind = talk.kind if talk is not None else None
-        if kind is not None:
-            fields["network.protocol"] = kind.name
+        if talk is not None and talk.kind is not None:
+            first, last = talk.first or talk.kind, talk.kind
+            fields["network.protocol"] = first.name
+            if last is not first:
+                fields["sakimori.protocol.then"] = last.name
             fields["sakimori.protocol.evidence"] = "content"
-            fields["sakimori.flow.is_encrypted"] = kind.is_encrypted
+            fields["sakimori.flow.is_encrypted"] = first.is_encrypted or last.is_encrypted
             fields["sakimori.flow.encryption_evidence"] = "protocol"
             return
         self._add_guesses(fields, row)

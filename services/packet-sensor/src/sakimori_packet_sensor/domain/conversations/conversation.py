@@ -9,17 +9,18 @@ from sakimori_packet_sensor.domain.protocols.contract import Decoder, Ends, Fiel
 class Conversation:
     """What is known of a flow whose payload was looked at, as long as the flow lasts.
 
-    `kind` stays when the decoder is done. `is_done`: no payload is wanted any more. `sides` are there while streams are
-    put in order, `speaker` is the one whose payload came first; `tries` counts datagrams that nobody recognised.
-    `number` is the place of the last packet in the capture, `now` its time, `weight` what the streams held when last
-    weighed. `header` are the fields that all of its events have, made when the first one is; `turned` the same with
-    its ends exchanged; `identity` is its part of their ids, `place` the number of messages, twice, that came of the
-    packet numbered `reported`.
+    `kind` stays when the decoder is done; `first` is the one that handed over to it, if any. `is_done`: no payload is
+    wanted any more. `sides` are there while streams are put in order, `speaker` is the one whose payload came first;
+    `tries` counts datagrams that nobody recognised. `number` is the place of the last packet in the capture, `now` its
+    time, `weight` what the streams held when last weighed. `header` are the fields that all of its events have, made
+    when the first one is; `turned` the same with its ends exchanged; `identity` is its part of their ids, `place` the
+    number of messages, twice, that came of the packet numbered `reported`.
     """
 
     __slots__ = (
         "decoder",
         "ends",
+        "first",
         "header",
         "identity",
         "is_done",
@@ -45,6 +46,7 @@ class Conversation:
         self.transport = opening.protocol
         self.ends = Ends(opening.source, opening.destination, opening.source_port, opening.destination_port)
         self.kind: ProtocolKind | None = None
+        self.first: ProtocolKind | None = None
         self.decoder: Decoder | None = None
         self.sides: tuple[Stream, Stream] | None = None
         self.is_done = False
@@ -56,6 +58,12 @@ class Conversation:
         self.turned: Fields | None = None
         self.identity = 0
         self.weight = 0
+        self.speaker = -1
+
+    def hand_over(self) -> None:
+        """Expect another protocol from here on."""
+        self.first = self.first or self.kind
+        self.decoder = self.header = None
         self.speaker = -1
 
     def leave(self, watching: Watching) -> None:

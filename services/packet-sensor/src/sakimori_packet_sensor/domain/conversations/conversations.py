@@ -95,7 +95,7 @@ class Conversations:
         if consumed >= DONE:
             talk.leave(self._watching)
         elif consumed >= AGAIN:
-            talk.decoder = talk.header = None
+            talk.hand_over()
 
     def _recognise(self, talk: Conversation, side: int, data: bytes) -> bool:
         """Find out who speaks; a datagram stands for itself, so MORE is no answer here."""

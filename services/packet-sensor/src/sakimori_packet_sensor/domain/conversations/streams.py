@@ -176,8 +176,7 @@ class Streams:
         if consumed >= DONE:
             self._leave(talk)
             return
-        talk.decoder = talk.header = None
-        talk.speaker = -1
+        talk.hand_over()
         for stream in talk.sides or ():
             stream.tries = 0
             stream.is_lost = False
