@@ -1,8 +1,10 @@
 """Whatever the bytes and however they come: the compiled walkers read what a plain reader reads, and always end."""
 
 import io
+from pathlib import Path
 from struct import pack
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -123,3 +125,16 @@ def test_times_of_every_resolution_are_exact() -> None:
         for ticks in (0, 1, START, START * 1000 + 999, 2**63 + 1, 2**64 - 1):
             packet = pack("<IIIIIIII", 6, 32, 0, ticks >> 32, ticks & 0xFFFFFFFF, 0, 60, 32)
             assert agrees(head + packet, 1000, 1000), (code, ticks)
+
+
+@pytest.mark.data
+@pytest.mark.timeout(300)
+def test_real_captures_are_read_as_the_plain_reader_reads_them(development_data: Path) -> None:
+    compared = 0
+    for path in sorted((development_data / "pcaps").rglob("*")):
+        data = path.read_bytes() if path.is_file() else b""
+        expected = slow_reader.read(data)
+        if expected is not None:
+            assert read(data, piece=1 << 20, window_bytes=1 << 16, block_packets=1000) == expected, path
+            compared += 1
+    assert compared > 200
