@@ -192,7 +192,7 @@ PROTOCOL = ProtocolKind(
     transport=TCP,
     recognise=recognise,
     decoder=TlsDecoder,
-    ports=frozenset({443, 465, 636, 853, 990, 993, 995, 5061, 8443, 8883}),
+    ports=frozenset({443, 465, 636, 853, 990, 993, 995, 5061, 5223, 5228, 8443, 8883}),
     first_bytes=frozenset({_ALERT, _HANDSHAKE, _DATA, *range(0x80, 0x100)}),
     is_encrypted=True,
 )
