@@ -55,6 +55,21 @@ def test_searches_are_those_of_zeek(development_data: Path, name: str, trace: st
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "trace"),
+    [
+        ("ldap.ldap_substring_search", "ldap_star_single.pcapng"),
+        ("ldap.sasl-encrypted", "krb5-sign-seal-01.pcap"),
+        ("ldap.sasl-ntlm", "sasl-ntlm.pcap"),
+        ("ldap.search_filter_extended", "issue-32.pcapng"),
+    ],
+)
+def test_filters_are_written_as_zeek_writes_them(development_data: Path, name: str, trace: str) -> None:
+    said = of(development_data / "pcaps" / "zeek" / "traces" / "ldap" / trace, "ldap")
+    ours = [event["ldap.filter"] for event in said if event["ldap.operation"] == "search_request"]
+    assert ours == [row["filter"] for row in zeek(development_data, name, "ldap_search")]
+
+
 @pytest.mark.parametrize("what", ["abandon", "add", "bind", "compare", "delete", "extended", "modify", "search"])
 def test_every_operation_that_suricata_expects_is_there(development_data: Path, what: str) -> None:
     said = of(development_data / "pcaps" / "suricata-verify" / f"ldap-{what}" / "ldap.pcap", "ldap")
