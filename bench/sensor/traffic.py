@@ -40,14 +40,16 @@ class Traffic(NamedTuple):
     def blocks(self, packets: int = BLOCK_PACKETS) -> Iterator[Block]:
         """Cut into blocks that share the buffer."""
         for first in range(0, self.packets, packets):
-            yield Block(self.block.data, *(array[first : first + packets] for array in self.block[1:]))
+            yield Block._make([self.block.data, *(array[first : first + packets] for array in self.block[1:])])
 
     def write_pcap(self, path: Path) -> None:
         """Write a capture file, microseconds."""
         data, at, captured, wire, time, _ = self.block
         with path.open("wb") as file:
             file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, ETHERNET))
-            for begin, length, whole, instant in zip(at.tolist(), captured.tolist(), wire.tolist(), time.tolist(), strict=True):
+            for begin, length, whole, instant in zip(
+                at.tolist(), captured.tolist(), wire.tolist(), time.tolist(), strict=True
+            ):
                 file.write(struct.pack("<IIII", instant // 1_000_000, instant % 1_000_000, length, whole))
                 file.write(data[begin : begin + length].tobytes())
 
@@ -65,10 +67,16 @@ def _packets_of(path: Path) -> Iterator[tuple[int, int, bytes]]:
             for place in np.flatnonzero(block.link == ETHERNET):
                 begin, length = int(block.at[place]), int(block.captured[place])
                 start = int(block.time[place]) if start is None else start
-                yield int(block.time[place]) - start, int(block.wire[place]), block.data[begin : begin + length].tobytes()
+                yield (
+                    int(block.time[place]) - start,
+                    int(block.wire[place]),
+                    block.data[begin : begin + length].tobytes(),
+                )
 
 
-def mixed(copies: int, name: str = "mixed", folders: tuple[str, ...] = ("pcaps", "devices"), least_mean: int = 0) -> Traffic:
+def mixed(
+    copies: int, name: str = "mixed", folders: tuple[str, ...] = ("pcaps", "devices"), least_mean: int = 0
+) -> Traffic:
     """Weave all captures into one, and repeat that with other addresses: every copy brings new flows.
 
     `least_mean`: only captures whose packets have at least so many bytes on average.
@@ -82,7 +90,7 @@ def mixed(copies: int, name: str = "mixed", folders: tuple[str, ...] = ("pcaps",
                 except CaptureError:
                     continue
                 if read and sum(length for _, length, _ in read) >= least_mean * len(read):
-                    longest = max(max(time for time, _, _ in read), 1)
+                    longest = max(1, *(time for time, _, _ in read))
                     scale = min(_SPAN / longest, 1)
                     packets += [(int(max(time, 0) * scale), length, frame) for time, length, frame in read]
     packets.sort(key=lambda packet: packet[0])
@@ -104,8 +112,10 @@ def _repeated(name: str, packets: list[tuple[int, int, bytes]], copies: int) -> 
     return Traffic(name, Block(data, starts, np.tile(length, copies), wire, time + _START, link))
 
 
-def _shift_addresses(data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], length: npt.NDArray[np.int32], by: int) -> None:
-    """Change both IP addresses of untagged frames; the checksums are wrong afterwards, which peers are told to ignore."""
+def _shift_addresses(
+    data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], length: npt.NDArray[np.int32], by: int
+) -> None:
+    """Change both IP addresses of untagged frames; checksums are wrong afterwards, which peers are told to ignore."""
     long_enough = at[length >= 54]
     ethertype = data[long_enough + 12].astype(np.int32) << 8 | data[long_enough + 13]
     for kind, places in ((0x0800, (27, 31)), (0x86DD, (26, 42))):
@@ -116,9 +126,10 @@ def _shift_addresses(data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], len
 
 def syn_flood(packets: int) -> Traffic:
     """Every packet a SYN from another address to one of a few servers: as many new flows, at a million a second."""
-    frame = bytes.fromhex("00005e00530200005e005301080045000028000040004006000000000000000000000000005000000001000000005002ffff00000000")
+    ethernet, ip = "00005e00530200005e0053010800", "45000028000040004006000000000000 00000000"
+    frame = bytes.fromhex(f"{ethernet} {ip} 0000005000000001000000005002ffff00000000")
     data = np.tile(np.frombuffer(frame, np.uint8), packets).reshape(packets, len(frame))
-    number = np.arange(packets, dtype=np.uint32) * np.uint32(2_654_435_761)  # Knuth's multiplier: no order in the addresses
+    number = np.arange(packets, dtype=np.uint32) * np.uint32(2_654_435_761)  # Knuth's multiplier: in no order
     data[:, 26:30] = number.astype(">u4").view(np.uint8).reshape(packets, 4)
     data[:, 30:34] = np.frombuffer(bytes((198, 51, 100, 0)), np.uint8)
     data[:, 33] = np.arange(packets) % 4

@@ -16,7 +16,7 @@ class Side:
     """What one side sent."""
 
     packets: int = 0
-    bytes: int = 0
+    ip_bytes: int = 0
     payload_bytes: int = 0
     flags: int = 0
     head: bytes = b""
@@ -91,7 +91,7 @@ class Flow:
             size = min(packet.ip_bytes, 32_767)
             self.sizes.append(-size if side else size)
         by.packets += 1
-        by.bytes += packet.ip_bytes
+        by.ip_bytes += packet.ip_bytes
         by.flags |= packet.flags
         self.small += packet.ip_bytes <= 100
         self.large += packet.ip_bytes >= 1000
@@ -106,7 +106,11 @@ class Flow:
         if (packet.payload_wire and self.protocol in STREAMS) or all(side.packets for side in self.sides):
             self.is_attempt = False
         flags = self.sides[0].flags, self.sides[1].flags
-        if self.protocol == 6 and packet.flags & (FIN | RST) and (flags[0] & flags[1] & FIN or (flags[0] | flags[1]) & RST):
+        if (
+            self.protocol == 6
+            and packet.flags & (FIN | RST)
+            and (flags[0] & flags[1] & FIN or (flags[0] | flags[1]) & RST)
+        ):
             self.is_closing = True
 
     def row(self, ending: Ending) -> dict[str, object]:
@@ -116,10 +120,10 @@ class Flow:
             "source": self.source, "destination": self.destination,
             "macs": (self.source_mac or bytes(6), self.destination_mac or bytes(6)),
             "protocol": self.protocol, "vlan": self.vlan, "tunnel": self.tunnel, "opening_flags": self.opening_flags,
-            "packets": [side.packets for side in self.sides], "bytes": [side.bytes for side in self.sides],
+            "packets": [side.packets for side in self.sides], "bytes": [side.ip_bytes for side in self.sides],
             "payload_bytes": [side.payload_bytes for side in self.sides],
             "flags": [side.flags for side in self.sides], "head": [side.head for side in self.sides],
-            "entropy": [round(side.entropy, 3) for side in self.sides],
+            "entropy": [round(side.entropy, 3) + 0.0 for side in self.sides],
             "sampled": [len(side.sample) for side in self.sides],
             "gap_sum": self.last - self.start, "gap_squares": self.gap_squares,
             "small": self.small, "large": self.large, "sizes": self.sizes,

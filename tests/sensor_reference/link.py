@@ -50,9 +50,8 @@ def pass_tags(link: Link) -> None:
             tag = take(link, 4)
             link.vlan, link.ethertype = number(tag[:2]) & 0xFFF, number(tag[2:])
         elif link.ethertype < 0x600:
-            if len(link.data) >= 3 and link.data[:3] != b"\xaa\xaa\x03":
+            if link.data[:3] != b"\xaa\xaa\x03":
                 raise Refused(Undecoded.NETWORK_PROTOCOL)
-            take_at_least(link, 3)
             link.ethertype = number(take(link, 8)[6:])
             if link.ethertype < 0x600:
                 raise Refused(Undecoded.NETWORK_PROTOCOL)

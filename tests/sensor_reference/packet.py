@@ -18,7 +18,7 @@ class Refused(Exception):
 
 @dataclass
 class Link:
-    """What the link layer says: the protocol inside (EtherType), and the bytes that follow it, on the wire and captured."""
+    """What the link layer says: the protocol inside (EtherType), and what follows it, on the wire and captured."""
 
     ethertype: int
     data: bytes

@@ -174,11 +174,13 @@ class ReferenceSensor:
 
     def _continued(self, key: tuple[object, ...], flow: Flow, packet: IpPacket, time: int) -> Flow | None:
         if flow.is_closing:
-            if packet.flags & (SYN | ACK) == SYN or time - flow.last > LINGER:
-                return self._end(key, Ending.OVER)
-            return flow
+            if packet.flags & (SYN | ACK) != SYN and time - flow.last <= LINGER:
+                return flow
+            self._end(key, Ending.OVER)
+            return None
         if time - flow.last > self._idle:
-            return self._end(key, Ending.IDLE)
+            self._end(key, Ending.IDLE)
+            return None
         if time - flow.start > self._active:
             self._end(key, Ending.ACTIVE)
             flow = self._flows[key] = flow.next_part(time, self._number)

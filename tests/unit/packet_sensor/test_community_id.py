@@ -4,7 +4,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from sakimori_packet_sensor.domain.decode import NO_PORT
+from sakimori_packet_sensor.domain.fastpath.layout import NO_PORT
 from sakimori_packet_sensor.domain.flows import community_id
 from sakimori_packet_sensor.domain.flows.icmp import as_ports
 

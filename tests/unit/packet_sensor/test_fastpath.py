@@ -30,8 +30,10 @@ def feed(fast: FastPath, block: Block) -> Ended:
 
 def flood(count: int, *, first: int = 0, target: str = "198.51.100.80", at: int = START) -> Block:
     """SYNs of as many different sources, a microsecond apart."""
-    syn = bytes(Ether(src=CLIENT_MAC) / IP(src="0.0.0.0", dst=target) / TCP(sport=1024, dport=80, flags="S"))
-    return ethernet([syn[:26] + (first + place).to_bytes(4, "big") + syn[30:] for place in range(count)], at=at, every=1)
+    syn = bytes(Ether(src=CLIENT_MAC) / IP(src="192.0.2.0", dst=target) / TCP(sport=1024, dport=80, flags="S"))
+    return ethernet(
+        [syn[:26] + (first + place).to_bytes(4, "big") + syn[30:] for place in range(count)], at=at, every=1
+    )
 
 
 def sources(ended: Ended) -> list[int]:
@@ -125,7 +127,7 @@ def test_the_table_of_marks_bounds_one_call() -> None:
     done, seen = 0, 0
     while done < 10_000:
         done = fast.process(block, done)
-        seen += np.count_nonzero(fast.marks()["kind"] == Kind.PAYLOAD)
+        seen += int(np.count_nonzero(fast.marks()["kind"] == Kind.PAYLOAD))
         assert len(fast.marks()) <= 4096
     assert seen == 10_000
 
@@ -231,7 +233,8 @@ def test_a_station_is_new_once_an_hour_for_each_private_address() -> None:
         return bytes(Ether(src=CLIENT_MAC) / IP(src=source, dst="8.8.8.8") / UDP(sport=1, dport=2))
 
     def at(minutes: int) -> Block:
-        return ethernet([from_address("10.0.0.5"), from_address("10.0.0.5"), from_address("1.1.1.1")], at=START + minutes * 60 * SECOND)
+        frames = [from_address("10.0.0.5"), from_address("10.0.0.5"), from_address("1.1.1.1")]
+        return ethernet(frames, at=START + minutes * 60 * SECOND)
 
     assert stations(fast, at(0)) == ["10.0.0.5"]
     assert stations(fast, at(30)) == []
@@ -278,10 +281,11 @@ def anomalies(frames: Sequence[bytes]) -> list[Anomaly]:
     ],
 )
 def test_fragments_that_contradict_one_another_are_told(spans: list[tuple[int, int]], expected: list[Anomaly]) -> None:
-    frames = [
-        bytes(Ether() / IP(src=CLIENT, dst=SERVER, id=9, frag=begin // 8, flags="MF", proto=17) / (b"\x10\0\x10\0" + b"\0" * (length - 4)))
-        for begin, length in spans
-    ]  # fmt: skip
+    def fragment(begin: int, length: int) -> bytes:
+        whole = IP(src=CLIENT, dst=SERVER, id=9, frag=begin // 8, flags="MF", proto=17)
+        return bytes(Ether() / whole / (b"\x10\0\x10\0" + b"\0" * (length - 4)))
+
+    frames = [fragment(begin, length) for begin, length in spans]
     assert anomalies(frames) == expected
 
 
@@ -294,7 +298,8 @@ def test_loops_of_tunnels_end() -> None:
 
 def test_an_arp_message_and_an_icmp_error_are_told_apart() -> None:
     fast = FastPath(FlowLimits())
-    fast.process(ethernet([bytes(Ether(src=CLIENT_MAC) / ARP()), bytes(Ether(src=CLIENT_MAC) / IP() / ICMP(type=3, code=1))]), 0)
+    link = Ether(src=CLIENT_MAC)
+    fast.process(ethernet([bytes(link / ARP()), bytes(link / IP() / ICMP(type=3, code=1))]), 0)
     assert Counter(fast.marks()["kind"].tolist()) == {Kind.ARP: 1, Kind.NEW_STATION: 1}
     fast.finish()
     [flow] = fast.take_ended().flows
@@ -303,8 +308,14 @@ def test_an_arp_message_and_an_icmp_error_are_told_apart() -> None:
 
 @pytest.mark.parametrize(
     "packet",
-    [(0, 1, 0, b""), (-5, 1, -7, b"x"), (2**62, 1, 2**31 - 1, segment("S")), (START, -1, 60, segment("S")), (START, 2**31 - 1, 1, b"")],
-)  # fmt: skip
+    [
+        (0, 1, 0, b""),
+        (-5, 1, -7, b"x"),
+        (2**62, 1, 2**31 - 1, segment("S")),
+        (START, -1, 60, segment("S")),
+        (START, 2**31 - 1, 1, b""),
+    ],
+)
 def test_impossible_numbers_are_survived(packet: Packet) -> None:
     fast = FastPath(FlowLimits())
     feed(fast, block_of([packet, (START, 1, 54, segment("S"))]))

@@ -16,8 +16,10 @@ from packets.blocks import Frame, frames_of
 from sakimori_common.contracts import Event
 from sakimori_packet_sensor.adapters.files import open_capture
 from sakimori_packet_sensor.domain.addresses import ip_text
-from sakimori_packet_sensor.domain.decode import ArpPacket, IpPacket, Undecodable, decode
 from sakimori_packet_sensor.domain.sensor import Counts, Sensor
+from sensor_reference.link import read_link
+from sensor_reference.network import read_network
+from sensor_reference.packet import ArpPacket, IpPacket, Link, Refused
 
 pytestmark = [pytest.mark.data, pytest.mark.timeout(300)]
 
@@ -73,16 +75,18 @@ def test_headers_are_those_that_scapy_sees(development_data: Path) -> None:
 
 
 def both(frame: Frame) -> tuple[str, tuple[object, ...], tuple[object, ...]]:
-    """What the sensor and what Scapy make of a frame; nothing where Scapy has no opinion."""
+    """What the reference of the fast path and what Scapy make of a frame; nothing where Scapy has no opinion."""
     judge = Ether(frame.data)
+    link = Link(0, frame.data, frame.wire_bytes)
     try:
-        packet = decode(frame.link_type, frame.data, frame.wire_bytes)
-    except Undecodable:
+        read_link(frame.link_type, link)
+        packet = read_network(link)
+    except Refused:
         return "none", (), ()
     if isinstance(packet, ArpPacket):
-        return "ARP", (ip_text(packet.sender_ip), packet.operation), (judge[ARP].psrc, judge[ARP].op)
+        return "ARP", (ip_text(packet.message[14:18]), packet.message[7]), (judge[ARP].psrc, judge[ARP].op)
     network = judge.getlayer(IP) or judge.getlayer(IPv6)
-    if network is None or packet.fragment is not None:
+    if network is None or packet.fragment is not None or packet.tunnel:
         return "none", (), ()
     ours: tuple[object, ...] = (ip_text(packet.source), ip_text(packet.destination))
     theirs: tuple[object, ...] = (network.src, network.dst)
@@ -94,7 +98,7 @@ def compare_transport(
 ) -> tuple[str, tuple[object, ...], tuple[object, ...]]:
     if packet.protocol == 6 and TCP in network:
         tcp = network[TCP]
-        ours += (packet.source_port, packet.destination_port, packet.tcp_flags, packet.sequence)
+        ours += (packet.source_port, packet.destination_port, packet.flags, packet.sequence)
         return "TCP", ours, (*theirs, tcp.sport, tcp.dport, int(tcp.flags) & 0xFF, tcp.seq)
     if packet.protocol == 17 and UDP in network:
         return (
@@ -105,7 +109,7 @@ def compare_transport(
     if packet.protocol == 1 and ICMP in network:
         return (
             "ICMP",
-            (*ours, packet.source_port, packet.destination_port),
+            (*ours, packet.transport[0], packet.transport[1]),
             (*theirs, network[ICMP].type, network[ICMP].code),
         )
     return "IP", ours, theirs

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from numba import config, njit
 
-config.LOOP_VECTORIZE = config.SLP_VECTORIZE = 0
+_config: Any = config  # which Numba fills when it is imported
+_config.LOOP_VECTORIZE = _config.SLP_VECTORIZE = 0
 """Loops here are short: vectors cost seconds of compilation, and gain nothing."""
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
@@ -72,12 +73,12 @@ _FOLDER: Final = cache_folder()
 def compiled(function: _Function) -> _Function:
     """Make a function machine code: without the interpreter's lock, kept on disk, division by zero as in NumPy."""
     if _FOLDER is not None:
-        config.CACHE_DIR = str(_FOLDER / version_of(Path(function.__code__.co_filename).parent))
+        _config.CACHE_DIR = str(_FOLDER / version_of(Path(function.__code__.co_filename).parent))
     return _made(function, cache=_FOLDER is not None)
 
 
 def inlined(function: _Function) -> _Function:
-    """Make a function a part of the compiled functions that call it: nothing of it is kept apart, Python cannot call it.
+    """Make a function a part of the compiled ones that call it: nothing of it is kept apart, Python cannot call it.
 
     For what most packets need. LLVM alone inlines little of what Numba makes, since every call has a test for
     exceptions: the fast path took twice as long.
@@ -90,5 +91,5 @@ def called(function: _Function) -> _Function:
     return _made(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
-def _made(function: _Function, **options: bool) -> _Function:
+def _made(function: _Function, **options: Any) -> _Function:
     return cast("_Function", njit(nogil=True, error_model="numpy", **options)(function))

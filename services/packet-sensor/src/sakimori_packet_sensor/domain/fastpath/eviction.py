@@ -1,8 +1,8 @@
 """Room in a full table.
 
 Flows that TCP is done with go first, the oldest of them; they are only reported earlier. Then attempts that nobody
-answered, the oldest first, since a flood consists of nothing else: they are folded, one report for all of a destination.
-Only then flows that are alive: the one that was quiet for longest among SAMPLE neighbours.
+answered, the oldest first, since a flood consists of nothing else: they are folded, one report for all of one
+destination. Only then flows that are alive: the one that was quiet for longest among SAMPLE neighbours.
 """
 
 from typing import Final
@@ -128,5 +128,4 @@ def _count_source(m: Record, slot: Int, place: Int) -> None:
     while value & np.uint64(1) == np.uint64(0) and rank < 57:
         value >>= np.uint64(1)
         rank += 1
-    if sketch(m, place)[register] < rank:
-        sketch(m, place)[register] = rank
+    sketch(m, place)[register] = max(sketch(m, place)[register], rank)

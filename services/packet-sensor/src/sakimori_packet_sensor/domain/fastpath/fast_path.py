@@ -1,6 +1,6 @@
 """Blocks of packets in; ended flows and the few packets worth a decoder out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from sakimori_packet_sensor.domain.fastpath.layout import FOLDED, Anomaly, Undec
 from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
 from sakimori_packet_sensor.domain.fastpath.memory import allocate
 
+_process: Final[Callable[..., int]] = loop.process
 _TOTALS: Final = (
     "packets", "bytes", "started", "evicted", "folded", "shed_flows", "shed_packets", "stations_unmarked",
 )  # fmt: skip
@@ -60,7 +61,7 @@ class FastPath:
         self._record = self._memory.record[0]
         self.table: Array = self._memory.flows
         """FLOW by slot; `watch` and `skip_to` are to be written by those who decode."""
-        self._nothing = Block(*(np.zeros(0, kind) for kind in _KINDS))
+        self._nothing = Block._make(np.zeros(0, kind) for kind in _KINDS)
         self.process(self._nothing, 0)
 
     def process(self, block: Block, first: int) -> int:
@@ -71,7 +72,7 @@ class FastPath:
 
     def _run(self, block: Block, first: int, clock: int, *, is_last: bool) -> int:
         arrays = (_readable(array, kind) for array, kind in zip(block, _KINDS, strict=True))
-        return int(loop.process(self._memory.record, self._memory.header, *arrays, first, clock, int(is_last)))
+        return int(_process(self._memory.record, self._memory.header, *arrays, first, clock, int(is_last)))
 
     def marks(self) -> Array:
         """Marks (MARK) of the last call of `process`, in the order of the packets: good until the next call."""
@@ -119,16 +120,14 @@ class FastPath:
     def counts(self) -> FastCounts:
         """What went through until now."""
         record = self._record
-        return FastCounts(
-            *(int(record[name]) for name in _TOTALS),
-            {reason: int(record["undecoded"][reason]) for reason in Undecoded},
-            {reason: int(record["anomalies"][reason]) for reason in Anomaly if reason},
-        )
+        undecoded = {reason: int(record["undecoded"][reason]) for reason in Undecoded}
+        anomalies = {reason: int(record["anomalies"][reason]) for reason in Anomaly if reason}
+        return FastCounts._make([*(int(record[name]) for name in _TOTALS), undecoded, anomalies])
 
 
 def _readable(array: Array, kind: type) -> Array:
     """Give every array one type, so that the loop is compiled once: contiguous and not to be written."""
-    view = np.ascontiguousarray(array, kind).view()
+    view: Array = np.ascontiguousarray(array, kind).view()
     view.flags.writeable = False
     return view
 

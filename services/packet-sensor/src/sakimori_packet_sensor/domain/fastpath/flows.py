@@ -1,15 +1,23 @@
 """The life of one flow in its slot."""
 
+# ruff: noqa: PLR0917  # compiled functions take words, by position
+
 from typing import Final
 
 import numpy as np
 
 from sakimori_packet_sensor.compiled import called, inlined
-from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.copying import clear
 from sakimori_packet_sensor.domain.fastpath.index import insert, remove
-from sakimori_packet_sensor.domain.fastpath.layout import HEAD_BYTES, LARGE_BYTES, SAMPLE_BYTES, SIZES, SMALL_BYTES, SlotState
+from sakimori_packet_sensor.domain.fastpath.layout import (
+    HEAD_BYTES,
+    LARGE_BYTES,
+    SAMPLE_BYTES,
+    SIZES,
+    SMALL_BYTES,
+    SlotState,
+)
 from sakimori_packet_sensor.domain.fastpath.memory import (
     WHEEL,
     ended_flows,
@@ -35,7 +43,17 @@ _CLOSING: Final = np.int64(SlotState.CLOSING.value)
 
 @called
 def begin(
-    m: Record, data: Array, head: Record, a: Int, b: Int, c: Int, d: Int, rest: Int, value: Int, is_turned: Int, time: Int
+    m: Record,
+    data: Array,
+    head: Record,
+    a: Int,
+    b: Int,
+    c: Int,
+    d: Int,
+    rest: Int,
+    value: Int,
+    is_turned: Int,
+    time: Int,
 ) -> Int:
     """Open a flow with its first packet, not counted yet, and return its slot.
 
@@ -148,9 +166,9 @@ def count(m: Record, slot: Int, side: Int, data: Array, head: Record, time: Int)
 
 @inlined
 def _is_more_than_an_attempt(f: Record, head: Record) -> bool:
-    protocol = f.protocol
-    has_payload = head.payload_wire > 0 and (protocol == 6 or protocol == 17 or protocol == 132)
-    return has_payload or (f.packets[0] > 0 and f.packets[1] > 0)
+    if head.payload_wire > 0 and f.protocol in (6, 17, 132):
+        return True
+    return bool(f.packets[0] > 0 and f.packets[1] > 0)
 
 
 @inlined

@@ -1,9 +1,10 @@
 """From a packet's ends to the slot of its flow: a keyed hash, open addressing with linear probing."""
 
+# ruff: noqa: PLR0917  # compiled functions take words, by position
+
 import numpy as np
 
 from sakimori_packet_sensor.compiled import called, inlined
-from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.memory import flows, index_of
 from sakimori_packet_sensor.domain.fastpath.reading import be32, be64

@@ -4,12 +4,13 @@ Every function returns (EtherType, place behind it); a negative EtherType is -1 
 `end` is where the captured bytes end.
 """
 
+# ruff: noqa: C901, PLR0911, PLR0912  # a table of functions cannot be compiled
+
 from typing import Final
 
 import numpy as np
 
 from sakimori_packet_sensor.compiled import called, inlined
-from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.layout import Anomaly, Undecoded
 from sakimori_packet_sensor.domain.fastpath.reading import be16
@@ -78,9 +79,7 @@ def _behind_tags(data: Array, at: Int, end: Int, ethertype: Int, head: Record) -
             ethertype = be16(data, at + 2)
             at += 4
         elif ethertype < _LEAST_ETHERTYPE:
-            if at + 3 > end:
-                return TRUNCATED, at
-            if not (data[at] == 0xAA and data[at + 1] == 0xAA and data[at + 2] == 3):
+            if at + 3 > end or not (data[at] == 0xAA and data[at + 1] == 0xAA and data[at + 2] == 3):
                 return OTHER, at
             if at + 8 > end:
                 return TRUNCATED, at

@@ -1,5 +1,7 @@
 """The loop over the packets of a block, and the passing of time."""
 
+# ruff: noqa: PLR0917  # compiled functions take words, by position
+
 from typing import Final
 
 import numpy as np
@@ -13,8 +15,8 @@ from sakimori_packet_sensor.domain.fastpath.flows import ACK, RST, SYN, begin, b
 from sakimori_packet_sensor.domain.fastpath.fragments import place_fragment
 from sakimori_packet_sensor.domain.fastpath.index import both_ends, find, hashed
 from sakimori_packet_sensor.domain.fastpath.layout import Ending, Kind, SlotState, Watch
-from sakimori_packet_sensor.domain.fastpath.memory import MARKS, WHEEL, flows, free_slots, marks, pending_slots, shed
 from sakimori_packet_sensor.domain.fastpath.marking import add_link, mark, mark_anomaly, sight
+from sakimori_packet_sensor.domain.fastpath.memory import MARKS, WHEEL, flows, free_slots, marks, pending_slots, shed
 from sakimori_packet_sensor.domain.fastpath.network import read_frame
 from sakimori_packet_sensor.domain.fastpath.queues import SECOND, drop_deadline, set_deadline
 
@@ -118,7 +120,7 @@ def _handle_ip(m: Record, i: Int, data: Array, end_at: Int, head: Record, now: I
         _place_base(f, side, head)
     count(m, slot, side, data, head, now)
     if head.payload_wire and head.fragment != h.LATER_FRAGMENT:
-        if protocol == 6 or protocol == 17 or protocol == 132:
+        if protocol in (6, 17, 132):  # a set would be made for every packet
             _mark_payload(m, i, slot, side, data, head, now)
         elif protocol == 58 and head.version == 6 and 133 <= head.source_port <= 137 and head.payload_bytes:
             place = mark(m, _NEIGHBOUR, i, now, head.transport_at, head.payload_bytes + 8)
@@ -233,7 +235,7 @@ def _look_at_deadline(m: Record, slot: Int, second: Int, reached: Int) -> None:
 
 @called
 def _pass_time(m: Record, clock: Int, is_last: Int) -> bool:
-    """Let time pass without a packet, then end all flows if asked to; False if flows must be taken before all is done."""
+    """Let time pass without a packet, then end all flows if asked to; False if flows must be taken first."""
     m.now = max(m.now, min(clock, _LATEST))
     if not sweep(m):
         return False

@@ -1,11 +1,12 @@
 """Marks: the packets that somebody should look at."""
 
+# ruff: noqa: PLR0917  # compiled functions take words, by position
+
 from typing import Final
 
 import numpy as np
 
 from sakimori_packet_sensor.compiled import called, inlined
-from sakimori_packet_sensor.domain.fastpath import header as h
 from sakimori_packet_sensor.domain.fastpath.arrays import Array, Int, Record
 from sakimori_packet_sensor.domain.fastpath.bounded_sets import place_of
 from sakimori_packet_sensor.domain.fastpath.copying import clear
@@ -75,7 +76,7 @@ def _is_within_budget(m: Record, place: Int, limit: Int) -> bool:
         m.budget_second = second
         clear(m.budget)
     m.budget[place] += 1
-    return m.budget[place] <= limit
+    return bool(m.budget[place] <= limit)
 
 
 @called
@@ -94,15 +95,12 @@ def mark_anomaly(m: Record, index: Int, time: Int, data: Array, end: Int, head: 
 def is_private(data: Array, at: Int, version: Int) -> bool:
     """Whether an address is used on this link and not beyond the next router: as Python's `ipaddress` has it, without
     the blocks that nobody has (RFC 1918, RFC 3927, RFC 4193, RFC 4291; RFC 5737 and RFC 3849 for examples)."""
+    word = be32(data, at)
     if version == 4:
-        low = be32(data, at)
-        return (
-            data[at] == 10
-            or low >> 20 == 0xAC1
-            or low >> 16 in (0xC0A8, 0xA9FE)
-            or low >> 8 in (0xC00002, 0xC63364, 0xCB0071)
-        )
-    return data[at] & 0xFE == 0xFC or be16(data, at) & 0xFFC0 == 0xFE80 or be32(data, at) == 0x20010DB8
+        if data[at] == 10 or word >> 20 == 0xAC1 or word >> 16 == 0xC0A8 or word >> 16 == 0xA9FE:
+            return True
+        return bool(word >> 8 == 0xC00002 or word >> 8 == 0xC63364 or word >> 8 == 0xCB0071)
+    return bool(word >> 25 == 0x7E or word >> 22 == 0x3FA or word == 0x20010DB8)
 
 
 @called

@@ -1,15 +1,16 @@
 """The memory of the fast path: allocated once, by the limits, and not touched before it is needed.
 
-Compiled functions take it as one record, MEMORY: a pointer. (Arrays cost seven words each, and reference counts, at every
-call: a packet took 2 us.) What grows with the limits lies outside, behind the addresses in the record.
+Compiled functions take it as one record, MEMORY: a pointer. (Arrays cost seven words each, and reference counts, at
+every call: a packet took 2 us.) What grows with the limits lies outside, behind the addresses in the record.
 """
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import carray, types
+from numba import types
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 
 from sakimori_common.instants import MICROSECONDS
 from sakimori_packet_sensor.compiled import inlined
@@ -54,7 +55,7 @@ FRAGMENTED: Final = np.dtype(
 )  # fmt: skip
 LINKS: Final = np.dtype(
     [
-        ("due_next", "i4"), ("due_previous", "i4"),  # flows with a deadline; the first's previous: -1 - place in the wheel
+        ("due_next", "i4"), ("due_previous", "i4"),  # flows with a deadline; before the first: -1 - its second
         ("age_next", "i4"), ("age_previous", "i4"),  # flows that go first, -1 at the ends
     ]
 )  # fmt: skip
@@ -143,7 +144,7 @@ def allocate(limits: FlowLimits, seed: int) -> Memory:
 def _set_up(memory: Memory, limits: FlowLimits, seed: int) -> None:
     record = memory.record[0]
     for name, array in memory._asdict().items():
-        if f"{name}_at" in MEMORY.names:
+        if f"{name}_at" in record.dtype.names:
             record[f"{name}_at"] = array.ctypes.data
     record["slots"], record["index_size"] = len(memory.flows), len(memory.index)
     record["idle"] = limits.idle_seconds * MICROSECONDS
@@ -176,14 +177,16 @@ def _secrets(seed: int, count: int) -> Iterator[int]:
         yield (word ^ word >> 31) | 1
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _pointer(_: Any, address: Any) -> Any:
-    """Make a pointer of an address."""
+def _typed(_: Any, address: Any) -> Any:
+    """Make a pointer of an address: its type, and how the instruction is made."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
     return types.voidptr(address), generate
+
+
+_pointer: Final[Any] = intrinsic(_typed)
 
 
 @inlined

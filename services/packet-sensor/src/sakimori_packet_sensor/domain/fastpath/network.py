@@ -1,8 +1,11 @@
 """IPv4 (RFC 791), IPv6 (RFC 8200), ARP (RFC 826), tunnels (RFC 2003, RFC 4213, RFC 2784) and transports' ports.
 
-What is read goes into `head` (see header.py). `end` is where the captured bytes end, `wire_end` where the packet ended on
-the wire; both are places in the block's buffer. Functions return what became of the packet: Undecoded, IS_IP or IS_ARP.
+What is read goes into `head` (see header.py). `end` is where the captured bytes end, `wire_end` where the packet ended
+on the wire; both are places in the block's buffer. Functions return what became of the packet: Undecoded, IS_IP
+or IS_ARP.
 """
+
+# ruff: noqa: PLR0917  # compiled functions take words, by position
 
 from typing import Final
 
@@ -34,6 +37,7 @@ _UDP_LENGTH: Final = np.int64(Anomaly.UDP_LENGTH.value)
 _ARP: Final = np.int64(Anomaly.ARP.value)
 
 _IPV6_HEADER: Final = np.int64(40)
+_LEAST_TCP: Final = 20
 
 _ICMP_PAIRS: Final = ((8, 0), (13, 14), (15, 16), (17, 18), (10, 9))
 _ICMPV6_PAIRS: Final = ((128, 129), (133, 134), (135, 136), (130, 131), (144, 145), (139, 140))
@@ -265,55 +269,30 @@ def _read_extensions(data: Array, at: Int, end: Int, wire_end: Int, protocol: In
 @inlined
 def _read_transport(data: Array, at: Int, end: Int, wire_end: Int, head: Record) -> Int:
     """Read ports and what else the flow table needs: TCP (RFC 9293), UDP (RFC 768), SCTP (RFC 9260), ICMP types."""
-    protocol = head.protocol
     head.source_port = NO_PORT
     head.destination_port = NO_PORT
     head.flags = 0
     head.transport_at = at
     head.payload_later = 0
     if head.fragment != h.LATER_FRAGMENT:
+        protocol = head.protocol
+        least = 14 if protocol == 6 else 6 if protocol == 17 else 4 if protocol == 132 else 0
+        if protocol in (1, 58):
+            least = 2
+        if least and at + least > end:
+            return _cut(end, wire_end, head)
         if protocol == 6:
-            if at + 14 > end:
-                return _cut(end, wire_end, head)
-            length = np.int64(data[at + 12] >> 4) * 4
-            if length < 20:
+            at += _read_tcp(data, at, wire_end, head)
+            if at < head.transport_at + _LEAST_TCP:
                 note(head, _TCP_HEADER_LENGTH)
                 return _MALFORMED
-            head.source_port = be16(data, at)
-            head.destination_port = be16(data, at + 2)
-            head.sequence = be32(data, at + 4)
-            head.flags = data[at + 13]
-            at += length
-            if at > wire_end:
-                note(head, _TCP_HEADER_LENGTH)
         elif protocol == 17:
-            if at + 6 > end:
-                return _cut(end, wire_end, head)
-            head.source_port = be16(data, at)
-            head.destination_port = be16(data, at + 2)
-            stated = be16(data, at + 4)
-            if stated >= 8:
-                if at + stated > wire_end:
-                    if head.fragment == h.WHOLE:
-                        note(head, _UDP_LENGTH)
-                    else:
-                        head.payload_later = at + stated - wire_end
-                else:
-                    wire_end = at + stated
-            elif stated:
-                note(head, _UDP_LENGTH)
+            wire_end = _read_udp(data, at, wire_end, head)
             at += 8
-        elif protocol in (1, 58):
-            if at + 2 > end:
-                return _cut(end, wire_end, head)
-            kind = np.int64(data[at])
-            answer = np.int64(ICMP_ANSWERS[1 if protocol == 58 else 0, kind])
-            head.source_port = kind
-            head.destination_port = answer if answer >= 0 else np.int64(data[at + 1])
+        elif least == 2:
+            _read_icmp(data, at, head)
             at += 8
         elif protocol == 132:
-            if at + 4 > end:
-                return _cut(end, wire_end, head)
             head.source_port = be16(data, at)
             head.destination_port = be16(data, at + 2)
             at += 12
@@ -321,6 +300,43 @@ def _read_transport(data: Array, at: Int, end: Int, wire_end: Int, head: Record)
     head.payload_bytes = max(min(end, wire_end) - at, 0)
     head.payload_wire = max(wire_end - at, 0)
     return h.IS_IP
+
+
+@inlined
+def _read_tcp(data: Array, at: Int, wire_end: Int, head: Record) -> Int:
+    """Read a TCP header and return its length, which may be impossible."""
+    length = np.int64(data[at + 12] >> 4) * 4
+    head.source_port = be16(data, at)
+    head.destination_port = be16(data, at + 2)
+    head.sequence = be32(data, at + 4)
+    head.flags = data[at + 13]
+    if at + length > wire_end:
+        note(head, _TCP_HEADER_LENGTH)
+    return length
+
+
+@inlined
+def _read_udp(data: Array, at: Int, wire_end: Int, head: Record) -> Int:
+    """Read a UDP header and return where the datagram ended on the wire, as far as this packet has it."""
+    head.source_port = be16(data, at)
+    head.destination_port = be16(data, at + 2)
+    stated = be16(data, at + 4)
+    if stated >= 8 and at + stated <= wire_end:
+        return at + stated
+    if stated >= 8 and head.fragment != h.WHOLE:
+        head.payload_later = at + stated - wire_end
+    elif stated:
+        note(head, _UDP_LENGTH)
+    return wire_end
+
+
+@inlined
+def _read_icmp(data: Array, at: Int, head: Record) -> None:
+    """Have type and the type of the answer stand in for ports; the code where none answers."""
+    kind = np.int64(data[at])
+    answer = np.int64(ICMP_ANSWERS[1 if head.protocol == 58 else 0, kind])
+    head.source_port = kind
+    head.destination_port = answer if answer >= 0 else np.int64(data[at + 1])
 
 
 @called

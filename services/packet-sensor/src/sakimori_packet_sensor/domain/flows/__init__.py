@@ -1,9 +1,6 @@
-"""Flows: packets of one conversation, both ways, counted together."""
+"""What a flow is called in other tools, and what became of it."""
 
-from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
 from sakimori_packet_sensor.domain.flows.community import community_id
-from sakimori_packet_sensor.domain.flows.flow import Flow
 from sakimori_packet_sensor.domain.flows.state import FlowState
-from sakimori_packet_sensor.domain.flows.table import FlowTable
 
-__all__ = ["Flow", "FlowLimits", "FlowState", "FlowTable", "community_id"]
+__all__ = ["FlowState", "community_id"]

@@ -2,12 +2,10 @@
 
 from typing import Final
 
-from sakimori_packet_sensor.domain.decode.packet import Protocol
-
 _V4: Final = {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17, 10: 9, 9: 10}
 _V6: Final = {128: 129, 129: 128, 133: 134, 134: 133, 135: 136, 136: 135, 130: 131, 131: 130, 144: 145, 145: 144,
               139: 140, 140: 139}  # fmt: skip
-COUNTERPARTS: Final[dict[int, dict[int, int]]] = {int(Protocol.ICMP): _V4, int(Protocol.ICMPV6): _V6}
+COUNTERPARTS: Final[dict[int, dict[int, int]]] = {1: _V4, 58: _V6}
 """Protocol to message type to the type that answers it."""
 
 

@@ -1,10 +1,8 @@
-"""From frames to packets."""
+"""From frames to what the flow table and the decoders are given."""
 
-from contextlib import suppress
+from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP, UDP, IPOption_Router_Alert
 from scapy.layers.inet6 import (
     ICMPv6EchoRequest,
@@ -17,34 +15,61 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import ARP, LLC, SNAP, STP, Dot1AD, Dot1Q, Dot3, Ether
 from scapy.layers.sctp import SCTP
 
-from packets.frames import CLIENT, SERVER, ping, segment
+from packets.blocks import block_of
+from packets.frames import CLIENT, SERVER, START, ping, segment
 from sakimori_packet_sensor.domain.addresses import ip_text, mac_text
-from sakimori_packet_sensor.domain.decode import NO_PORT, ArpPacket, IpPacket, Undecodable, Undecoded, decode
+from sakimori_packet_sensor.domain.conversations.rows import FlowRow, flow_rows
+from sakimori_packet_sensor.domain.fastpath.fast_path import FastPath
+from sakimori_packet_sensor.domain.fastpath.layout import NO_PORT, Kind, Undecoded
+from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
 
 IP4 = IP(src=CLIENT, dst=SERVER)
 IP6 = IPv6(src="2001:db8::1", dst="2001:db8::2")
 UDP_4000 = UDP(sport=4000, dport=5000) / b"payload"
 
 
-def ip(data: bytes, link_type: int = 1, wire_bytes: int | None = None) -> IpPacket:
-    packet = decode(link_type, data, wire_bytes or len(data))
-    assert isinstance(packet, IpPacket)
-    return packet
+class Seen(NamedTuple):
+    """What came of one frame."""
+
+    flow: FlowRow
+    payload: bytes
+
+
+def fed(data: bytes, link_type: int, wire_bytes: int | None) -> FastPath:
+    fast = FastPath(FlowLimits(flows=10))
+    fast.process(block_of([(START, link_type, len(data) if wire_bytes is None else wire_bytes, data)]), 0)
+    return fast
+
+
+def ip(data: bytes, link_type: int = 1, wire_bytes: int | None = None) -> Seen:
+    fast = fed(data, link_type, wire_bytes)
+    marks = fast.marks()
+    payload = b""
+    for mark in marks[marks["kind"] == Kind.PAYLOAD]:
+        payload = data[mark["payload_at"] : mark["payload_at"] + mark["payload_bytes"]]
+    fast.finish()
+    [flow] = flow_rows(fast.take_ended().flows)
+    return Seen(flow, payload)
 
 
 def reason(data: bytes, link_type: int = 1) -> Undecoded:
-    with pytest.raises(Undecodable) as refusal:
-        decode(link_type, data, len(data))
-    return refusal.value.reason
+    counts = fed(data, link_type, None).counts
+    assert counts.flows == 0
+    [why] = [why for why, count in counts.undecoded.items() if count]
+    return why
 
 
 def test_a_tcp_segment_tells_addresses_ports_flags_and_payload() -> None:
     packet = ip(segment("PA", port=80, client_port=40_001, seq=7, load=b"GET /"))
-    assert (ip_text(packet.source), packet.source_port) == (CLIENT, 40_001)
-    assert (ip_text(packet.destination), packet.destination_port) == (SERVER, 80)
-    assert (packet.protocol, packet.tcp_flags, packet.sequence, packet.payload) == (6, 0x18, 7, b"GET /")
-    assert packet.ip_bytes == 45
-    assert [mac_text(mac) for mac in packet.link[2:]] == ["00-00-5E-00-53-01", "00-00-5E-00-53-02"]
+    flow = packet.flow
+    assert (ip_text(flow.source), flow.source_port) == (CLIENT, 40_001)
+    assert (ip_text(flow.destination), flow.destination_port) == (SERVER, 80)
+    assert (flow.protocol, flow.source_flags, packet.payload) == (6, 0x18, b"GET /")
+    assert flow.source_bytes == 45
+    assert [mac_text(mac) for mac in (flow.source_mac, flow.destination_mac)] == [
+        "00-00-5E-00-53-01",
+        "00-00-5E-00-53-02",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -64,13 +89,13 @@ def test_a_tcp_segment_tells_addresses_ports_flags_and_payload() -> None:
 )
 def test_link_layers_lead_to_the_same_packet(link_type: int, header: str) -> None:
     packet = ip(bytes.fromhex(header) + bytes(IP4 / UDP_4000), link_type)
-    assert (packet.source_port, packet.destination_port, packet.payload) == (4000, 5000, b"payload")
+    assert (packet.flow.source_port, packet.flow.destination_port, packet.payload) == (4000, 5000, b"payload")
 
 
 @pytest.mark.parametrize(("link_type", "header"), [(0, "1c000000"), (108, "0000001e"), (101, ""), (229, "")])
 def test_ipv6_over_links_without_ethernet(link_type: int, header: str) -> None:
     packet = ip(bytes.fromhex(header) + bytes(IP6 / UDP_4000), link_type)
-    assert (ip_text(packet.source), packet.source_port) == ("2001:db8::1", 4000)
+    assert (ip_text(packet.flow.source), packet.flow.source_port) == ("2001:db8::1", 4000)
 
 
 @pytest.mark.parametrize(
@@ -87,62 +112,50 @@ def test_ipv6_over_links_without_ethernet(link_type: int, header: str) -> None:
 )
 def test_tags_options_and_extension_headers_are_passed_over(frame: Ether) -> None:
     packet = ip(bytes(frame))
-    assert (packet.source_port, packet.destination_port, packet.payload) == (4000, 5000, b"payload")
-    assert packet.fragment is None
+    assert (packet.flow.source_port, packet.flow.destination_port, packet.payload) == (4000, 5000, b"payload")
 
 
 def test_sctp_has_ports_and_icmp_has_type_and_code() -> None:
-    assert ip(bytes(Ether() / IP4 / SCTP(sport=7, dport=8))).destination_port == 8
-    assert ip(ping()).source_port == 8
-    assert ip(bytes(Ether() / IP6 / ICMPv6EchoRequest())).source_port == 128
+    assert ip(bytes(Ether() / IP4 / SCTP(sport=7, dport=8))).flow.destination_port == 8
+    assert ip(ping()).flow.source_port == 8
+    assert ip(bytes(Ether() / IP6 / ICMPv6EchoRequest())).flow.source_port == 128
 
 
 def test_only_the_first_fragment_has_ports() -> None:
     first = ip(bytes(Ether() / IP(src=CLIENT, dst=SERVER, id=9, flags="MF") / UDP_4000))
     later = ip(bytes(Ether() / IP(src=CLIENT, dst=SERVER, id=9, frag=3, proto=17) / b"more payload"))
-    assert first.fragment is not None
-    assert later.fragment is not None
-    assert (first.source_port, first.fragment.is_first) == (4000, True)
-    assert (later.source_port, later.fragment.is_first, later.fragment.identification) == (NO_PORT, False, 9)
-
-
-def test_ipv6_fragments_are_told_apart_too() -> None:
-    later = ip(bytes(Ether() / IP6 / IPv6ExtHdrFragment(offset=4, m=1, id=77, nh=17) / (b"x" * 8)))
-    assert later.fragment is not None
-    assert (later.protocol, later.source_port, later.fragment.identification) == (17, NO_PORT, 77)
+    of_ipv6 = ip(bytes(Ether() / IP6 / IPv6ExtHdrFragment(offset=4, m=1, id=77, nh=17) / (b"x" * 8)))
+    assert [packet.flow.source_port for packet in (first, later, of_ipv6)] == [4000, NO_PORT, NO_PORT]
+    assert [packet.flow.protocol for packet in (first, later, of_ipv6)] == [17, 17, 17]
 
 
 def test_padding_of_ethernet_is_no_payload_and_no_traffic() -> None:
     packet = ip(bytes(Ether() / IP4 / UDP(sport=1, dport=2) / b"ab") + b"\0" * 16)
-    assert (packet.ip_bytes, packet.payload) == (30, b"ab")
+    assert (packet.flow.source_bytes, packet.payload) == (30, b"ab")
 
 
 def test_a_frame_cut_by_the_snaplen_still_counts_whole() -> None:
     whole = segment("A", load=b"x" * 1000)
     packet = ip(whole[:60], wire_bytes=len(whole))
-    assert (packet.ip_bytes, packet.payload) == (1040, b"xxxxxx")
+    assert (packet.flow.source_bytes, packet.payload) == (1040, b"xxxxxx")
 
 
 @pytest.mark.parametrize("stated", [0, 65_535])
 def test_a_length_left_to_the_network_card_or_impossible_is_that_of_the_frame(stated: int) -> None:
     frame = bytearray(segment("A", load=b"x" * 100))
     frame[16:18] = stated.to_bytes(2, "big")
-    assert ip(bytes(frame)).ip_bytes == 140
+    assert ip(bytes(frame)).flow.source_bytes == 140
 
 
 def test_a_wire_length_below_what_was_captured_is_not_believed() -> None:
-    assert ip(segment("A", load=b"x" * 100), wire_bytes=1).ip_bytes == 140
+    assert ip(segment("A", load=b"x" * 100), wire_bytes=1).flow.source_bytes == 140
 
 
-def test_arp_tells_who_has_which_address() -> None:
+def test_an_arp_message_is_handed_on_whole() -> None:
     frame = bytes(Ether() / ARP(op=2, hwsrc="00:00:5e:00:53:07", psrc=CLIENT, hwdst="00:00:5e:00:53:08", pdst=SERVER))
-    packet = decode(1, frame, len(frame))
-    assert isinstance(packet, ArpPacket)
-    assert (packet.operation, mac_text(packet.sender_mac), ip_text(packet.sender_ip)) == (
-        2,
-        "00-00-5E-00-53-07",
-        CLIENT,
-    )
+    marks = fed(frame, 1, None).marks()
+    [mark] = marks[marks["kind"] == Kind.ARP]
+    assert frame[mark["payload_at"] :][: mark["payload_bytes"]] == frame[14:]
 
 
 @pytest.mark.parametrize(
@@ -171,35 +184,9 @@ def test_what_cannot_be_decoded_says_why(frame: bytes, expected: Undecoded) -> N
 
 
 def test_an_unknown_link_type_is_counted_as_such() -> None:
-    assert reason(b"anything", link_type=9) is Undecoded.LINK_TYPE
+    assert reason(b"anything", link_type=105) is Undecoded.LINK_TYPE
 
 
 def test_an_endless_chain_of_extension_headers_ends() -> None:
     chain = b"\0\0\0\0\0\0\0\0" * 100  # hop-by-hop, next: hop-by-hop, ...
     assert reason(bytes(Ether() / IPv6(nh=0) / chain)) is Undecoded.MALFORMED
-
-
-SAMPLES = [
-    segment("S"),
-    ping(),
-    bytes(Ether() / Dot1Q() / IP6 / IPv6ExtHdrHopByHop() / IPv6ExtHdrFragment(m=1) / UDP_4000),
-    bytes(Ether() / ARP()),
-]
-
-
-@settings(deadline=None)
-@given(st.sampled_from([0, 1, 12, 101, 108, 113, 228, 229, 276, 9]), st.binary(max_size=200), st.integers(0, 1 << 32))
-def test_random_frames_are_decoded_or_refused(link_type: int, data: bytes, wire_bytes: int) -> None:
-    with suppress(Undecodable):
-        decode(link_type, data, wire_bytes)
-
-
-@settings(deadline=None)
-@given(st.sampled_from(SAMPLES), st.integers(0, 80), st.binary(max_size=6), st.integers(0, 120))
-def test_mutated_frames_are_decoded_or_refused(good: bytes, at: int, change: bytes, length: int) -> None:
-    data = (good[:at] + change + good[at + len(change) :])[:length]
-    with suppress(Undecodable):
-        packet = decode(1, data, len(data))
-        if isinstance(packet, IpPacket):
-            assert 20 <= packet.ip_bytes <= max(len(data), 40)
-            assert len(packet.payload) <= len(data)
