@@ -143,6 +143,11 @@ def test_counts_are_those_of_suricatas_tests(development_data: Path) -> None:
     assert (write["tftp.operation"], write["tftp.file"], write["tftp.mode"]) == ("write", "rfc1350.txt", "octet")
 
 
+def test_dns_is_told_from_quic_on_its_port(development_data: Path) -> None:
+    flows = of("network.flow", development_data / "pcaps/ndpi/avast_securedns.pcapng")
+    assert Counter(flow["network.protocol"] for flow in flows) == {"dns": 39}
+
+
 _NAMES = {
     "DNS": "dns",
     "DHCP": "dhcp",

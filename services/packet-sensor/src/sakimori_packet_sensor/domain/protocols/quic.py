@@ -18,6 +18,7 @@ from sakimori_packet_sensor.domain.protocols.contract import (
     Read,
     Verdict,
 )
+from sakimori_packet_sensor.domain.protocols.dns import is_certain
 from sakimori_packet_sensor.domain.protocols.framing import malformed
 from sakimori_packet_sensor.domain.protocols.gquic import google_hello
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
@@ -200,11 +201,12 @@ def _parameter(data: bytes, wanted: int) -> bytes:
 def recognise(data: bytes, side: int, ends: Ends) -> Verdict:
     """Tell a long header of a version that is known, or the beginning of Google's older ones.
 
-    A short header says nothing: it counts on port 443 only, where a conversation is met in its middle.
+    A short header says nothing: it counts on port 443 only, where a conversation is met in its middle, and where it is
+    not DNS, which some resolvers speak there.
     """
     if not data[0] & 0x80:
         is_short = data[0] & 0x40 and len(data) >= _LEAST_SHORT and 443 in ends[2:]
-        return Verdict.YES if is_short or _is_old(data) else Verdict.NO
+        return Verdict.YES if (is_short and not is_certain(data)) or _is_old(data) else Verdict.NO
     if len(data) < 21 or data[5] > 20:
         return _is_46(data)
     number = int.from_bytes(data[1:5], "big")
