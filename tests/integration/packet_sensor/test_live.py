@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import shutil
 import signal
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -299,6 +301,57 @@ async def test_ports_that_are_not_monitored_are_counted_and_not_looked_into(post
                 send([reply("RA", port, seq=2)])
             await eventually(lambda: len(sensor.of("network.flow")) == 2)
             assert {event.fields["destination.port"] for event in sensor.of("network.http")} == {8080}
+
+    await in_network(body)
+
+
+def _with_capabilities(folder: Path, capabilities: str) -> Path:
+    """An interpreter whose processes have these capabilities, as setpriv(1) writes them, and can gain no others."""
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv (util-linux) is not installed")
+    script = folder / "python"
+    script.write_text(
+        f'#!/bin/sh\nexec setpriv --bounding-set {capabilities} --inh-caps=-all --no-new-privs {sys.executable} "$@"\n'
+    )
+    script.chmod(0o755)
+    return script
+
+
+async def test_capturing_needs_one_capability_and_no_other(postgres_url: str, tmp_path: Path) -> None:
+    async def body() -> None:
+        python = _with_capabilities(tmp_path, "-all,+net_raw")
+        async with live(postgres_url, tmp_path, capture_python=python) as (sensor, _):
+            send([datagram(HELLO)])
+            await eventually(lambda: sensor.of("network.dns") != [], 30)
+
+    await in_network(body)
+
+
+async def test_without_that_capability_it_is_said_what_to_do(postgres_url: str, tmp_path: Path) -> None:
+    async def body() -> None:
+        python = _with_capabilities(tmp_path, "-net_raw")
+        async with live(postgres_url, tmp_path, interfaces=("far", "near"), capture_python=python) as (sensor, _):
+
+            async def is_said() -> bool:
+                said = (await sensor.context.health.report())["capture"]
+                return "far: " in said and "near: " in said and "NET_RAW" in said
+
+            await eventually(is_said, COMPILING_SECONDS)
+
+    await in_network(body)
+
+
+async def test_an_interpreter_that_cannot_be_run_is_said(postgres_url: str, tmp_path: Path) -> None:
+    async def body() -> None:
+        async with live(postgres_url, tmp_path, interfaces=("far", "near"), capture_python=tmp_path / "none") as (
+            sensor,
+            _,
+        ):
+
+            async def is_said() -> bool:
+                return "cannot be run: No such file" in (await sensor.context.health.report())["capture"]
+
+            await eventually(is_said)
 
     await in_network(body)
 
