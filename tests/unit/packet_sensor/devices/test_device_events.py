@@ -99,10 +99,10 @@ def test_traffic_alone_is_no_change_until_the_end() -> None:
 def test_a_silent_device_goes_offline_once_and_comes_back() -> None:
     registry = devices()
     registry.observe([arp(CAMERA, CAMERA_IP)])
-    assert told(registry.tick(START + 14 * MINUTE * SECOND)) == []
-    assert told(registry.tick(START + 16 * MINUTE * SECOND)) == [("device.offline", CAMERA)]
-    assert told(registry.tick(START + 17 * MINUTE * SECOND)) == []
-    assert told(registry.observe([arp(CAMERA, CAMERA_IP, 18 * MINUTE)])) == [("device.online", CAMERA)]
+    assert told(registry.tick(START + 39 * MINUTE * SECOND)) == []
+    assert told(registry.tick(START + 41 * MINUTE * SECOND)) == [("device.offline", CAMERA)]
+    assert told(registry.tick(START + 42 * MINUTE * SECOND)) == []
+    assert told(registry.observe([arp(CAMERA, CAMERA_IP, 43 * MINUTE)])) == [("device.online", CAMERA)]
 
 
 def test_a_flood_of_made_up_addresses_is_bounded_and_told_by_and_by() -> None:

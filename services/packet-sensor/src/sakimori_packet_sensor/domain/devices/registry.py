@@ -18,8 +18,8 @@ SECOND: Final = 1_000_000
 GATHER_SECONDS: Final = 10
 """Changes are gathered for so long before they are reported; twice as long each time, up to:"""
 GATHER_MOST_SECONDS: Final = 300
-OFFLINE_SECONDS: Final = 900
-"""After so long a silence a device counts as gone. Longer than a flow may last unreported (FlowLimits)."""
+OFFLINE_SECONDS: Final = 2400
+"""After so long a silence a device counts as gone: longer than a flow may last unreported (FlowLimits: 30 minutes)."""
 DISCOVERIES_A_MINUTE: Final = 1000
 """More new devices than that are a flood of made-up addresses: those that remain are reported in the next minutes."""
 
