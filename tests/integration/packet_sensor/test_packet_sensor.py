@@ -55,14 +55,14 @@ async def test_a_capture_in_the_folder_is_read_once_and_a_broken_one_is_passed_o
     (inbox / "scan.pcap").write_bytes(SCAN)
     async with sensor_on(bus, postgres, tmp_path / "spool", capture_dir=inbox) as sensor:
         await sensor.take_events(bus)
-        await eventually(lambda: len(sensor.of("network.flow")) == 600)
+        await eventually(lambda: len(sensor.of("network.flow")) == 600, 30)
         await eventually(lambda: sensor.metric("sakimori_sensor_captures_total", result="refused") == 1)
         assert {event.fields.get("log.file.path") for event in sensor.events if event.dataset == "network.flow"} == {
             str(inbox / "scan.pcap")
         }
     async with sensor_on(bus, postgres, tmp_path / "spool", capture_dir=inbox) as restarted:
         (inbox / "later.pcap").write_bytes(pcap_file([segment("S")]))
-        await eventually(lambda: restarted.metric("sakimori_sensor_packets_total") == 1)
+        await eventually(lambda: restarted.metric("sakimori_sensor_packets_total") == 1, 30)
         assert restarted.metric("sakimori_sensor_captures_total", result="refused") == 0
 
 
