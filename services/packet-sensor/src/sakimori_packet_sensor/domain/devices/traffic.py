@@ -1,5 +1,6 @@
 """What traffic tells about the devices at its ends: services, peers, volumes, first packets."""
 
+from functools import lru_cache
 from typing import Final
 
 from sakimori_common.contracts import Event, FieldValue
@@ -22,8 +23,8 @@ def read_sighting(hood: Neighbourhood, event: Event) -> None:
 def read_flow(hood: Neighbourhood, event: Event) -> None:
     """Take traffic: services used and offered, peers, volumes, sizes of first packets."""
     fields, ends = event.fields, Ends(hood, event)
-    out = number(fields, "source.bytes"), number(fields, "source.packets")
-    back = number(fields, "destination.bytes"), number(fields, "destination.packets")
+    out = _amounts(fields, "source.bytes", "source.packets")
+    back = _amounts(fields, "destination.bytes", "destination.packets")
     if ends.source is not None:
         ends.source.move(event.time, back, out)
         _peer(ends.source, fields.get("destination.ip"), out[0] + back[0])
@@ -31,15 +32,17 @@ def read_flow(hood: Neighbourhood, event: Event) -> None:
     if ends.destination is not None:
         ends.destination.move(event.time, out, back)
         _peer(ends.destination, fields.get("source.ip"), out[0] + back[0])
-    client, server = (ends.destination, ends.source) if _is_turned(fields) else ends
-    service = _service(fields)
-    if client is not None and service:
-        client.use(service)
-        client.show(f"uses:{service.partition(' ')[0]}")
-    if ends.source is not None and service:
-        _first(ends.source, service, fields)
-    if server is not None and service and _is_answered(fields) and server.offer(service):
-        server.show(f"offers:{service.partition(' ')[0]}")
+    is_turned = _is_turned(fields)
+    client, server = (ends.destination, ends.source) if is_turned else (ends.source, ends.destination)
+    service, end = _service(fields, is_turned=is_turned)
+    if not service:
+        return
+    if client is not None and client.use(service):
+        client.show(f"uses:{end}")
+    if ends.source is not None:
+        _first(ends.source, end, fields)
+    if server is not None and _is_answered(fields) and server.offer(service):
+        server.show(f"offers:{end}")
 
 
 def read_anomaly(hood: Neighbourhood, event: Event) -> None:
@@ -49,25 +52,36 @@ def read_anomaly(hood: Neighbourhood, event: Event) -> None:
         ends.source.trouble("anomalies", event.time)
 
 
-def _service(fields: Fields) -> str:
-    """Name what a flow is about: `tcp/443 tls`, `igmp`."""
+def _amounts(fields: Fields, first: str, second: str) -> tuple[int, int]:
+    one, other = fields.get(first), fields.get(second)
+    return one if isinstance(one, int) else 0, other if isinstance(other, int) else 0
+
+
+def _service(fields: Fields, *, is_turned: bool) -> tuple[str, str]:
+    """Name what a flow is about, `tcp/443 tls`, and without the protocol, `tcp/443`."""
     transport = fields.get("network.transport") or fields.get("network.iana_number")
-    port = fields.get("source.port" if _is_turned(fields) else "destination.port")
+    port = fields.get("source.port" if is_turned else "destination.port")
     protocol = fields.get("network.protocol")
     if not isinstance(transport, str):
-        return ""
-    name = f"{transport}/{port}" if isinstance(port, int) else transport
-    return f"{name} {protocol}" if isinstance(protocol, str) and protocol else name
+        return "", ""
+    return _names(transport, port if isinstance(port, int) else -1, protocol if isinstance(protocol, str) else "")
+
+
+@lru_cache(4096)
+def _names(transport: str, port: int, protocol: str) -> tuple[str, str]:
+    end = f"{transport}/{port}" if port >= 0 else transport
+    return f"{end} {protocol}" if protocol else end, end
 
 
 def _is_turned(fields: Fields) -> bool:
     """Whether the source is likely the server: the capture began in the middle, with the server's packet."""
-    source, destination = fields.get("source.port"), fields.get("destination.port")
-    if not isinstance(source, int) or not isinstance(destination, int):
+    destination = fields.get("destination.port")
+    if not isinstance(destination, int) or destination < _EPHEMERAL:
         return False
-    if "S" in str(fields.get("sakimori.flow.tcp_flags", "")):
+    source = fields.get("source.port")
+    if not isinstance(source, int) or source >= _EPHEMERAL:
         return False
-    return source < _EPHEMERAL <= destination
+    return "S" not in str(fields.get("sakimori.flow.tcp_flags", ""))
 
 
 def _is_answered(fields: Fields) -> bool:
@@ -85,11 +99,11 @@ def _peer(device: Device, ip: FieldValue, traffic_bytes: int) -> None:
         device.meet(ip, traffic_bytes)
 
 
-def _first(device: Device, service: str, fields: Fields) -> None:
+def _first(device: Device, end: str, fields: Fields) -> None:
     """Note the size of a flow's first packet: much of set-up traffic is the same to the byte each time."""
     sizes = fields.get("sakimori.flow.sizes")
     if isinstance(sizes, list) and sizes and isinstance(sizes[0], int) and sizes[0] > 0:
-        device.show(f"first:{service.partition(' ')[0]}/{sizes[0]}")
+        device.show(f"first:{end}/{sizes[0]}")
 
 
 def _attempt(device: Device, fields: Fields, time: int) -> None:
