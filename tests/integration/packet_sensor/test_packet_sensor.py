@@ -83,6 +83,6 @@ async def test_a_broker_that_dies_loses_nothing(
         rabbitmq.start()
         await eventually(lambda: sensor.metric("sakimori_sensor_captures_total", result="read") == 1, 60)
         answer = await sensor.post(SCAN)
-        assert (answer.status_code, answer.json()["events"]) == (202, 600)
+        assert (answer.status_code, answer.json()["flows"]) == (202, 600)
         await sensor.take_events(bus)
         await eventually(lambda: len(sensor.of("network.flow")) == 700, 30)
