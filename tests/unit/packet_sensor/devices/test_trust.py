@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packets.devices import CAMERA, CAMERA_IP, PHONE, PHONE_IP, arp, devices, event, flow, record
+from sakimori_common.contracts import FieldValue
 from sakimori_packet_sensor.domain.devices.trust import DAY, Known, TrustParameters, trust, with_quiet_days
 
 
@@ -70,3 +71,22 @@ def test_the_sensor_sees_a_scan_and_a_password_in_the_clear() -> None:
     after = record(registry, PHONE)
     assert (before, after.trust) == (0.35, 0.1), "and it uses services of computers, so its kind is known"
     assert after.troubled_at == login.time
+
+
+@pytest.mark.parametrize(
+    ("dataset", "field"), [("network.telnet", "telnet__has_password"), ("network.ftp", "ftp__has_password")]
+)
+def test_a_password_typed_into_telnet_or_ftp_costs_trust_and_a_session_without_one_does_not(
+    dataset: str, field: str
+) -> None:
+    registry = devices()
+    ends: dict[str, FieldValue] = {
+        "source__mac": PHONE,
+        "source__ip": PHONE_IP,
+        "destination__mac": CAMERA,
+        "destination__ip": CAMERA_IP,
+    }
+    registry.observe([arp(CAMERA, CAMERA_IP), arp(PHONE, PHONE_IP), event(dataset, 1, **ends)])
+    before = record(registry, PHONE).counts
+    registry.observe([event(dataset, 2, **ends, **{field: True})])
+    assert ("plain_credentials" in before, record(registry, PHONE).counts["plain_credentials"]) == (False, 1)

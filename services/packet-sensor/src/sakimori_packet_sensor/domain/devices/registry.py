@@ -9,7 +9,7 @@ from sakimori_common.ids import event_id
 from sakimori_packet_sensor.domain.devices.device import Device
 from sakimori_packet_sensor.domain.devices.knowledge import Knowledge, opinion
 from sakimori_packet_sensor.domain.devices.neighbourhood import MAX_DEVICES, Neighbourhood
-from sakimori_packet_sensor.domain.devices.opinion import RANDOM, is_random
+from sakimori_packet_sensor.domain.devices.opinion import RANDOM, Opinion, is_random
 from sakimori_packet_sensor.domain.devices.reading import READERS, read_other
 from sakimori_packet_sensor.domain.devices.record import DeviceRecord, Fields, fields_of, record_of, restored
 from sakimori_packet_sensor.domain.devices.trust import Known, trust
@@ -63,6 +63,7 @@ class Devices:
         self._offline = offline_seconds * SECOND
         self._hood = Neighbourhood(self._manufacturer, max_devices)
         self._reported: dict[str, _Reported] = {}
+        self._opinions: dict[str, tuple[int, Opinion]] = {}  # by MAC, with the number of signs it rests on
         self._fresh: dict[str, None] = {}  # seen, not reported yet
         self._due: list[tuple[int, str]] = []  # a heap: when changes of a device are reported
         self._dirty: set[str] = set()  # since take_changed
@@ -196,8 +197,20 @@ class Devices:
         known.times += 1
         out.append(self._event("device.changed", device, {**fields, "sakimori.device.changed": [*changed]}))
 
-    def _record(self, device: Device) -> DeviceRecord:
+    def _opinion(self, device: Device) -> Opinion:
+        """Give the opinion on a device; a new one only where there are new signs, of which none ever goes."""
+        signs = sum(len(known) for known in device.signs.values())
+        known = self._opinions.get(device.mac)
+        if known is not None and known[0] == signs:
+            return known[1]
         said = opinion(self._knowledge, device.all_signs(), device.manufacturer)
+        if len(self._opinions) > 2 * len(self._hood.devices) + 64:
+            self._opinions.clear()
+        self._opinions[device.mac] = signs, said
+        return said
+
+    def _record(self, device: Device) -> DeviceRecord:
+        said = self._opinion(device)
         score = trust(
             Known(
                 type=said.type,

@@ -112,8 +112,8 @@ def read_mqtt(hood: Neighbourhood, event: Event) -> None:
             client.show(named(name, text(fields, name)))
 
 
-_PLAIN_PROTOCOLS: Final = frozenset({"network.telnet", "network.ftp", "network.tftp"})
-_INDUSTRIAL: Final = frozenset({"network.modbus", "network.dnp3", "network.bacnet", "network.s7", "network.enip"})
+_PLAIN_PROTOCOLS: Final = frozenset({"telnet", "ftp", "pop3", "imap", "ldap", "redis", "irc"})
+"""In which a password goes as it is."""
 
 
 def read_other(hood: Neighbourhood, event: Event) -> None:
@@ -125,7 +125,7 @@ def read_other(hood: Neighbourhood, event: Event) -> None:
         client.show(plain("speaks", protocol))
         client.show(numbered("http.agent", text(fields, "user_agent.original")))
         client.show(named("tftp.file", text(fields, "tftp.file")))
-        if event.dataset in _PLAIN_PROTOCOLS and fields.get("user.name"):
+        if protocol in _PLAIN_PROTOCOLS and fields.get(f"{protocol}.has_password"):
             client.trouble("plain_credentials", event.time)
         if name := text(fields, "nbns.name"):
             client.show(named("nbns.name", name))
@@ -134,7 +134,7 @@ def read_other(hood: Neighbourhood, event: Event) -> None:
     if server is not None:
         server.show(plain("serves", protocol))
         server.show(named("snmp.system", text(fields, "snmp.system_description")))
-        server.show(named("ssh.software", text(fields, "ssh.server.software")))
+        server.show(named("ssh.software", text(fields, "ssh.server.software_version")))
         server.show(numbered("sip.server", text(fields, "sip.server")))
         if fields.get("snmp.community_is_default"):
             server.trouble("default_community", event.time)
