@@ -9,8 +9,7 @@ from bench.sensor_conformance.check import Check, Flat, events_of, matching
 
 ENDS: Final = {
     "src_ip": "source.ip", "dest_ip": "destination.ip", "src_port": "source.port", "dest_port": "destination.port",
-    "community_id": "network.community_id",
-}  # fmt: skip
+    }  # fmt: skip
 
 
 def checks(data: Path) -> Iterator[Check]:
@@ -58,13 +57,22 @@ def _flattened(match: Flat, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 _IGNORED: Final = frozenset(
-    {"event_type", "pcap_cnt", "proto", "pcap_filename.__endswith", "tx_id", "pkt_src", "tls.version_raw"}
+    {
+        "event_type",
+        "pcap_cnt",
+        "proto",
+        "pcap_filename.__endswith",
+        "tx_id",
+        "pkt_src",
+        "tls.version_raw",
+        "community_id",
+    }
 )
 _HTTP: Final = {
     "http.url": "url.original", "http.hostname": "url.domain", "http.http_user_agent": "user_agent.original",
     "http.http_method": "http.request.method", "http.protocol": "http.version",
     "http.status": "http.response.status_code",
-    "http.http_content_type": "http.response.mime_type", "http.http_refer": "http.request.referrer",
+    "http.http_content_type": "http.response.headers.content-type", "http.http_refer": "http.request.referrer",
     "http.length": "http.response.body.bytes",
 }  # fmt: skip
 _TLS: Final = {
@@ -91,7 +99,7 @@ _SMB: Final = {
     "smb.filename": "smb.filename",
     "smb.disposition": "smb.disposition", "smb.share": "smb.share", "smb.named_pipe": "smb.named_pipe",
     "smb.tree_id": "smb.tree_id",
-    "smb.session_id": "smb.session_id", "smb.client_dialects[0]": "smb.client_dialects",
+    "smb.session_id": "smb.session_id", "smb.client_dialects[0]": "smb.client_dialects", "smb.fuid": "smb.fuid",
 }  # fmt: skip
 _SMTP: Final = {
     "smtp.helo": "smtp.helo", "smtp.mail_from": "smtp.mail_from", "smtp.rcpt_to[0]": "smtp.rcpt_to",

@@ -35,10 +35,12 @@ class Comparison:
     columns: dict[str, str]
     values: Callable[[str, str], Any] | None = None
     skips: Callable[[Row], bool] | None = None
+    others: tuple[str, ...] = ()
+    """Further datasets that the log covers."""
 
 
 def _rows(name: str, comparison: Comparison, rows: list[Row], events: list[Flat]) -> Iterator[Check]:
-    events = [event for event in events if event["event.dataset"] == comparison.dataset]
+    events = [event for event in events if event["event.dataset"] in (comparison.dataset, *comparison.others)]
     for number, row in enumerate(rows, 1):
         if comparison.skips is not None and comparison.skips(row):
             continue
@@ -84,7 +86,7 @@ def rows_of(log: Path) -> list[Row]:
         elif not names:
             names = line.split("\t")
         else:
-            rows.append(dict(zip(names, line.split("\t"), strict=False)))
+            rows.append(dict(zip(names, line.replace("\\\\", "\\").split("\t"), strict=False)))
     return rows
 
 
@@ -165,7 +167,7 @@ LOGS: Final[dict[str, Comparison]] = {
     "ssl": Comparison("tls", "network.tls", {
         "version": "tls.version", "cipher": "tls.cipher", "curve": "tls.curve", "server_name": "tls.client.server_name",
         "next_protocol": "tls.next_protocol", "resumed": "tls.resumed", "established": "tls.established",
-    }, _tls),
+    }, _tls, others=("network.quic",)),
     "x509": Comparison("tls", "network.tls", {
         "fingerprint": "tls.server.hash.sha256", "certificate.serial": "tls.server.x509.serial_number",
     }, _x509, lambda row: row.get("host_cert") == "F" or "fingerprint" not in row),
@@ -199,15 +201,18 @@ LOGS: Final[dict[str, Comparison]] = {
     "dhcp": Comparison("dhcp", "network.dhcp", {"mac": "dhcp.client_mac", "host_name": "dhcp.hostname",
     "assigned_addr": "dhcp.assigned_ip"},
                        lambda column, value: value.replace(":", "-") if column == "mac" else value),
-    "rdp": Comparison("rdp", "network.rdp", {"cookie": "rdp.cookie", "client_name": "rdp.client.name"}),
+    "rdp": Comparison("rdp", "network.rdp", {"cookie": "rdp.cookie", "client_name": "rdp.client.name"},
+                      lambda _, value: value.rstrip()),
     "snmp": Comparison("snmp", "network.snmp", {"version": "snmp.version"}),
     "sip": Comparison("sip", "network.sip", {"method": "sip.method", "uri": "sip.uri", "call_id": "sip.call_id"}),
     "redis": Comparison("redis", "network.redis", {"cmd.name": "redis.command"}),
     "smb_files": Comparison("smb", "network.smb", {"name": "smb.filename"}),
-    "smb_mapping": Comparison("smb", "network.smb", {"path": "smb.share"}),
-    "ntlm": Comparison("smb", "network.smb", {"username": "user.name", "hostname": "smb.ntlm.workstation"}),
-    "dnp3": Comparison("dnp3", "network.dnp3", {"fc_request": "dnp3.function",
-    "fc_reply": "dnp3.response_function"}),
+    "smb_mapping": Comparison("smb", "network.smb", {"path": "smb.share"}, None,
+                              lambda row: row["path"].endswith("IPC$")),
+    "ntlm": Comparison("dcerpc", "network.dcerpc", {
+        "username": "ntlmssp.user", "hostname": "ntlmssp.host", "server_nb_computer_name": "ntlmssp.server.computer",
+    }),
+    "dnp3": Comparison("dnp3", "network.dnp3", {"fc_request": "dnp3.function", "fc_reply": "dnp3.response_function"}),
     "conn": Comparison("flow", "network.flow", {
         "proto": "network.transport", "service": "network.protocol", "orig_pkts": "source.packets",
         "resp_pkts": "destination.packets", "orig_ip_bytes": "source.bytes", "resp_ip_bytes": "destination.bytes",
