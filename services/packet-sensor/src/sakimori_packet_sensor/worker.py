@@ -4,6 +4,7 @@ Reads one interface's ring, or its share of the packets there, and sends what th
 nothing but packets: a service that is slow makes it follow no new flows (Outlet), never leave the ring unread.
 """
 
+import secrets
 import signal
 import socket
 import sys
@@ -122,7 +123,8 @@ class Worker:
             self._listen()
             is_behind = self._ring.fill_ratio > SHED_RATIO
             self._sensor.is_shedding = self._is_told_to_shed or self._outlet.is_pressed or is_behind
-        self._send(self._sensor.finish())
+        for events in self._sensor.endings():
+            self._send(events)
         self._report()
         self._outlet.drain(FAREWELL_SECONDS)
 
@@ -163,7 +165,7 @@ def _sensor_of(order: Order) -> Sensor:
     origin = {"observer.name": order.observer, "observer.ingress.interface.name": order.interface}
     limits = FlowLimits(order.idle_seconds, order.active_seconds, order.max_flows)
     ports = None if order.decoded_ports is None else frozenset(order.decoded_ports)
-    return Sensor(origin, limits, ports)
+    return Sensor(origin, limits, ports, seed=secrets.randbits(64))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,9 @@ class Sensor:
     """Everything that is known of one capture while it is read; nothing in it makes this raise.
 
     With `decoded_ports`, flows on other ports are counted and not looked into. `counts` is right after every call.
-    Making one takes the compiled loop from its cache, or compiles it.
+    `seed` keys the table of flows: a secret where strangers send the packets, so that they cannot choose what collides;
+    the same one gives the same events also when the table is full. Making a sensor takes the compiled loop from its
+    cache, or compiles it.
     """
 
     def __init__(
@@ -65,8 +67,9 @@ class Sensor:
         limits: FlowLimits | None = None,
         decoded_ports: frozenset[int] | None = None,
         registry: Registry = PROTOCOLS,
+        seed: int = 0,
     ) -> None:
-        self._fast = FastPath(limits or FlowLimits())
+        self._fast = FastPath(limits or FlowLimits(), seed)
         self._openings = OpeningRows(self._fast.table)
         self._talks = Conversations(self._fast.table, registry, self._say, self._object, decoded_ports)
         self._flow_events = FlowEvents(origin, registry)

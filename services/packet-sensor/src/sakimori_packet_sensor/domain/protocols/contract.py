@@ -16,7 +16,7 @@ SERVER: Final = 1
 DONE: Final = 1 << 62
 """As `Read.consumed`: nothing more of this conversation is wanted, from either side; `finish` is not called."""
 AGAIN: Final = 1 << 61
-"""As `Read.consumed`: all was; what follows on both sides is another protocol (TLS after STARTTLS), to be recognised."""
+"""As `Read.consumed`: all was; what follows on both sides is another protocol (TLS after STARTTLS), to be told anew."""
 
 TCP: Final = 6
 UDP: Final = 17
@@ -86,7 +86,7 @@ class ProtocolKind:
     `recognise(data, side, ends)` looks at a first payload of either side, on any port: content decides. `ports` only
     says where to expect it: there it is asked first. `first_bytes` are those with which either side's first payload can
     begin (None: any), so that few protocols are asked. After a gap in a stream `resumes` protocols are offered what
-    follows, if it is recognised again, by a new decoder; the others end there. At most `buffer_bytes` of one side wait unconsumed;
+    follows, if it is recognised again, by a new decoder; the others end there. At most `buffer_bytes` of one side wait;
     beyond that the side is malformed.
     """
 
