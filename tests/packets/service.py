@@ -86,7 +86,12 @@ class Parts:
             log=log,
         )
         reading = CaptureReading("tap-1", FlowLimits())
-        self.intake = CaptureIntake(self.sink, self.tracking, self.outbox, self.metrics, reading)
+        self.intake = CaptureIntake(
+            self.sink, self.tracking, self.outbox, self.metrics, reading, prepared=self.prepared
+        )
+
+    async def prepared(self) -> None:
+        """Wait for nothing: the tests' first capture compiles."""
 
     def metric(self, name: str, **labels: str) -> float | None:
         return self.registry.get_sample_value(name, labels)

@@ -4,6 +4,7 @@ import gc
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 from typing import IO, Final
 
 from sakimori_common.contracts import Event
@@ -19,6 +20,7 @@ from sakimori_packet_sensor.domain.headers import Origin
 from sakimori_packet_sensor.domain.sensor import Counts, Sensor
 
 _PROGRESS_SECONDS: Final = 1.0
+_SILENCE_SECONDS: Final = 4.0
 _COLLECT_AFTER: Final = 100_000
 """Events refer to nothing that refers to them: to look for cycles among them costs time and finds none."""
 
@@ -47,7 +49,7 @@ class Converter:
     def convert(self, path: Path, *, is_stdin: bool = False) -> bool:
         """Write the events of one capture; False when it is none."""
         origin: Origin = {"observer.name": "sakimori-pcap", "log.file.path": str(path)}
-        reading = _Reading(path, Sensor(origin), Devices(self._known(), origin), self)
+        reading = _Reading(path, self._sensor(origin), Devices(self._known(), origin), self)
         source = sys.stdin.buffer if is_stdin else path
         try:
             with open_capture(source, packet_filter=self._filter) as capture:  # type: ignore[arg-type]  # a BufferedReader
@@ -76,6 +78,16 @@ class Converter:
         is_terminal = self._said.isatty()
         if is_terminal or not is_passing:
             self._said.write(("\r\x1b[K" if is_terminal else "") + line + ("" if is_passing else "\n"))
+
+    def _sensor(self, origin: Origin) -> Sensor:
+        """Make a sensor; where that must be compiled first, say why nothing happens."""
+        patience = Timer(_SILENCE_SECONDS, self.say, ["compiling the sensor, once; this takes up to a minute"])
+        patience.daemon = True
+        patience.start()
+        try:
+            return Sensor(origin)
+        finally:
+            patience.cancel()
 
     def _known(self) -> Knowledge:
         if self._knowledge is None:

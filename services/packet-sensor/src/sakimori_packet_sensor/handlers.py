@@ -1,7 +1,7 @@
 """From packets to published events: captures one by one, interfaces all the time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from sakimori_packet_sensor.domain.capture import CaptureError
 from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
 from sakimori_packet_sensor.domain.tally import Tally, tally_of
 from sakimori_packet_sensor.metrics import SensorMetrics
-from sakimori_packet_sensor.ports import CaptureInbox, EventSink
+from sakimori_packet_sensor.ports import CaptureInbox, EventSink, NotPrepared
 from sakimori_packet_sensor.tracking import DeviceTracking
 
 if TYPE_CHECKING:
@@ -55,18 +55,23 @@ class CaptureIntake:
         outbox: Outbox,
         metrics: SensorMetrics,
         reading: CaptureReading,
+        *,
+        prepared: Callable[[], Awaitable[None]],
     ) -> None:
         self._sink = sink
         self._tracking = tracking
         self._outbox = outbox
         self._metrics = metrics
         self._reading = reading
+        self._prepared = prepared
 
     async def take(self, path: Path, origin: Origin, limit_bytes: int | None = None) -> Receipt:
         """Read a capture and publish its events; returns when all of them are safe.
 
-        Raises CaptureError when it is no capture, and BusUnavailable: take it again later, ids stay the same.
+        Raises CaptureError when it is no capture, and BusUnavailable or NotPrepared: take it again later, ids stay the
+        same.
         """
+        await self._prepared()
         reading = await asyncio.to_thread(self._open, path, origin, limit_bytes)
         try:
             events = await self._publish(reading)
@@ -142,8 +147,8 @@ async def _taken(path: Path, intake: CaptureIntake, log: structlog.stdlib.BoundL
     except CaptureError as error:
         log.warning("capture_refused", path=str(path), reason=str(error))
         return True
-    except BusUnavailable as error:
-        log.warning("capture_postponed", path=str(path), reason=str(error))
+    except (BusUnavailable, NotPrepared) as error:
+        log.warning("capture_postponed", path=str(path), reason=str(error) or "the sensor is still being compiled")
         return False
     totals = receipt.tally.totals
     log.info(

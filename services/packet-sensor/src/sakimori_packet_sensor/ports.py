@@ -9,6 +9,10 @@ from sakimori_packet_sensor.domain.capture import Block
 from sakimori_packet_sensor.domain.devices.record import DeviceRecord
 
 
+class NotPrepared(Exception):
+    """The compiled part is still being made; try again in some seconds."""
+
+
 class EventSink(Protocol):
     """Where events go; sakimori_common's EventPublisher is one."""
 

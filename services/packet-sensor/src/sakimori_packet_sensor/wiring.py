@@ -17,6 +17,7 @@ from sakimori_packet_sensor.adapters.knowledge import shipped_knowledge, shipped
 from sakimori_packet_sensor.adapters.link import Order
 from sakimori_packet_sensor.adapters.outbox import Outbox
 from sakimori_packet_sensor.adapters.postgres import PostgresDeviceStore
+from sakimori_packet_sensor.adapters.preparation import Preparation
 from sakimori_packet_sensor.adapters.uploads import UploadFolder
 from sakimori_packet_sensor.adapters.vendors import manufacturer
 from sakimori_packet_sensor.api.app import application
@@ -53,13 +54,16 @@ async def running(settings: SensorSettings, context: ServiceContext) -> AsyncIte
     outbox = _outbox(settings, context, publisher, metrics)
     ports = frozenset(settings.monitored_ports) or None
     limits = FlowLimits(settings.idle_seconds, settings.active_seconds, settings.max_flows)
-    intake = CaptureIntake(publisher, tracking, outbox, metrics, CaptureReading(context.instance, limits, ports))
+    preparation = Preparation(context.log)
+    reading = CaptureReading(context.instance, limits, ports)
+    intake = CaptureIntake(publisher, tracking, outbox, metrics, reading, prepared=preparation.wait)
     await tracking.restore()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(publisher.drain)
         stack.push_async_callback(tracking.write)
         await stack.enter_async_context(outbox.running(context.background))
         await stack.enter_async_context(_task(context, tracking.run(outbox.put), "devices"))
+        await stack.enter_async_context(_task(context, preparation.run(), "preparation"))
         await stack.enter_async_context(_workers(settings, context, LiveIntake(tracking, outbox), outbox, metrics))
         recordings = await stack.enter_async_context(_recordings(settings, context))
         captures = CapturesApi(

@@ -1,5 +1,6 @@
 """What is played: each scenario sends something real and names the finding that must come of it."""
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,8 @@ from sakimori.demo.capture import port_scan_capture
 
 BLOCKED_ADDRESS: Final = "198.51.100.7"
 """Stands in rules/lists/blocked_addresses.txt; a documentation address, as all that the demo uses."""
+_PATIENCE_SECONDS: Final = 240.0
+_PAUSE_SECONDS: Final = 2.0
 AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64) demo"
 
 
@@ -117,14 +120,24 @@ async def port_scan(tools: Tools) -> str:
     """A capture of 40 connection attempts within two seconds."""
     ports = list(range(20, 60))
     capture = port_scan_capture(tools.address, "192.0.2.200", ports, time.time_ns() // 1000)
-    answer = await tools.client.post(
-        "/api/v1/captures",
-        content=capture,
-        headers={"authorization": f"Bearer {tools.token}", "content-type": "application/vnd.tcpdump.pcap"},
-    )
+    answer = await _sent_patiently(tools, capture)
     if answer.status_code != 202:
         raise DemoError(f"POST /api/v1/captures: HTTP {answer.status_code} {answer.text[:200]}")
     return f"a capture with {len(ports)} ports of one host tried"
+
+
+async def _sent_patiently(tools: Tools, capture: bytes) -> httpx.Response:
+    """Send a capture, again while the sensor is being compiled, which its very first start does."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        answer = await tools.client.post(
+            "/api/v1/captures",
+            content=capture,
+            headers={"authorization": f"Bearer {tools.token}", "content-type": "application/vnd.tcpdump.pcap"},
+        )
+        if answer.status_code != 503 or time.monotonic() > deadline:
+            return answer
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 def _expect(*rules: str) -> Callable[[Tools], tuple[Expectation, ...]]:

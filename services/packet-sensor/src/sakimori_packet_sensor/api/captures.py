@@ -15,6 +15,7 @@ from sakimori_common.web import Problem
 from sakimori_packet_sensor.adapters.uploads import UploadFolder
 from sakimori_packet_sensor.domain.capture import CaptureError
 from sakimori_packet_sensor.handlers import CaptureIntake, Receipt
+from sakimori_packet_sensor.ports import NotPrepared
 
 _CONCURRENT = 4
 """Uploads at once; further ones wait unread. Decoding shares one core anyway."""
@@ -85,6 +86,13 @@ class CapturesApi:
             return await self._intake.take(path, {"sakimori.capture.id": identity}, self._max_bytes)
         except CaptureError as error:
             raise Problem(422, "capture_invalid", f"The body {error}.") from None
+        except NotPrepared:
+            raise Problem(
+                503,
+                "sensor_preparing",
+                "The sensor is being compiled, which its first start takes a minute for; send the capture again.",
+                {"retry-after": "10"},
+            ) from None
         except BusUnavailable:
             raise Problem(
                 503, "bus_unavailable", "The bus did not confirm every event; send the capture again.", _RETRY_AFTER
