@@ -28,8 +28,9 @@ def numbered_event_id(time: int, identity: int, number: int) -> str:
     For events by the hundred thousand a second: a sixth of the time of `event_id`. The factor is odd, so numbers below
     2**74 never meet.
     """
-    text = "%032x" % ((identity + number * _ODD) & _ALL)
-    return f"{_when(time // 1000)}{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
+    text = ((identity + number * _ODD) & _ALL).to_bytes(16, "big").hex()  # a fifth of the time of "%032x"
+    when = (time // 1000 & 0xFFFF_FFFF_FFFF).to_bytes(6, "big").hex()  # packets seldom share one: nothing to remember
+    return f"{when[:8]}-{when[8:]}-7{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
 
 
 def random_event_id(time: int) -> str:

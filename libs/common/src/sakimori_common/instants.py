@@ -30,9 +30,8 @@ def to_datetime(microseconds: int) -> datetime:
 def format_instant(microseconds: int) -> str:
     """Write RFC 3339 in UTC; milliseconds, or microseconds where they carry something: `2026-01-16T02:00:00.000Z`."""
     seconds, rest = divmod(microseconds, MICROSECONDS)
-    if rest % 1000:
-        return f"{_second(seconds)}.{rest:06}Z"
-    return f"{_second(seconds)}.{rest // 1000:03}Z"
+    digits = str(MICROSECONDS + rest)  # behind a one, which takes half the time that leading zeros do
+    return f"{_second(seconds)}.{digits[1:] if rest % 1000 else digits[1:4]}Z"
 
 
 @lru_cache(4096)

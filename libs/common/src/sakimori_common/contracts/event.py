@@ -56,10 +56,10 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     def to_line(self) -> bytes:
         """Write `to_flat` as a line of NDJSON, in a third of the time."""
-        begin = {"@timestamp": format_instant(self.time), "event.id": self.id, "event.dataset": self.dataset}
+        begin = _ENCODE(_Begin(format_instant(self.time), self.id, self.dataset))
         if not self.fields:
-            return _ENCODE(begin) + b"\n"
-        return b"%b,%b\n" % (_ENCODE(begin)[:-1], _ENCODE(self.fields)[1:])
+            return begin + b"\n"
+        return b"%b,%b\n" % (begin[:-1], _ENCODE(self.fields)[1:])
 
     @classmethod
     def from_flat(cls, flat: Mapping[str, Any]) -> "Event":
@@ -99,6 +99,14 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
         if identity is not None and len(identity) > MAX_ID_CHARACTERS:
             raise EventError(f"event.id: over {MAX_ID_CHARACTERS} characters")
         return cls(id=identity or random_event_id(time), time=time, dataset=dataset, fields=fields)
+
+
+class _Begin(msgspec.Struct, gc=False):
+    """The envelope as a line has it; a dictionary is written a third slower."""
+
+    time: str = msgspec.field(name="@timestamp")
+    id: str = msgspec.field(name="event.id")
+    dataset: str = msgspec.field(name="event.dataset")
 
 
 _ENCODE = msgspec.json.Encoder().encode

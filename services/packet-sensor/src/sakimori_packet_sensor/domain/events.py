@@ -41,7 +41,7 @@ class MessageEvents:
             ends = common if not is_turned else talk.turned or self._turn(talk)
             at = time or talk.now
             number += 2  # even, since flows have the odd numbers
-            events.append(Event(numbered_event_id(at, talk.identity, number), at, dataset, {**ends, **fields}))
+            events.append(Event(numbered_event_id(at, talk.identity, number), at, dataset, ends | fields))
         talk.place += 2 * len(events)
         return events
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from sakimori_common.contracts import Event
 from sakimori_packet_sensor.domain.devices.device import Device
-from sakimori_packet_sensor.domain.devices.ends import Ends, Fields, text
+from sakimori_packet_sensor.domain.devices.ends import Fields, ends_of, text
 from sakimori_packet_sensor.domain.devices.neighbourhood import Neighbourhood
 from sakimori_packet_sensor.domain.devices.signs import named, numbered, plain
 
@@ -93,8 +93,7 @@ def _describe_dhcp(client: Device, fields: Fields) -> None:
 def read_dhcpv6(hood: Neighbourhood, event: Event) -> None:
     """Take the client of DHCPv6."""
     fields = event.fields
-    ends = Ends(hood, event)
-    device = ends.source
+    device, _ = ends_of(hood, event)
     if device is not None and fields.get("dhcpv6.message_type") not in {
         "advertise",
         "reply",

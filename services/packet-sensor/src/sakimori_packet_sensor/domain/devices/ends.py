@@ -1,6 +1,6 @@
 """The two ends of an event, and its fields as what they should be."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from sakimori_common.contracts import Event, FieldValue
@@ -11,26 +11,16 @@ Fields = Mapping[str, FieldValue]
 _LIST_ITEMS: Final = 16
 
 
-class Ends:
-    """The devices at the two ends of an event, where the address there is their own; None else."""
-
-    __slots__ = ("destination", "source")
-
-    def __init__(self, hood: Neighbourhood, event: Event) -> None:
-        fields, time = event.fields, event.time
-        source = hood.find(fields.get("source.mac"), time)
-        destination = hood.find(fields.get("destination.mac"), time)
-        self.source = source if source is not None and hood.belongs(source, fields.get("source.ip"), time) else None
-        self.destination = (
-            destination
-            if destination is not None and hood.belongs(destination, fields.get("destination.ip"), time)
-            else None
-        )
-
-    def __iter__(self) -> Iterator[Device | None]:
-        """Give source and destination."""
-        yield self.source
-        yield self.destination
+def ends_of(hood: Neighbourhood, event: Event) -> tuple[Device | None, Device | None]:
+    """Find the devices at source and destination, where the address there is their own; None else."""
+    fields, time = event.fields, event.time
+    source = hood.find(fields.get("source.mac"), time)
+    destination = hood.find(fields.get("destination.mac"), time)
+    if source is not None and not hood.belongs(source, fields.get("source.ip"), time):
+        source = None
+    if destination is not None and not hood.belongs(destination, fields.get("destination.ip"), time):
+        destination = None
+    return source, destination
 
 
 def text(fields: Fields, name: str) -> str:

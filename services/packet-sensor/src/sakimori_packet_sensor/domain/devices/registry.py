@@ -81,13 +81,16 @@ class Devices:
     def observe(self, events: Sequence[Event]) -> list[Event]:
         """Take events; gives back those to publish: the same but for sightings, and what they tell about devices."""
         out: list[Event] = []
+        hood, now = self._hood, self._now
         for event in events:
             dataset = event.dataset
-            if dataset.startswith("network."):
-                self._now = max(self._now, event.time)
-                READERS.get(dataset, read_other)(self._hood, event)
+            reader = READERS.get(dataset)
+            if reader is not None or dataset.startswith("network."):
+                now = max(now, event.time)
+                (reader or read_other)(hood, event)
             if dataset != _DATASET:
                 out.append(event)
+        self._now = now
         for device in self._hood.touched.values():
             self._noted(device, out)
         self._hood.touched.clear()

@@ -5,7 +5,7 @@ from typing import Final
 
 from sakimori_common.contracts import Event, FieldValue
 from sakimori_packet_sensor.domain.devices.device import Device
-from sakimori_packet_sensor.domain.devices.ends import Ends, Fields, number, texts
+from sakimori_packet_sensor.domain.devices.ends import Fields, ends_of, number, texts
 from sakimori_packet_sensor.domain.devices.neighbourhood import Neighbourhood
 
 _EPHEMERAL: Final = 32_768
@@ -22,34 +22,35 @@ def read_sighting(hood: Neighbourhood, event: Event) -> None:
 
 def read_flow(hood: Neighbourhood, event: Event) -> None:
     """Take traffic: services used and offered, peers, volumes, sizes of first packets."""
-    fields, ends = event.fields, Ends(hood, event)
+    fields = event.fields
+    source, destination = ends_of(hood, event)
     out = _amounts(fields, "source.bytes", "source.packets")
     back = _amounts(fields, "destination.bytes", "destination.packets")
-    if ends.source is not None:
-        ends.source.move(event.time, back, out)
-        _peer(ends.source, fields.get("destination.ip"), out[0] + back[0])
-        _attempt(ends.source, fields, event.time)
-    if ends.destination is not None:
-        ends.destination.move(event.time, out, back)
-        _peer(ends.destination, fields.get("source.ip"), out[0] + back[0])
+    if source is not None:
+        source.move(event.time, back, out)
+        _peer(source, fields.get("destination.ip"), out[0] + back[0])
+        _attempt(source, fields, event.time)
+    if destination is not None:
+        destination.move(event.time, out, back)
+        _peer(destination, fields.get("source.ip"), out[0] + back[0])
     is_turned = _is_turned(fields)
-    client, server = (ends.destination, ends.source) if is_turned else (ends.source, ends.destination)
+    client, server = (destination, source) if is_turned else (source, destination)
     service, end = _service(fields, is_turned=is_turned)
     if not service:
         return
     if client is not None and client.use(service):
         client.show(f"uses:{end}")
-    if ends.source is not None:
-        _first(ends.source, end, fields)
+    if source is not None:
+        _first(source, end, fields)
     if server is not None and _is_answered(fields) and server.offer(service):
         server.show(f"offers:{end}")
 
 
 def read_anomaly(hood: Neighbourhood, event: Event) -> None:
     """Take packets whose headers are wrong."""
-    ends = Ends(hood, event)
-    if ends.source is not None:
-        ends.source.trouble("anomalies", event.time)
+    source, _ = ends_of(hood, event)
+    if source is not None:
+        source.trouble("anomalies", event.time)
 
 
 def _amounts(fields: Fields, first: str, second: str) -> tuple[int, int]:
