@@ -138,6 +138,21 @@ def test_a_chain_of_pointers_ends() -> None:
         read_name(raw, 14 + 2 * 127)
 
 
+def test_a_name_that_ends_with_a_pointer_to_the_root_has_no_final_dot() -> None:
+    owner = b"\1a" + pack("!H", 0xC000 | 12)
+    record = owner + pack("!HHIH", 1, 1, 60, 4) + bytes([192, 0, 2, 1])
+    message = decode_dns(pack("!HHHHHH", 1, 0x8180, 1, 1, 0, 0) + b"\0" + pack("!HH", 1, 1) + record)
+    assert message.answers[0].name == "a"
+
+
+def test_a_pointer_into_the_name_it_ends_is_malformed() -> None:
+    owner = b"\2\1b" + pack("!H", 0xC000 | 18)
+    record = owner + pack("!HHIH", 1, 1, 60, 4) + bytes([192, 0, 2, 1])
+    message = decode_dns(pack("!HHHHHH", 1, 0x8180, 1, 1, 0, 0) + b"\0" + pack("!HH", 1, 1) + record)
+    assert not message.answers
+    assert message.problem == "a pointer does not point backwards, or one of too many"
+
+
 def test_records_that_say_nothing_are_bounded_too() -> None:
     option = b"\0" + pack("!HHIH", 41, 1232, 0, 0)
     message = decode_dns(pack("!HHHHHH", 1, 0x8180, 1, 0, 0, 5000) + b"\1a\0\0\1\0\1" + option * 5000)

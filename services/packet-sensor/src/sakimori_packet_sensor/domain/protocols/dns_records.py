@@ -5,7 +5,13 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from sakimori_packet_sensor.domain.addresses import ip_text
-from sakimori_packet_sensor.domain.protocols.dns_names import label_text, read_name
+from sakimori_packet_sensor.domain.protocols.dns_names import (
+    MAX_NAME_BYTES,
+    label_text,
+    labels_text,
+    plain_name,
+    read_name,
+)
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 from sakimori_packet_sensor.domain.protocols.text import text_of
 
@@ -78,7 +84,7 @@ class RecordReader:
             if at < 0 or self._left < 0:
                 self.at = -1
                 return
-            if message[at : at + 2] == _TO_FIRST and first:  # nearly always: a pointer to the name that was asked for
+            if first and message.startswith(_TO_FIRST, at):  # nearly always: a pointer to the name that was asked for
                 name, at = first, at + 2
             else:
                 name, at = self._name(at)
@@ -86,71 +92,69 @@ class RecordReader:
                 raise Malformed("a record is cut")
             kind, kind_class, ttl, length = _RECORD.unpack_from(message, at)
             at += 10
-            self.at = at + length
-            if self.at > size:
+            self.at = behind = at + length
+            if behind > size:
                 raise Malformed("a record is cut")
-            if kind == 1 and length == 4:
-                self._keep(Record(name, "A", ip_text(message[at : at + 4]), ttl), into)
-            elif kind == OPT:
+            if kind == OPT:
                 self.edns = Edns(kind_class, ttl >> 24, ttl >> 16 & 0xFF, bool(ttl & 0x8000))
+                continue
+            data = self._data(kind, at, behind)
+            self._room -= len(name) + len(data)
+            if self._room < 0:
+                self.at = -1
             else:
-                self._keep(Record(name, type_name(kind), self._data(kind, at, length), ttl), into)
-
-    def _keep(self, record: Record, into: list[Record]) -> None:
-        self._room -= len(record.name) + len(record.data)
-        if self._room < 0:
-            self.at = -1
-            return
-        into.append(record)
+                into.append(Record(name, _TYPES.get(kind) or type_name(kind), data, ttl))
 
     def _name(self, at: int) -> tuple[str, int]:
         """Read a name as `read_name` does; what it ends with is nearly always a name that was already read."""
-        message, size = self._message, len(self._message)
-        labels: list[str] = []
-        begin = at
-        while at + 1 < size:
-            length = message[at]
+        message, names, begin = self._message, self._names, at
+        try:
+            while 0 < (length := message[at]) < 64:
+                at += 1 + length
+            name = labels_text(message[begin:at]) if begin < at <= begin + MAX_NAME_BYTES else ""
             if length >= 0xC0:
-                labels.append(self._pointed(at))
-                at += 2
-                break
-            if length == 0:
+                target = (length & 0x3F) << 8 | message[at + 1]
+                if target >= begin:
+                    return read_name(message, begin)  # which refuses it
+                rest = names.get(target) or self._pointed(at, target)
+                if begin == at:
+                    return rest, at + 2
+                name = f"{name}.{rest}" if name and rest != "." else name
                 at += 1
-                break
-            if length > 63:
-                return read_name(message, begin)
-            labels.append(label_text(message[at + 1 : at + 1 + length]))
-            at += 1 + length
-        else:
+        except IndexError:
             return read_name(message, begin)
-        name = ".".join(labels) or "."
-        if len(name) > _SURELY_SHORT or not name.isascii():
+        if 64 <= length < 0xC0 or not name or len(name) > _SURELY_SHORT or not name.isascii():
             return read_name(message, begin)
-        self._names[begin] = name
-        return name, at
+        names[begin] = name
+        return name, at + 1
 
-    def _pointed(self, at: int) -> str:
-        """Read what the pointer at `at` points to, which is before it; "" for the root."""
-        target = (self._message[at] & 0x3F) << 8 | self._message[at + 1]
-        name = self._names.get(target)
-        if name is None:
-            name = self._names[target] = read_name(self._message, at)[0]
-        return name if name != "." else ""
+    def _pointed(self, at: int, target: int) -> str:
+        """Read what the pointer at `at` points to, which is before it."""
+        name = plain_name(self._message, target) or read_name(self._message, at)[0]
+        self._names[target] = name
+        return name
 
-    def _data(self, kind: int, at: int, length: int) -> str:
-        if (kind == 1 and length == 4) or (kind == 28 and length == 16):
-            return ip_text(self._message[at : at + length])
+    def _data(self, kind: int, at: int, end: int) -> str:
+        message = self._message
+        if (kind == 1 and end - at == 4) or (kind == 28 and end - at == 16):
+            return ip_text(message[at:end])
+        if kind in {5, 12} or (kind == 2 and at < end):
+            return self._name_within(at, end)
         if kind in {16, 99}:
-            strings = _strings(self._message[at : at + length])
+            strings = _strings(message[at:end])
             if len(self.texts) < MAX_RECORDS:
                 self.texts += strings[: MAX_RECORDS - len(self.texts)]
             return " ".join(strings)[:_MAX_TEXT]
-        if kind in {5, 12}:
-            name, behind = self._name(at)
-            if behind > at + length:
-                raise Malformed("a name leaves its record")
-            return name
-        return record_data(self._message, kind, at, length)[:_MAX_TEXT]
+        if kind == 33 and end - at > 6:
+            priority, weight, port = _WORDS.unpack_from(message, at)
+            return f"{priority} {weight} {port} {self._name_within(at + 6, end)}"
+        return record_data(message, kind, at, end - at)[:_MAX_TEXT]
+
+    def _name_within(self, at: int, end: int) -> str:
+        name, behind = self._name(at)
+        if behind > end:
+            raise Malformed("a name leaves its record")
+        return name
 
 
 def type_name(kind: int) -> str:
