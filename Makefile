@@ -15,6 +15,7 @@ run: .venv/run.installed ## Install what is needed into .venv and run all six se
 	@$(BIN)/sakimori run all
 
 test: .venv/dev.installed ## Unit, contract and integration tests, against real servers
+	@$(BIN)/python -m sakimori_packet_sensor.prepare
 	@$(BIN)/pytest --ignore=tests/e2e --ignore=tests/timescale
 
 check: .venv/dev.installed ## Format, lint, types, boundaries, content, unit tests
@@ -24,6 +25,7 @@ check: .venv/dev.installed ## Format, lint, types, boundaries, content, unit tes
 	@$(BIN)/lint-imports
 	@$(BIN)/sakimori rules check
 	@$(BIN)/sakimori rules test
+	@$(BIN)/python -m sakimori_packet_sensor.prepare
 	@$(BIN)/pytest -q tests/unit tests/architecture
 
 format: .venv/dev.installed ## Format the code and mend what can be mended by itself
