@@ -51,7 +51,8 @@ def test_each_file_is_told_of_and_what_loads_is_copied_unchanged(checkout: Path,
         "refused     rules/latin.yml:1:1: not UTF-8: byte 7",
         "not mapped  rules/toaster.yaml: toaster: no dataset here has category: toaster;"
         " fields as they are: cs-uri-query, x-made-up",
-        "loaded      rules/web/probe.yml: probe (nginx.access, apache.access, network.http, haproxy.access, caddy.access);"
+        "loaded      rules/web/probe.yml: probe "
+        "(nginx.access, apache.access, network.http, haproxy.access, caddy.access);"
         " fields as they are: x-made-up",
     ]
     assert "6 files: 1 loaded, 1 loaded though no dataset here has their log source, 2 refused, 2 without a rule" in (
