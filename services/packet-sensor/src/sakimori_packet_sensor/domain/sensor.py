@@ -178,11 +178,10 @@ class Sensor:
         self._events += [self._flow_events.folded(row) for row in folded_rows(self._fast.take_folded())]
 
     def _say(self, talk: Conversation, messages: Sequence[Message]) -> None:
-        events = self._message_events.of(talk, messages)
-        for event in events:
-            if "error.code" in event.fields and event.fields["error.code"] == "malformed":
-                self.counts.malformed[event.dataset.removeprefix("network.")] += 1
-        self._events += events
+        self._events += self._message_events.of(talk, messages)
+        for dataset, fields, *_ in messages:
+            if "error.code" in fields and fields["error.code"] == "malformed":
+                self.counts.malformed[dataset.removeprefix("network.")] += 1
 
     def _object(self, talk: Conversation, reason: str) -> None:
         self._overlaps += 1

@@ -86,9 +86,9 @@ class Conversations:
         if talk.decoder is None and not self._recognise(talk, side, data):
             return
         try:
-            messages, consumed = decoding.feed(talk.decoder, side, data, talk.now)  # type: ignore[arg-type]  # it is there now
-        except decoding.Refused as refused:
-            self._refuse(talk, side, str(refused), missing)
+            messages, consumed = talk.decoder.feed(side, data, talk.now)  # type: ignore[union-attr]  # it is there now
+        except Exception as error:  # noqa: BLE001  # a decoder's bug is met by a packet that somebody made for it
+            self._refuse(talk, side, decoding.reason_of(error), missing)
             return
         if messages:
             self._report(talk, messages)
