@@ -125,7 +125,7 @@ KINDS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "ftp": ("network.ftp", {"ftp.command": "ftp.command", "ftp.dynamic_port": "ftp.dynamic_port"}),
     "mqtt": ("network.mqtt", {}),
     "websocket": ("network.websocket", {"websocket.opcode": "websocket.opcode"}),
-    "rfb": ("network.vnc", {}),
+    "rfb": ("network.rfb", {}),
 }
 """Suricata's event type: our dataset, and its fields' names here."""
 _SECRET: Final = frozenset(

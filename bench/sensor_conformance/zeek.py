@@ -153,7 +153,8 @@ def _ftp(column: str, value: str) -> Any:
 
 def _conn(column: str, value: str) -> Any:
     if column == "service":
-        return {"ssl": "tls", "ldap_tcp": "ldap"}.get(value, value.split(",", maxsplit=1)[0])
+        first = value.split(",", maxsplit=1)[0]
+        return {"ssl": "tls", "ldap_tcp": "ldap"}.get(first, first)
     return _number(value)
 
 
