@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sakimori_packet_sensor.compiled import is_ours, version_of
+from sakimori_packet_sensor.compiled import is_ours, take_over, version_of
 
 START = """
 import json
@@ -18,6 +18,17 @@ FastPath(FlowLimits(flows=10))
 print(json.dumps([sum(loop.process.stats.cache_hits.values()), sum(loop.process.stats.cache_misses.values())]))
 """
 
+
+READ = """
+from io import BytesIO
+from packets.frames import pcap_file, segment
+from sakimori_packet_sensor.domain.capture.reader import read_capture
+from sakimori_packet_sensor.domain.sensor import Sensor
+sensor = Sensor({})
+for block in read_capture(BytesIO(pcap_file([segment("S")]))):
+    sensor.take(block)
+print(sensor.counts.packets)
+"""
 
 SETTINGS = {"NUMBA_CACHE_DIR", "XDG_CACHE_HOME"}
 
@@ -67,6 +78,50 @@ def test_a_changed_source_is_another_version(tmp_path: Path) -> None:
     (tmp_path / "one" / "a.py").write_text("x = 1\n")
     (tmp_path / "two" / "a.py").write_text("x = 2\n")
     assert version_of(tmp_path / "one") != version_of(tmp_path / "two")
+
+
+def test_what_was_shipped_is_where_compiling_begins(tmp_path: Path) -> None:
+    (tmp_path / "shipped" / "inner").mkdir(parents=True)
+    (tmp_path / "shipped" / "inner" / "loop.nbi").write_text("shipped")
+    folder = tmp_path / "cache" / "version"
+    take_over(tmp_path / "shipped", folder)
+    assert (folder / "inner" / "loop.nbi").read_text() == "shipped"
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+def test_what_was_compiled_since_is_not_replaced_by_what_was_shipped(tmp_path: Path) -> None:
+    for name in ("shipped", "cache"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "loop.nbi").write_text(name)
+    take_over(tmp_path / "shipped", tmp_path / "cache")
+    assert (tmp_path / "cache" / "loop.nbi").read_text() == "cache"
+
+
+def test_nothing_shipped_or_no_room_for_it_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "shipped").mkdir()
+    (tmp_path / "a file, no folder").touch()
+    take_over(tmp_path / "none", tmp_path / "cache")
+    take_over(tmp_path / "shipped", tmp_path / "a file, no folder" / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.timeout(600)
+def test_after_precompiling_the_service_compiles_nothing_more(tmp_path: Path) -> None:
+    tests = str(Path(__file__).resolve().parents[2])
+    changes = {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_CPU_NAME": "generic", "PYTHONPATH": tests}
+    environment = os.environ | changes
+    run("from sakimori_packet_sensor.precompile import main; main()", environment)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb?")}
+    assert run(READ, environment) == "1"
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nb?")} == before
+    assert {path.name.partition("-")[0] for path in before} >= {
+        "loop.process",
+        "pcap.index",
+        "pcapng.index",
+        "ring.index",
+        "wanted.choose",
+        "writing.pack",
+    }
 
 
 FUZZ = """

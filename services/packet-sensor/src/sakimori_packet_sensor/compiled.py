@@ -5,14 +5,18 @@ function is compiled.
 """
 
 import os
+import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
+import numba
 from numba import config, njit
 
 _config: Any = config  # which Numba fills when it is imported
@@ -21,6 +25,8 @@ _config.LOOP_VECTORIZE = _config.SLP_VECTORIZE = 0
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 _PRIVATE: Final = 0o700
+_SHIPPED: Final = Path(sys.prefix) / "share" / "sakimori" / "compiled"
+"""What was compiled when an image was built (precompile.py), for any processor; as safe as the code beside it."""
 
 
 def _candidates() -> Iterator[Path]:
@@ -37,9 +43,10 @@ def version_of(package: Path) -> str:
     """Name this version of a package's sources.
 
     Numba compares only the file of a function itself, not those of the functions that it calls: a changed callee would
-    be overlooked. So each version has a folder of its own.
+    be overlooked. So each version has a folder of its own, and each version of Numba and kind of processor, too: what
+    lies there is then either what is needed or nothing.
     """
-    digest = sha256()
+    digest = sha256(f"{numba.__version__} {_config.CPU_NAME}".encode())
     for path in sorted(package.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
@@ -67,13 +74,28 @@ def cache_folder() -> Path | None:
     return next((place for place in _candidates() if is_ours(place)), None)
 
 
+def take_over(shipped: Path, folder: Path) -> None:
+    """Begin a folder with what was shipped, if there is any; not one that is there, for it may hold more.
+
+    Numba can only use folders that it can write. Where copying fails, it compiles.
+    """
+    if folder.exists() or not shipped.is_dir():
+        return
+    with suppress(OSError):  # another process was faster, or there is no room
+        folder.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as made:
+            shutil.copytree(shipped, Path(made) / "all").rename(folder)
+
+
 _FOLDER: Final = cache_folder()
 
 
 def compiled(function: _Function) -> _Function:
     """Make a function machine code: without the interpreter's lock, kept on disk, division by zero as in NumPy."""
     if _FOLDER is not None:
-        _config.CACHE_DIR = str(_FOLDER / version_of(Path(function.__code__.co_filename).parent))
+        version = version_of(Path(function.__code__.co_filename).parent)
+        take_over(_SHIPPED / version, _FOLDER / version)
+        _config.CACHE_DIR = str(_FOLDER / version)
     return _made(function, cache=_FOLDER is not None)
 
 
