@@ -61,11 +61,15 @@ class Stack:
     env_file: Path
     gateway: str
     receiver: str
+    overlay: tuple[str, ...] = ("tests/e2e/compose.receiver.yml",)
+    """Further compose files."""
 
     def compose(self, *arguments: str, timeout: float = 900, check: bool = True) -> str:
         """Run `docker compose` for this project and return what it printed."""
         command = ["docker", "compose", "--project-name", self.project, "--env-file", str(self.env_file)]
-        command += ["-f", "docker-compose.yml", "-f", "tests/e2e/compose.receiver.yml", *arguments]
+        for file in ("docker-compose.yml", *self.overlay):
+            command += ["-f", file]
+        command += arguments
         environment = {name: value for name, value in os.environ.items() if name not in self.secrets()}
         result = subprocess.run(
             command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=timeout, check=False
