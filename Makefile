@@ -1,6 +1,6 @@
 # `make` alone shows what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format test-timescale test-rabbitmq4 e2e smoke env lock docs clean bench bench-engine train-opinion
+.PHONY: help run test check lint format test-timescale test-rabbitmq4 e2e smoke env lock docs clean bench bench-engine train-opinion
 
 PYTHON ?=
 BIN := .venv/bin
@@ -18,15 +18,17 @@ test: .venv/dev.installed ## Unit, contract and integration tests, against real 
 	@$(BIN)/python -m sakimori_packet_sensor.prepare
 	@$(BIN)/pytest --ignore=tests/e2e --ignore=tests/timescale
 
-check: .venv/dev.installed ## Format, lint, types, boundaries, content, unit tests
+check: lint ## Format, lint, types, boundaries, content, unit tests
+	@$(BIN)/python -m sakimori_packet_sensor.prepare
+	@$(BIN)/pytest -q tests/unit tests/architecture
+
+lint: .venv/dev.installed ## All of check but the tests
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sakimori rules check
 	@$(BIN)/sakimori rules test
-	@$(BIN)/python -m sakimori_packet_sensor.prepare
-	@$(BIN)/pytest -q tests/unit tests/architecture
 
 format: .venv/dev.installed ## Format the code and mend what can be mended by itself
 	@$(BIN)/ruff format $(CODE)
