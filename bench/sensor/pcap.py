@@ -1,6 +1,6 @@
 """The whole of `sakimori pcap` beside Suricata with eve.json: the same capture, one core each, CPU time.
 
-    python -m bench.sensor.pcap [--copies 4] [--least-mean 0] [--capture FILE]
+    python -m bench.sensor.pcap [--copies 4] [--least-mean 0] [--downloads N] [--capture FILE]
 
 Both are run as a user would: files in, NDJSON out, no rules, one thread. Of each the CPU time (user and system) is
 taken, since other work on the machine does not change it much, and what it takes for a capture of one packet is
@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from bench.sensor.traffic import Traffic, mixed
+from bench.sensor.traffic import Traffic, downloads, mixed
 
 _ROUNDS: Final = 3
 
@@ -94,10 +94,14 @@ def main() -> None:
     options.add_argument("--copies", type=int, default=4, help="of the development captures, each with other addresses")
     options.add_argument("--least-mean", type=int, default=0, help="only captures of at least so many bytes a packet")
     options.add_argument("--capture", type=Path, help="a capture instead of those")
+    options.add_argument("--downloads", type=int, default=0, help="so many files fetched by HTTP instead of captures")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         capture, one = given.capture or Path(folder) / "mixed.pcap", Path(folder) / "one.pcap"
-        traffic = mixed(given.copies if given.capture is None else 1, least_mean=given.least_mean)
+        if given.downloads:
+            traffic = downloads(given.downloads)
+        else:
+            traffic = mixed(given.copies if given.capture is None else 1, least_mean=given.least_mean)
         if given.capture is None:
             traffic.write_pcap(capture)
         first_packet(traffic).write_pcap(one)

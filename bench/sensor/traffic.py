@@ -17,6 +17,8 @@ ETHERNET: Final = 1
 BLOCK_PACKETS: Final = 4096
 _SUFFIXES: Final = {".pcap", ".pcapng", ".cap", ".gz"}
 _START: Final = 1_768_528_800_000_000
+_SEGMENT: Final = 1448
+"""Bytes of a full TCP segment with timestamps in 1,500."""
 _SPAN: Final = 60_000_000
 """Microseconds that all captures are squeezed into: hundreds of conversations go on at once, as on a real line."""
 
@@ -139,3 +141,38 @@ def syn_flood(packets: int) -> Traffic:
     link = np.full(packets, ETHERNET, np.int32)
     time = _START + np.arange(packets, dtype=np.int64)
     return Traffic("SYN flood", Block(data.reshape(-1), at, length, length, time, link))
+
+
+def downloads(flows: int, segments: int = 200) -> Traffic:
+    """What most packets of a line are: files fetched by HTTP, in so many full segments, every second acknowledged."""
+    body = segments * _SEGMENT
+    packets: list[tuple[int, int, bytes]] = []
+    for flow in range(flows):
+        client, port = 0x0A00_0000 + flow % 60_000, 20_000 + flow % 40_000
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: %d\r\n\r\n" % (body - 80)
+        stream = head + bytes(body)
+        ask = b"GET /media/%d.mp4 HTTP/1.1\r\nHost: cdn.example\r\nUser-Agent: player/2.1\r\n\r\n" % flow
+        said = [(0, 0x02, 0, 0, b""), (1, 0x12, 0, 1, b""), (0, 0x10, 1, 1, b""), (0, 0x18, 1, 1, ask)]
+        for number in range(segments):
+            sent = 1 + number * _SEGMENT
+            said.append((1, 0x10, sent, 1 + len(ask), stream[number * _SEGMENT : (number + 1) * _SEGMENT]))
+            if number % 2:
+                said.append((0, 0x10, 1 + len(ask), sent + _SEGMENT, b""))
+        last = 1 + body
+        said += [(1, 0x11, last, 1 + len(ask), b""), (0, 0x11, 1 + len(ask), last + 1, b"")]
+        for step, what in enumerate(said):
+            frame = _segment(client, port, what)
+            packets.append((flow * 500 + step * 120, len(frame), frame))
+    packets.sort(key=lambda packet: packet[0])
+    return _repeated("downloads", packets, 1)
+
+
+def _segment(client: int, port: int, said: tuple[int, int, int, int, bytes]) -> bytes:
+    """Write one TCP segment of a client's conversation with a server on port 80; checksums are 0."""
+    side, flags, sequence, acknowledged, payload = said
+    addresses, ports = [client.to_bytes(4, "big"), bytes((198, 51, 100, 7))], [port, 80]
+    if side:
+        addresses, ports = addresses[::-1], ports[::-1]
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 40 + len(payload), 0, 0x4000, 64, 6, 0) + b"".join(addresses)
+    tcp = struct.pack("!HHIIBBHHH", *ports, sequence, acknowledged, 0x50, flags, 0xFFFF, 0, 0)
+    return bytes.fromhex("00005e00530200005e0053010800") + ip + tcp + payload
