@@ -68,9 +68,23 @@ def environment(rabbitmq_url: str, postgres_url: str, valkey_url: str) -> dict[s
     return {"BUS_URL": rabbitmq_url, "DATABASE_URL": postgres_url, "VALKEY_URL": valkey_url}
 
 
+async def is_ready(side: str) -> bool:
+    try:
+        async with httpx.AsyncClient() as client:
+            return (await client.get(f"{side}/ready")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def test_a_service_is_not_ready_before_it_has_started(environment: dict[str, str], valkey: Valkey) -> None:
+    async with service(environment) as tiny:
+        await eventually(lambda: is_ready(tiny.side), 30)
+        assert await valkey.get("said") in {"not done yet", b"not done yet"}
+
+
 async def test_the_side_port_tells_life_readiness_and_metrics(environment: dict[str, str]) -> None:
     async with service(environment) as tiny:
-        await eventually(lambda: is_live(tiny.side), 30)
+        await eventually(lambda: is_ready(tiny.side), 30)
         async with httpx.AsyncClient(base_url=tiny.side) as client:
             ready = await client.get("/ready")
             metrics = await client.get("/metrics")
@@ -121,7 +135,7 @@ async def test_readiness_names_what_is_away(
     environment: dict[str, str], valkey_server: ValkeyServer, postgres_server: PostgresServer, rabbitmq: RabbitMQ
 ) -> None:
     async with service(environment) as tiny:
-        await eventually(lambda: is_live(tiny.side), 30)
+        await eventually(lambda: is_ready(tiny.side), 30)
         valkey_server.stop()
         async with httpx.AsyncClient(base_url=tiny.side, timeout=10) as client:
             ready = await client.get("/ready")

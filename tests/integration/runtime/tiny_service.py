@@ -27,7 +27,7 @@ class TinySettings(ServiceSettings):
 
 @asynccontextmanager
 async def running(settings: TinySettings, context: ServiceContext) -> AsyncIterator[None]:
-    """Store the id of every message; halt on the message `halt`."""
+    """Store what /ready says while this starts, and the id of every message; halt on the message `halt`."""
 
     async def handle(messages: Sequence[Message]) -> None:
         for each in messages:
@@ -37,6 +37,7 @@ async def running(settings: TinySettings, context: ServiceContext) -> AsyncItera
             await asyncio.sleep(settings.handler_seconds)
             await context.valkey.rpush("handled", each.id)
 
+    await context.valkey.set("said", (await context.health.report()).get("start", "ok"))
     consumer = await context.bus.consume(Subscription(Queue.NOTIFY, handle), ConsumerMetrics(context.registry))
     supervision = context.supervise(consumer)
     try:

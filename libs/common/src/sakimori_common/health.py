@@ -24,6 +24,10 @@ class Health:
         """Register a check: it returns when all is well and raises otherwise."""
         self._checks[name] = check
 
+    def remove(self, name: str) -> None:
+        """Depend on it no longer."""
+        self._checks.pop(name, None)
+
     async def report(self) -> dict[str, str]:
         """Run every check at once; `ok` or what went wrong (NotReady's text, else the kind of error only)."""
         results = await asyncio.gather(*(self._run(check) for check in self._checks.values()))

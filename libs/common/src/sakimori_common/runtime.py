@@ -10,6 +10,7 @@ from typing import Any
 
 from sakimori_common.bus import Bus, BusUnavailable, open_bus
 from sakimori_common.context import Postgres, ServiceContext, Valkey
+from sakimori_common.health import NotReady
 from sakimori_common.log import configure_logging
 from sakimori_common.postgres import CONNECTION_ERRORS, MigrationError, connect_with_patience, migrate
 from sakimori_common.settings import S, ServiceSettings, exit_on_bad_settings
@@ -47,7 +48,9 @@ async def _run(settings: S, running: Wiring[S]) -> int:
         async with connections(settings) as (bus, postgres, valkey):
             giving_up.cancel()
             context = ServiceContext.of(settings.service, bus, postgres, valkey)
+            context.health.add("start", _is_starting)
             async with side_port(context, settings.host, settings.side_port) as port, running(settings, context):
+                context.health.remove("start")
                 context.log.info("service_started", side_port=port)
                 calm_garbage_collector()
                 return await until_stopped(context, stop)
@@ -58,6 +61,11 @@ async def _run(settings: S, running: Wiring[S]) -> int:
     except (BusUnavailable, MigrationError, *CONNECTION_ERRORS) as error:
         sys.stderr.write(f"{settings.service} cannot start: {error}\n")
         return 1
+
+
+async def _is_starting() -> None:
+    """Keep a service from being ready before its ports are open. Always raises."""
+    raise NotReady("not done yet")
 
 
 async def _cancel_when(stop: asyncio.Event, starting: "asyncio.Task[Any] | None") -> None:
