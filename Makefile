@@ -15,11 +15,11 @@ run: .venv/run.installed ## Install what is needed into .venv and run all six se
 	@$(BIN)/sakimori run all
 
 test: .venv/dev.installed ## Unit, contract and integration tests, against real servers
-	@$(BIN)/python -m sakimori_packet_sensor.prepare
+	@$(BIN)/python -m sakimori_packet_sensor.precompile
 	@$(BIN)/pytest --ignore=tests/e2e --ignore=tests/timescale
 
 check: lint ## Format, lint, types, boundaries, content, unit tests
-	@$(BIN)/python -m sakimori_packet_sensor.prepare
+	@$(BIN)/python -m sakimori_packet_sensor.precompile
 	@$(BIN)/pytest -q tests/unit tests/architecture
 
 lint: .venv/dev.installed ## All of check but the tests

@@ -10,13 +10,13 @@ import structlog
 
 from sakimori_packet_sensor.ports import NotPrepared
 
-COMMAND: Final = (sys.executable, "-m", "sakimori_packet_sensor.prepare")
+COMMAND: Final = (sys.executable, "-m", "sakimori_packet_sensor.precompile")
 PATIENCE_SECONDS: Final = 20.0
 """How long a capture waits; who sent it may wait longer and send it again."""
 
 
 class Preparation:
-    """Runs `prepare` once, aside. Where it fails, the first capture compiles by itself, which takes as long."""
+    """Runs `precompile` once, aside. Where it fails, the first capture compiles by itself, which takes as long."""
 
     def __init__(
         self,
