@@ -55,7 +55,7 @@ def test_every_capture_is_read_to_its_end_or_its_cut(development_data: Path) -> 
         if cut:
             cuts[path.name] = cut
     assert total.packets == 72_245
-    assert total.undecoded == {"network_protocol": 503, "link_type": 20, "malformed": 2}
+    assert total.undecoded == {"network_protocol": 503, "link_type": 6, "malformed": 2}
     assert set(cuts) == {"lm_sharpsc_create_svcctl.cap", "lm_sharpwmi_create.cap"}
 
 
@@ -181,8 +181,8 @@ def test_dhcp_options_in_overloaded_fields_are_found(development_data: Path) -> 
 
 def test_a_vendor_class_is_kept(development_data: Path) -> None:
     folder = development_data / "pcaps/suricata-verify/dhcp-eve-extended-option-60"
-    sightings = of("network.device", folder / "input.pcap")
-    assert "MSFT 5.0" in {sighting.get("device.vendor_class") for sighting in sightings}
+    messages = of("network.dhcp", folder / "input.pcap")
+    assert "MSFT 5.0" in {message.get("dhcp.vendor_class") for message in messages}
 
 
 def test_a_tunnel_shows_in_the_entropy_of_its_names(development_data: Path) -> None:

@@ -40,7 +40,8 @@ def test_plain_http_on_443_is_not_encrypted_and_tls_on_other_ports_is(developmen
     told: Counter[tuple[object, object]] = Counter()
     for _, events in captures(development_data):
         for event in events:
-            if event.dataset == "network.flow" and event.get("sakimori.protocol.evidence") == "content":
+            is_told = event.get("sakimori.protocol.evidence") == "content" and not event.get("sakimori.protocol.then")
+            if event.dataset == "network.flow" and is_told:
                 told[event.get("network.protocol"), event.get("sakimori.flow.is_encrypted")] += 1
     assert told["tls", True] > 300
     assert told["http", False] > 1000
