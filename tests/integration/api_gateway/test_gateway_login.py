@@ -164,6 +164,19 @@ OPERATIONS = [
     ("POST", "/api/v1/decisions", "analyst"),
     ("DELETE", "/api/v1/decisions/none", "analyst"),
     ("POST", "/api/v1/captures", "analyst"),
+    ("GET", "/api/v1/devices", "viewer"),
+    ("GET", "/api/v1/devices/stats/summary", "viewer"),
+    ("GET", "/api/v1/devices/00-00-5E-00-53-01", "viewer"),
+    ("GET", "/api/v1/devices/00-00-5E-00-53-01/activity", "viewer"),
+    ("PUT", "/api/v1/devices/00-00-5E-00-53-01", "analyst"),
+    ("GET", "/api/v1/sessions", "viewer"),
+    ("GET", "/api/v1/sessions/stats/summary", "viewer"),
+    ("GET", "/api/v1/packets", "analyst"),
+    ("POST", "/api/v1/recordings", "analyst"),
+    ("GET", "/api/v1/recordings", "analyst"),
+    ("GET", "/api/v1/recordings/none", "analyst"),
+    ("PUT", "/api/v1/recordings/none/stop", "analyst"),
+    ("GET", "/api/v1/recordings/none/packets", "analyst"),
     ("GET", "/api/v1/users", "admin"),
     ("POST", "/api/v1/users", "admin"),
     ("PATCH", "/api/v1/users/none", "admin"),
@@ -190,7 +203,8 @@ async def test_every_documented_operation_wants_a_token(stage: Stage) -> None:
     ]
     assert sorted(operations) == sorted(
         (method, path.replace("/findings/none", "/findings/{finding_id}").replace("/users/none", "/users/{name}")
-         .replace("/decisions/none", "/decisions/{decision_id}"))
+         .replace("/decisions/none", "/decisions/{decision_id}").replace("00-00-5E-00-53-01", "{mac}")
+         .replace("/recordings/none", "/recordings/{recording_id}"))
         for method, path, _ in OPERATIONS
     )  # fmt: skip
     for method, path in operations:
