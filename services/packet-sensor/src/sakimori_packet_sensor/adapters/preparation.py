@@ -38,6 +38,7 @@ class Preparation:
             if process.returncode is None:
                 with suppress(ProcessLookupError):
                     process.kill()
+                await process.wait()
         if status:
             self._log.warning("preparation_failed", status=status)
         self._is_over.set()
