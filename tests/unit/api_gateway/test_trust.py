@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sakimori_api_gateway.domain.trust import DAY, Blame, TrustReason, assess
-from sakimori_common.contracts import FindingStatus, Severity
+from sakimori_api_gateway.domain.trust import Blame, TrustReason, assess
+from sakimori_common.contracts import DAY, FindingStatus, Severity
 
 NOW = 1_768_528_800_000_000
 SEEN_TODAY = NOW - DAY // 2

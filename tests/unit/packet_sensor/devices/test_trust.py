@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from packets.devices import CAMERA, CAMERA_IP, PHONE, PHONE_IP, arp, devices, event, flow, record
-from sakimori_common.contracts import FieldValue
-from sakimori_packet_sensor.domain.devices.trust import DAY, Known, TrustParameters, trust, with_quiet_days
+from sakimori_common.contracts import DAY, FieldValue
+from sakimori_packet_sensor.domain.devices.trust import Known, TrustParameters, trust, with_quiet_days
 
 
 @pytest.mark.parametrize(
@@ -31,9 +31,9 @@ def test_what_a_device_does_decides(known: Known, score: float) -> None:
 def test_quiet_days_raise_trust_up_to_a_limit_and_trouble_begins_them_anew() -> None:
     seen = trust(Known(type="camera"))
     assert with_quiet_days(seen, now=DAY - 1, first_seen=0, troubled_at=0).score == 0.6
-    assert with_quiet_days(seen, now=4 * DAY, first_seen=0, troubled_at=0).score == 0.72
-    assert with_quiet_days(seen, now=400 * DAY, first_seen=0, troubled_at=0).score == 0.9
-    assert with_quiet_days(seen, now=400 * DAY, first_seen=0, troubled_at=399 * DAY).score == 0.63
+    assert with_quiet_days(seen, now=4 * DAY, first_seen=0, troubled_at=0).score == 0.64
+    assert with_quiet_days(seen, now=400 * DAY, first_seen=0, troubled_at=0).score == 0.8
+    assert with_quiet_days(seen, now=400 * DAY, first_seen=0, troubled_at=399 * DAY).score == 0.61
 
 
 def test_the_heaviest_reason_comes_first_and_parameters_weigh() -> None:

@@ -6,10 +6,7 @@ from typing import Final
 
 import msgspec
 
-from sakimori_common.contracts import FindingStatus, Severity
-from sakimori_common.instants import MICROSECONDS
-
-DAY: Final = 86_400 * MICROSECONDS
+from sakimori_common.contracts import DAY, FindingStatus, Severity, worth_of_quiet
 
 _LOSS: Final = {
     Severity.INFO: 0.0,
@@ -23,9 +20,6 @@ _FADING_DAYS: Final = 30
 _SETTLED: Final = frozenset({FindingStatus.RESOLVED, FindingStatus.MITIGATED})
 _SETTLED_SHARE: Final = 0.5
 """What was dealt with did happen: it weighs half."""
-_GAIN_A_DAY: Final = 0.01
-_GAIN_DAYS: Final = 20
-"""So many quiet days count at most."""
 
 
 class TrustReason(msgspec.Struct, frozen=True):
@@ -71,8 +65,9 @@ def assess(
     relevant = [blame for blame in blames if blame.status is not FindingStatus.FALSE_POSITIVE and blame.at <= now]
     reasons = [*base_reasons, *_losses(relevant, now)]
     last_trouble = max([quiet_since, *(blame.at for blame in relevant if _LOSS[blame.severity] > 0)])
-    if (days := min((now - last_trouble) // DAY, _GAIN_DAYS)) > 0:
-        reasons.append(TrustReason(f"{days} days without a finding", round(days * _GAIN_A_DAY, 4)))
+    days, worth = worth_of_quiet(last_trouble, now)
+    if days:
+        reasons.append(TrustReason(f"{days} days without a finding", worth))
     effect = sum(reason.effect for reason in reasons[len(base_reasons) :])
     score = round(min(1.0, max(0.0, base + effect)), 4)
     return Trust(score if override is None else override, reasons, override is not None)

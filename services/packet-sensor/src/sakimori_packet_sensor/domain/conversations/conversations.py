@@ -65,8 +65,8 @@ class Conversations:
             return talk
         if talk.sides is not None:
             self.streams.end(talk)
-        elif talk.decoder is not None:
-            self._report(talk, decoding.finish(talk.decoder))
+        elif talk.kind is not None and talk.decoder is not None:
+            self._report(talk, decoding.finish(talk.kind, talk.decoder))
         return talk
 
     def known(self, slot: int) -> Conversation | None:

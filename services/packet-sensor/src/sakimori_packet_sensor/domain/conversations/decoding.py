@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sakimori_packet_sensor.domain.protocols.contract import Decoder, Fields, Message, ProtocolKind
+from sakimori_packet_sensor.domain.protocols.contract import CLIENT, Decoder, Fields, Message, ProtocolKind
 from sakimori_packet_sensor.domain.protocols.malformed import Malformed
 
 _MAX_REASON_CHARACTERS: Final = 200
@@ -16,12 +16,12 @@ def reason_of(error: Exception) -> str:
     return f"the decoder failed: {type(error).__name__}"
 
 
-def finish(decoder: Decoder) -> Sequence[Message]:
+def finish(kind: ProtocolKind, decoder: Decoder) -> Sequence[Message]:
     """Ask for what is left."""
     try:
         return decoder.finish()
-    except Exception:  # noqa: BLE001  # as above
-        return ()
+    except Exception as error:  # noqa: BLE001  # a decoder's bug is met by a packet that somebody made for it
+        return (malformed(kind, CLIENT, reason_of(error)),)
 
 
 def malformed(kind: ProtocolKind, side: int, reason: str) -> Message:

@@ -240,7 +240,7 @@ class Streams:
         verdict = kind.recognise(data, side, talk.ends)
         if verdict is Verdict.YES:
             stream.is_lost = False
-            self._report(talk, decoding.finish(old))
+            self._report(talk, decoding.finish(kind, old))
             talk.decoder = kind.decoder(talk.ends)
             self._feed(talk, side, stream, data)
             return
@@ -260,8 +260,8 @@ class Streams:
         self._object_to(talk, "tcp_overlap")
 
     def _finish(self, talk: Conversation) -> None:
-        if talk.decoder is not None:
-            self._report(talk, decoding.finish(talk.decoder))
+        if talk.kind is not None and talk.decoder is not None:
+            self._report(talk, decoding.finish(talk.kind, talk.decoder))
         self._leave(talk)
 
     def _leave(self, talk: Conversation) -> None:

@@ -8,8 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-DAY: Final = 86_400_000_000
-"""In microseconds, as all times here."""
+from sakimori_common.contracts import worth_of_quiet
 
 
 class TrustParameters(msgspec.Struct, frozen=True):
@@ -33,9 +32,6 @@ class TrustParameters(msgspec.Struct, frozen=True):
     malformed_messages: int = 5
     anomalies: float = -0.1
     anomalous_packets: int = 5
-    quiet_day: float = 0.03
-    """For each day without trouble, up to:"""
-    quiet_most: float = 0.3
 
 
 DEFAULT: Final = TrustParameters()
@@ -72,11 +68,11 @@ def trust(known: Known, parameters: TrustParameters = DEFAULT) -> Trust:
 def with_quiet_days(
     trusted: Trust, now: int, first_seen: int, troubled_at: int, parameters: TrustParameters = DEFAULT
 ) -> Trust:
-    """Add what a quiet history is worth: whole days since the device came, or since it last did what costs trust."""
-    days = max(now - max(first_seen, troubled_at), 0) // DAY
+    """Add what a quiet history is worth, since the device came or last did what costs trust; times in microseconds."""
+    days, worth = worth_of_quiet(max(first_seen, troubled_at), now)
     if not days:
         return trusted
-    quiet = Reason(f"{days} days without trouble", min(days * parameters.quiet_day, parameters.quiet_most))
+    quiet = Reason(f"{days} days without trouble", worth)
     return _sum(parameters, (*trusted.reasons, quiet))
 
 

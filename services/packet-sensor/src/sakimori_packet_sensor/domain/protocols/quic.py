@@ -5,6 +5,7 @@ hello is read, which is not TLS before version T050.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from sakimori_packet_sensor.domain.protocols.contract import (
@@ -184,17 +185,15 @@ def _version_name(number: int) -> str:
 
 
 def _parameter(data: bytes, wanted: int) -> bytes:
-    """Find a transport parameter (RFC 9000, 18); b"" where it is not."""
+    """Find a transport parameter (RFC 9000, 18); b"" where it is not, or behind where they are cut."""
     at = 0
-    try:
+    with suppress(IndexError):
         while at < len(data):
             kind, at = quic_number(data, at)
             size, at = quic_number(data, at)
             if kind == wanted:
                 return data[at : at + size]
             at += size
-    except IndexError:
-        pass
     return b""
 
 

@@ -1,94 +1,22 @@
 """Every protocol that the sensor speaks, and which of them to ask about a first payload."""
 
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from types import ModuleType
 from typing import Final
 
-from sakimori_packet_sensor.domain.protocols import (
-    bacnet,
-    bittorrent,
-    coap,
-    dcerpc,
-    dhcp,
-    dhcpv6,
-    dnp3,
-    dns,
-    dtls,
-    edimax,
-    edonkey,
-    ftp,
-    http,
-    imap,
-    irc,
-    ldap,
-    modbus,
-    mqtt,
-    mysql,
-    netbios,
-    ntp,
-    pop3,
-    postgresql,
-    quic,
-    rdp,
-    redis,
-    rfb,
-    rtsp,
-    sip,
-    smb,
-    smtp,
-    snmp,
-    ssdp,
-    ssh,
-    stratum,
-    telnet,
-    tftp,
-    tls,
-)
 from sakimori_packet_sensor.domain.protocols.contract import Ends, ProtocolKind
 from sakimori_packet_sensor.domain.protocols.ports import PORT_NAMES
 
-_MODULES: Final[tuple[ModuleType, ...]] = (
-    # One line a module, in alphabetical order: each has a PROTOCOL or PROTOCOLS. Order decides between two that both
-    # recognise a payload on a port that neither expects, so what is sure of itself comes first there.
-    bacnet,
-    bittorrent,
-    coap,
-    dcerpc,
-    dhcp,
-    dhcpv6,
-    dnp3,
-    dns,
-    dtls,
-    edimax,
-    edonkey,
-    ftp,
-    http,
-    imap,
-    irc,
-    ldap,
-    modbus,
-    mqtt,
-    mysql,
-    netbios,
-    ntp,
-    pop3,
-    postgresql,
-    quic,
-    rdp,
-    redis,
-    rfb,
-    rtsp,
-    sip,
-    smb,
-    smtp,
-    snmp,
-    ssdp,
-    ssh,
-    stratum,
-    telnet,
-    tftp,
-    tls,
-)
+_NAMES: Final = (
+    "bacnet", "bittorrent", "coap", "dcerpc", "dhcp", "dhcpv6", "dnp3", "dns", "dtls", "edimax", "edonkey",
+    "ftp", "http", "imap", "irc", "ldap", "modbus", "mqtt", "mysql", "netbios", "ntp", "pop3", "postgresql",
+    "quic", "rdp", "redis", "rfb", "rtsp", "sip", "smb", "smtp", "snmp", "ssdp", "ssh", "stratum", "telnet",
+    "tftp", "tls",
+)  # fmt: skip
+"""The modules here that speak a protocol, in alphabetical order: each has a PROTOCOL or PROTOCOLS. Where two recognise
+a payload on a port that neither expects, the first wins."""
+_MODULES: Final = tuple(import_module(f"sakimori_packet_sensor.domain.protocols.{name}") for name in _NAMES)
 
 _REMEMBERED: Final = 16_384
 
