@@ -1,12 +1,14 @@
 """From packets to what was said: order, gaps, recognition, bounds. One small protocol stands for all (packets.tiny)."""
 
 import io
+from collections.abc import Sequence
 
-from packets.frames import CLIENT, datagram, datagram_reply, pcap_file, reply, segment
+from packets.blocks import block_of, ethernet
+from packets.frames import CLIENT, START, datagram, datagram_reply, pcap_file, reply, segment
 from packets.tiny import ONCE, RESUMING, TinyDecoder, sense, texts, tiny
 from sakimori_packet_sensor.domain.capture.reader import read_capture
 from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
-from sakimori_packet_sensor.domain.protocols.contract import TCP, UDP, Ends, ProtocolKind, Verdict
+from sakimori_packet_sensor.domain.protocols.contract import TCP, UDP, Ends, Message, ProtocolKind, Verdict
 from sakimori_packet_sensor.domain.protocols.registry import Registry
 from sakimori_packet_sensor.domain.sensor import Sensor
 
@@ -247,3 +249,35 @@ def test_ports_that_are_not_asked_for_are_counted_and_not_decoded() -> None:
     events = [event for batch in sensor.events(read_capture(io.BytesIO(capture))) for event in batch]
     assert [event.fields["tiny.text"] for event in events if event.dataset == "network.tiny"] == ["a", END]
     assert sum(event.dataset == "network.flow" for event in events) == 2
+
+
+def test_what_all_conversations_hold_is_bounded_and_the_one_that_waited_longest_gives_way() -> None:
+    half = b"say " + b"x" * 596
+    frames = [segment("PA", port, seq=100, load=half) for port in (4000, 4001)]
+    frames += [segment("PA", port, seq=700, load=b"\nsay more\n") for port in (4000, 4001)]
+    sensor = Sensor({}, registry=ONCE, held_bytes=1000)
+    events = sensor.take(ethernet(frames))
+    spoken = [event.fields for event in events if "tiny.text" in event.fields]
+    said = [(fields["destination.port"], fields["tiny.text"]) for fields in spoken]
+    assert said == [(4000, END), (4001, "x" * 596), (4001, "more")]
+    assert (sensor.counts.streams_given_up, sensor.bytes_held) == (1, 0)
+
+
+def test_what_the_capture_cut_off_is_a_gap() -> None:
+    whole = [client(0, b"say a\nsay b\nsay c\n"), client(18, b"say d\n")]
+    for registry, expected in ((ONCE, ["a", END]), (RESUMING, ["a", END, "d", END])):
+        cut = whole[0][:-10]
+        packets = [(START, 1, len(whole[0]), cut), (START + 1000, 1, len(whole[1]), whole[1])]
+        sensor = Sensor({}, registry=registry)
+        events = sensor.take(block_of(packets)) + sensor.finish()
+        assert [event.fields["tiny.text"] for event in events if "tiny.text" in event.fields] == expected
+
+
+def test_a_decoder_that_fails_at_the_end_is_reported() -> None:
+    class Failing(TinyDecoder):
+        def finish(self) -> Sequence[Message]:
+            raise KeyError("a bug")
+
+    kinds = [ProtocolKind("tiny", transport, tiny().recognise, Failing) for transport in (TCP, UDP)]
+    frames = [*OPEN, client(0, b"say a\n"), datagram(b"say b\n")]
+    assert sorted(texts(frames, Registry(kinds))) == ["a", "b", *["the decoder failed: KeyError"] * 2]

@@ -49,6 +49,11 @@ class SensorMetrics:
         self.packets_shed_total = Counter(
             "sakimori_sensor_packets_shed_total", "Packets of those flows.", registry=registry
         )
+        self.streams_given_up_total = Counter(
+            "sakimori_sensor_streams_given_up_total",
+            "Conversations no longer read since all together held too much.",
+            registry=registry,
+        )
         self.anomalies_total = Counter(
             "sakimori_sensor_anomalies_total",
             "Packets whose headers are wrong or hostile, by reason.",
@@ -109,6 +114,7 @@ class SensorMetrics:
         for family, total in (
             (self.packets_total, "packets"),
             (self.bytes_total, "bytes"),
+            (self.streams_given_up_total, "streams_given_up"),
             (self.flows_total, "flows"),
             (self.flows_evicted_total, "flows_evicted"),
             (self.flows_shed_total, "flows_shed"),

@@ -20,6 +20,7 @@ from sakimori_packet_sensor.domain.conversations.rows import (
     mark_rows,
     sender_of,
 )
+from sakimori_packet_sensor.domain.conversations.streams import MAX_HELD_BYTES
 from sakimori_packet_sensor.domain.events import MessageEvents, PacketEvents
 from sakimori_packet_sensor.domain.fastpath.fast_path import FastPath
 from sakimori_packet_sensor.domain.fastpath.layout import Anomaly, Ending, Kind
@@ -46,6 +47,7 @@ class Counts:
     evicted: int = 0
     shed_flows: int = 0
     shed_packets: int = 0
+    streams_given_up: int = 0
     events: Counter[str] = field(default_factory=Counter)
     undecoded: Counter[str] = field(default_factory=Counter)
     malformed: Counter[str] = field(default_factory=Counter)
@@ -55,7 +57,8 @@ class Counts:
 class Sensor:
     """Everything that is known of one capture while it is read; nothing in it makes this raise.
 
-    With `decoded_ports`, flows on other ports are counted and not looked into. `counts` is right after every call.
+    With `decoded_ports`, flows on other ports are counted and not looked into. All streams together hold `held_bytes`
+    at most; beyond, the one that has held something for longest gives way. `counts` is right after every call.
     `seed` keys the table of flows: a secret where strangers send the packets, so that they cannot choose what collides;
     the same one gives the same events also when the table is full. Making a sensor takes the compiled loop from its
     cache, or compiles it.
@@ -67,11 +70,15 @@ class Sensor:
         limits: FlowLimits | None = None,
         decoded_ports: frozenset[int] | None = None,
         registry: Registry = PROTOCOLS,
+        *,
         seed: int = 0,
+        held_bytes: int = MAX_HELD_BYTES,
     ) -> None:
         self._fast = FastPath(limits or FlowLimits(), seed)
         self._openings = OpeningRows(self._fast.table)
-        self._talks = Conversations(self._fast.table, registry, self._say, self._object, decoded_ports)
+        self._talks = Conversations(
+            self._fast.table, registry, self._say, self._object, decoded_ports, held_bytes=held_bytes
+        )
         self._flow_events = FlowEvents(origin, registry)
         self._message_events = MessageEvents(origin)
         self._packet_events = PacketEvents(origin)
@@ -196,6 +203,7 @@ class Sensor:
         counts, fast = self.counts, self._fast.counts
         counts.packets, counts.bytes, counts.flows = fast.packets, fast.bytes, fast.flows
         counts.evicted, counts.shed_flows, counts.shed_packets = fast.evicted, fast.shed_flows, fast.shed_packets
+        counts.streams_given_up = self._talks.streams.given_up
         counts.undecoded = Counter({reason.name.lower(): count for reason, count in fast.undecoded.items() if count})
         counts.anomalies = Counter({reason.name.lower(): count for reason, count in fast.anomalies.items() if count})
         if self._overlaps:

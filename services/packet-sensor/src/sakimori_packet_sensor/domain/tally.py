@@ -14,8 +14,8 @@ Numbers = dict[str, int]
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """Totals of a capture, or of a worker since it began.
 
-    `totals` has packets, bytes, flows, flows_evicted, flows_shed, packets_shed and, of a worker, ring_drops,
-    ring_freezes and events_lost. `undecoded` and `anomalies` are by reason, `malformed` by protocol.
+    `totals` has packets, bytes, flows, flows_evicted, flows_shed, packets_shed, streams_given_up and, of a worker,
+    ring_drops, ring_freezes and events_lost. `undecoded` and `anomalies` are by reason, `malformed` by protocol.
     """
 
     totals: Numbers = {}
@@ -42,6 +42,7 @@ def tally_of(counts: "Counts", **others: int) -> Tally:
         "flows_evicted": counts.evicted,
         "flows_shed": counts.shed_flows,
         "packets_shed": counts.shed_packets,
+        "streams_given_up": counts.streams_given_up,
         **others,
     }
     return Tally(

@@ -33,7 +33,9 @@ class Conversations:
         registry: Registry,
         report: Report,
         object_to: Objection,
-        decoded_ports: frozenset[int] | None = None,
+        decoded_ports: frozenset[int] | None,
+        *,
+        held_bytes: int,
     ) -> None:
         self._openings = OpeningRows(table)
         self._watching = Watching(table)
@@ -41,7 +43,7 @@ class Conversations:
         self._report = report
         self._ports = decoded_ports
         self._talks: list[Conversation | None] = [None] * len(table)
-        self.streams = Streams(registry, self._watching, report, object_to)
+        self.streams = Streams(registry, self._watching, report, object_to, held_bytes)
 
     def take(self, mark: MarkRow, data: memoryview) -> None:
         """Take the payload of one packet, which is in `data` where the mark says."""

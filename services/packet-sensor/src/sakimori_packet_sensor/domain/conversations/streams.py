@@ -37,7 +37,7 @@ class Streams:
         watching: Watching,
         report: Report,
         object_to: Objection,
-        max_held_bytes: int = MAX_HELD_BYTES,
+        max_held_bytes: int,
     ) -> None:
         self._registry = registry
         self._watching = watching
