@@ -45,7 +45,7 @@ async def live(
 ) -> AsyncIterator[tuple[RunningSensor, Postgres]]:
     """A sensor on `far` that captures already, and whose events are taken unless a bus is given."""
     postgres = await open_postgres(postgres_url)
-    given = {"interfaces": ("far",), "ring_bytes": 4 << 20, "packet_store_bytes": 8 << 20, **changes}
+    given = {"interfaces": ("far",), "packet_store_bytes": 8 << 20, **changes}
     mine = bus or MemoryBus()
     try:
         async with sensor_on(mine, postgres, folder, **given) as sensor:

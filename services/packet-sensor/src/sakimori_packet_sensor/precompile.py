@@ -13,7 +13,7 @@ from struct import pack as pack_struct
 
 import numpy as np
 
-from sakimori_packet_sensor.domain.capture import ring
+from sakimori_packet_sensor.domain.capture import Block, ring
 from sakimori_packet_sensor.domain.capture.reader import read_capture
 from sakimori_packet_sensor.domain.capture.window import Columns
 from sakimori_packet_sensor.domain.capture.writing import file_header, pack
@@ -30,13 +30,22 @@ def main() -> int:
     os.nice(_NICENESS)
     for capture in (file_header(_ETHERNET), _EMPTY_PCAPNG):
         list(read_capture(BytesIO(capture)))
+    block = rehearse_capture()
+    pack(block, 0, _ETHERNET, np.zeros(4096, np.uint8))
+    Chooser(Wanted(since=0, until=0)).choose(block)
+    return 0
+
+
+def rehearse_capture() -> Block:
+    """Call what a capture calls for each block, so that the first packets do not wait for code to be loaded.
+
+    Returns the block without packets that it was done with.
+    """
     columns, memory = Columns.of(1), np.zeros(4096, np.uint8)
     count = ring.index(memory, 0, len(memory), ring.Source(_ETHERNET, is_cooked=False), columns)
     block = columns.block(memory, count)
-    pack(block, 0, _ETHERNET, memory)
-    Chooser(Wanted(since=0, until=0)).choose(block)
     Sensor({}).take(block)
-    return 0
+    return block
 
 
 if __name__ == "__main__":
