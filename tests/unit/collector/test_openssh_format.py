@@ -270,8 +270,8 @@ def test_a_repeated_message_is_as_many_events_and_a_huge_one_is_bounded() -> Non
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        ("Jan 16 01:59:58 web-1 CRON[1]: pam_unix(cron:session): session opened", "not a line of sshd: CRON"),
-        ("Jan 16 01:59:58 web-1 sshd-keygen[1]: x", "not a line of sshd: sshd-keygen"),
+        ("Jan 16 01:59:58 web-1 CRON[1]: pam_unix(cron:session): session opened", "not a line of openssh.auth: CRON"),
+        ("Jan 16 01:59:58 web-1 sshd-keygen[1]: x", "not a line of openssh.auth: sshd-keygen"),
         ("Foo 16 01:59:58 web-1 sshd[1]: x", "no such time"),
         ("Jan 32 01:59:58 web-1 sshd[1]: x", "no such time"),
         ("2026-13-16T01:59:58Z web-1 sshd[1]: x", "no such time"),

@@ -36,6 +36,7 @@ def source(format: str = "auto", path: str = "") -> Source:
         (ACCESS % (b"", b"x"), "/var/log/httpd/access_log", "apache.access"),
         (SSHD % b"root", "/var/log/auth.log", "openssh.auth"),
         (b"2026-01-16T01:59:58Z web-1 sshd-session[1]: x", "", "openssh.auth"),
+        (b"Jan 16 01:59:58 web-1 unheard-of[1]: sshd x", "", "linux.syslog"),
     ],
 )
 def test_auto_recognises_lines_by_content_and_the_web_server_by_path(line: bytes, path: str, dataset: str) -> None:
@@ -44,7 +45,7 @@ def test_auto_recognises_lines_by_content_and_the_web_server_by_path(line: bytes
     assert event.fields["observer.name"] == "test"
 
 
-@pytest.mark.parametrize("line", [b"", b"hello", b"Jan 16 01:59:58 web-1 cron[1]: sshd x", b"{}"])
+@pytest.mark.parametrize("line", [b"", b"hello", b"Jan 16 01:59:58"])
 def test_auto_says_when_it_knows_no_format(line: bytes) -> None:
     with pytest.raises(LineRejected, match="of no known format"):
         source().read(line, 0)
@@ -85,7 +86,7 @@ def test_a_line_of_ten_megabytes_is_an_event_with_its_values_cut(line: bytes) ->
         b'"' * 10_000_000,
         b"192.0.2.1 - " + b"a " * 5_000_000,
         ACCESS[:44] + b'"' + b"\\x41" * 2_000_000,
-        b"Jan 16 01:59:58 web-1 cron[1]: " + b"from a port 1 " * 500_000,
+        b"Jan 16 01:59:58 web-1 [1]: " + b"from a port 1 " * 500_000,
     ],
 )
 def test_long_nonsense_is_refused_in_time(format: str, line: bytes) -> None:
@@ -150,7 +151,7 @@ def test_no_json_raises_anything_but_rejected(value: object) -> None:
     posted = {"@timestamp": "2026-01-16T01:00:00Z", "event.dataset": "x.y", "value": value}
     for item in (value, posted):
         try:
-            events = read_posted(json.dumps(item).encode(), 1, source())
+            events = read_posted(source(), json.dumps(item).encode(), 1)
         except LineRejected as rejected:
             assert str(rejected)
             continue
@@ -161,20 +162,20 @@ def test_no_json_raises_anything_but_rejected(value: object) -> None:
 def test_a_posted_message_is_read_by_the_format_it_names_else_by_the_default() -> None:
     raw = ACCESS % (b"", b"x")
     named = json.dumps({"message": raw.decode(), "event": {"dataset": "apache.access"}, "host": {"hostname": "web-1"}})
-    [event] = read_posted(named.encode(), 1, source())
+    [event] = read_posted(source(), named.encode(), 1)
     assert (event.dataset, event.fields["host.hostname"]) == ("apache.access", "web-1")
     plain = json.dumps({"message": raw.decode() + "\n"}).encode()
-    assert read_posted(plain, 1, source("nginx.access"))[0].dataset == "nginx.access"
+    assert read_posted(source("nginx.access"), plain, 1)[0].dataset == "nginx.access"
     with pytest.raises(LineRejected, match="no syslog header"):
-        read_posted(plain, 1, source("openssh.auth"))
+        read_posted(source("openssh.auth"), plain, 1)
 
 
 def test_an_object_with_time_and_message_is_an_event_unless_it_names_a_format() -> None:
     posted = {"@timestamp": "2026-01-16T01:00:00Z", "event.dataset": "nginx.access", "message": "anything"}
-    [event] = read_posted(json.dumps(posted).encode(), 1, source())
+    [event] = read_posted(source(), json.dumps(posted).encode(), 1)
     assert event.fields["message"] == "anything"
     with pytest.raises(LineRejected, match="not an access log line"):
-        read_posted(json.dumps({**posted, "format": "nginx.access"}).encode(), 1, source())
+        read_posted(source(), json.dumps({**posted, "format": "nginx.access"}).encode(), 1)
 
 
 def test_rows_hold_what_columns_can() -> None:

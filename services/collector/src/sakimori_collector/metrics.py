@@ -6,14 +6,15 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 class CollectorMetrics:
     """What the collector counts.
 
-    For every source, once nothing is in hand: received = published + rejected + refused. Lines, not events: a line
-    "message repeated 3 times" is one line and three events.
+    For every source, always: received = published + rejected + spooled + dropped. Lines, not events: a line "message
+    repeated 3 times" is one line and three events. Lines of requests that were answered 503 count as refused only.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.lines_received_total = self._lines(registry, "received", "Lines taken in.")
         self.lines_published_total = self._lines(registry, "published", "Lines whose events the bus confirmed.")
         self.lines_rejected_total = self._lines(registry, "rejected", "Lines that became no event and were kept.")
+        self.lines_dropped_total = self._lines(registry, "dropped", "Lines lost for want of room, or unwanted.")
         self.lines_refused_total = self._lines(registry, "refused", "Lines of requests that were answered 503.")
         self.input_stalls_total = Counter(
             "sakimori_collector_input_stalls_total",

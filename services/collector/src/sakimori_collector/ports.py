@@ -1,6 +1,7 @@
 """What the collector needs from outside."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -58,3 +59,18 @@ class Checkpoints(Protocol):
 
     async def save(self, checkpoint: Checkpoint, rejected: Sequence[Rejected]) -> None:
         """Advance, and keep the rejected lines on the way there, both or neither. Raises Unavailable."""
+
+
+class Input(Protocol):
+    """A way in, one file in inputs/ each: lines of some protocol, handed to the intake.
+
+    Each input takes the intake and its own part of the settings. What its protocol can hold back (HTTP, TCP, files)
+    waits while the bus is away; what it cannot (UDP) is spooled.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name the kind of input, as `sakimori.input` of its events says it."""
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Take lines until the block ends, then finish what is in hand. Raises OSError when it cannot begin."""

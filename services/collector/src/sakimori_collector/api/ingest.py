@@ -142,7 +142,7 @@ class IngestApi:
         numbers: list[int] = []
         for number, raw in lines:
             try:
-                events.extend(read_posted(raw, number, source))
+                events.extend(read_posted(source, raw, number))
             except LineRejected as error:
                 rejected.append(source.reject(raw, number, str(error)))
                 numbers.append(number)

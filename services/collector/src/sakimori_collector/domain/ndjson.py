@@ -22,7 +22,7 @@ _CARRIED = ("host.hostname", "log.file.path", "log.offset")
 _decoder = msgspec.json.Decoder()
 
 
-def read_posted(raw: bytes, place: int, source: Source) -> list[Event]:
+def read_posted(source: Source, raw: bytes, place: int) -> list[Event]:
     """Read the posted line that stands at `place`; the source's format is for messages that name none.
 
     An object with a `message` is a raw log line if it names its `format` or has no `@timestamp`, else it is an event.

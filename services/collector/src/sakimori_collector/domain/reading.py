@@ -1,7 +1,7 @@
 """From a line to the events in it: the one way for every input."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sakimori_collector.domain.formats import AUTO, FORMATS, Format, LineRejected, Reference
 from sakimori_collector.domain.text import cut, decode
@@ -28,9 +28,9 @@ class Rejected:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Source:
-    """Where lines come from and how they are read.
+    """Where lines come from and how they are read. It changes only by what headers say (`reference.context`).
 
     `name` says it to people; `identity` is what ids are made of, the same whenever the same input is read again.
     `format` is the name of a format or `auto`. `stamp`: fields that every event gets. `path`: of the file, if any.
@@ -43,6 +43,7 @@ class Source:
     reference: Reference
     stamp: Mapping[str, FieldValue]
     path: str = ""
+    header_of: Format | None = None
 
     def read(self, raw: bytes, place: int) -> list[Event]:
         """Read a line. Raises LineRejected. Values over 65,536 characters are cut."""
@@ -54,15 +55,26 @@ class Source:
         The raw line is part of the ids: a file that was emptied and written anew within a second has other lines at
         the same places.
         """
-        chosen = FORMATS[format] if format != AUTO else _recognise(text, path)
+        chosen = self.header_of or (FORMATS[format] if format != AUTO else _recognise(text, path))
+        if chosen.learn is not None and self._has_learnt(chosen, text):
+            return []
         events = []
         for number, (time, fields) in enumerate(chosen.parse(text, self.reference)):
             if len(text) > MAX_VALUE_CHARACTERS:
                 _cut(fields)
+            dataset = str(fields.pop("event.dataset", chosen.name))
             fields.update(self.stamp)
             identity = event_id(time, self.identity, b"%d:%d:%b" % (place, number, raw))
-            events.append(Event(identity, time, chosen.name, fields))
+            events.append(Event(identity, time, dataset, fields))
         return events
+
+    def _has_learnt(self, chosen: Format, text: str) -> bool:
+        context = chosen.learn(text, self.reference.context) if chosen.learn is not None else None
+        if context is None:
+            return False
+        self.reference = replace(self.reference, context=context)
+        self.header_of = chosen  # its lines are seldom recognisable without it
+        return True
 
     def reject(self, raw: bytes, place: int, reason: str) -> Rejected:
         """Say that a line became no event."""

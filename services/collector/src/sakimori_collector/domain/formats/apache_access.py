@@ -1,7 +1,7 @@
 """Apache access logs (https://httpd.apache.org/docs/2.4/logs.html): `common`, `combined`, `vhost_combined`."""
 
+from sakimori_collector.domain.format import Format
 from sakimori_collector.domain.formats.combined import is_combined, parse_combined
-from sakimori_collector.domain.formats.format import Format
 
 
 def _recognises(line: str, path: str) -> bool:

@@ -9,7 +9,7 @@ that is not escaped ends it. Quantifiers are possessive (`*+`): no line makes th
 import re
 
 from sakimori_collector.domain.addresses import put_source
-from sakimori_collector.domain.formats.format import LineRejected, Record, Reference
+from sakimori_collector.domain.format import LineRejected, Record, Reference
 from sakimori_collector.domain.text import unescape
 from sakimori_collector.domain.times import DAY, access_time
 from sakimori_common.contracts import FieldValue

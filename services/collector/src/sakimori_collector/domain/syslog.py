@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from sakimori_collector.domain.formats.format import LineRejected, Reference
+from sakimori_collector.domain.format import LineRejected, Reference
 from sakimori_collector.domain.times import DAY, iso_time, syslog_time
 from sakimori_common.instants import format_instant
 

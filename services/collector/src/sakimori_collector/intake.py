@@ -1,0 +1,126 @@
+"""The one way in: lines become events, events go to the bus, what is no event to the quarantine, and all are counted.
+
+Every input hands its lines to `Intake`; nothing else publishes events of the collector's.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from sakimori_collector.domain.format import LineRejected
+from sakimori_collector.domain.reading import Rejected, Source
+from sakimori_collector.metrics import CollectorMetrics
+from sakimori_collector.ports import Publisher, RejectedLines
+from sakimori_common.contracts import Event
+
+AT_ONCE: Final = 1000
+"""Lines worked on together: 10 to 20 ms, the longest that everything else waits for them."""
+
+Line = tuple[int, bytes]
+"""Where a line stands in its source (byte offset, line number), and the line without its end."""
+
+Reader = Callable[[Source, bytes, int], list[Event]]
+"""Makes events of a line at a place. Raises LineRejected and nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Lines of one source. `name` of the source is also the label they are counted under, so it is one of few."""
+
+    source: Source
+    lines: Sequence[Line]
+    read: Reader = Source.read
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of a batch, in lines: `published` + `rejected` + `dropped` + `spooled` are all of them."""
+
+    published: int = 0
+    dropped: int = 0
+    spooled: int = 0
+    rejected: list[tuple[int, Rejected]] = field(default_factory=list)
+    """Beside the place of each."""
+
+
+@dataclass(slots=True)
+class _Read:
+    events: list[Event] = field(default_factory=list)
+    rejected: list[tuple[int, Rejected]] = field(default_factory=list)
+    published: int = 0
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """What is done to events before anybody else sees them.
+
+    `drops` tells those that the operator does not want; `change` enriches and masks a list of them in place.
+    """
+
+    drops: Callable[[Event], bool] | None = None
+    change: Callable[[Sequence[Event]], None] | None = None
+
+
+class Intake:
+    """Take batches of lines from inputs."""
+
+    def __init__(
+        self, publisher: Publisher, quarantine: RejectedLines, metrics: CollectorMetrics, treatment: Treatment
+    ) -> None:
+        self._publisher = publisher
+        self._quarantine = quarantine
+        self._metrics = metrics
+        self._treatment = treatment
+
+    async def take(self, batch: Batch) -> Taken:
+        """Return when every line is safe: its events confirmed by the bus, or itself in the quarantine.
+
+        Raises BusUnavailable or Unavailable: nothing is counted, and the input hands in the same lines again, which
+        are stored once since their ids are a function of source, place and line.
+        """
+        taken = Taken()
+        for part in self._parts(batch):
+            await self._publisher.publish(part.events)
+            if part.rejected:
+                await self._quarantine.keep([line for _, line in part.rejected])
+            taken.published += part.published
+            taken.dropped += part.dropped
+            taken.rejected += part.rejected
+            await asyncio.sleep(0)
+        self._count(batch.source.name, taken)
+        return taken
+
+    def _parts(self, batch: Batch) -> Iterator[_Read]:
+        for start in range(0, len(batch.lines), AT_ONCE):
+            part = self._read(batch, batch.lines[start : start + AT_ONCE])
+            if self._treatment.change is not None:
+                self._treatment.change(part.events)
+            yield part
+
+    def _read(self, batch: Batch, lines: Sequence[Line]) -> _Read:
+        part, drops = _Read(), self._treatment.drops
+        for place, raw in lines:
+            try:
+                events = batch.read(batch.source, raw, place)
+            except LineRejected as error:
+                part.rejected.append((place, batch.source.reject(raw, place, str(error))))
+                continue
+            if drops is not None and events:
+                events = [event for event in events if not drops(event)]
+                if not events:
+                    part.dropped += 1
+                    continue
+            part.events += events
+            part.published += 1
+        return part
+
+    def _count(self, source: str, taken: Taken) -> None:
+        """All at once, so that the sum holds whenever anybody looks."""
+        rejected = len(taken.rejected)
+        metrics = self._metrics
+        metrics.lines_received_total.labels(source).inc(taken.published + taken.dropped + taken.spooled + rejected)
+        metrics.lines_published_total.labels(source).inc(taken.published)
+        metrics.lines_rejected_total.labels(source).inc(rejected)
+        metrics.lines_dropped_total.labels(source).inc(taken.dropped)
