@@ -15,12 +15,14 @@ class LineRejected(ValueError):
 class Reference:
     """What a line leaves unsaid: when it was read (microseconds since the epoch) and the zone its host keeps.
 
-    `context` is what earlier lines of the same source said of those to come (`Format.learn`), empty at first.
+    `context` is what earlier lines of the same source said of those to come (`Format.learn`), empty at first. `path`
+    is that of the file, empty where there is none: some logs are named by nothing else.
     """
 
     now: int
     zone: tzinfo = UTC
     context: str = ""
+    path: str = ""
 
 
 Record = tuple[int, dict[str, FieldValue]]
