@@ -88,3 +88,4 @@ async def test_a_write_that_was_cut_off_is_no_batch(
     (tmp_path / "00000000000000000001-000000001-ab.partial").write_bytes(b"\x91")
     assert await Spool(tmp_path, 10_000).drain_into(publisher) == 0
     assert published(bus) == []
+    assert list(tmp_path.iterdir()) == []
