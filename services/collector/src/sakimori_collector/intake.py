@@ -4,11 +4,12 @@ Every input hands its lines to `Intake`; nothing else publishes events of the co
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from sakimori_collector.domain.format import LineRejected
+from sakimori_collector.domain.readers import Reader, reader_name
 from sakimori_collector.domain.reading import Rejected, Source
 from sakimori_collector.metrics import CollectorMetrics
 from sakimori_collector.ports import Publisher, RejectedLines
@@ -20,17 +21,19 @@ AT_ONCE: Final = 1000
 Line = tuple[int, bytes]
 """Where a line stands in its source (byte offset, line number), and the line without its end."""
 
-Reader = Callable[[Source, bytes, int], list[Event]]
-"""Makes events of a line at a place. Raises LineRejected and nothing else."""
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Lines of one source. `name` of the source is also the label they are counted under, so it is one of few."""
+    """Lines of one source. `name` of the source is also the label they are counted under, so it is one of few.
+
+    `read` is one of READERS, or the line cannot be replayed as it was read. `lengths`, by place, are the true lengths
+    of lines that were too long for the input to hold; of those the beginning goes to the quarantine.
+    """
 
     source: Source
     lines: Sequence[Line]
     read: Reader = Source.read
+    lengths: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -103,9 +106,11 @@ class Intake:
         part, drops = _Read(), self._treatment.drops
         for place, raw in lines:
             try:
+                if place in batch.lengths:
+                    raise LineRejected(f"{batch.lengths[place]} bytes in one line, of which no input holds so many")
                 events = batch.read(batch.source, raw, place)
             except LineRejected as error:
-                part.rejected.append((place, batch.source.reject(raw, place, str(error))))
+                part.rejected.append((place, _rejected(batch, raw, place, str(error))))
                 continue
             if drops is not None and events:
                 events = [event for event in events if not drops(event)]
@@ -124,3 +129,7 @@ class Intake:
         metrics.lines_published_total.labels(source).inc(taken.published)
         metrics.lines_rejected_total.labels(source).inc(rejected)
         metrics.lines_dropped_total.labels(source).inc(taken.dropped)
+
+
+def _rejected(batch: Batch, raw: bytes, place: int, reason: str) -> Rejected:
+    return batch.source.reject(raw, place, reason, reader=reader_name(batch.read), length=batch.lengths.get(place))

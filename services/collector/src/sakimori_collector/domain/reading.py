@@ -1,24 +1,50 @@
 """From a line to the events in it: the one way for every input."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from sakimori_collector.domain.formats import AUTO, FORMATS, Format, LineRejected, Reference
-from sakimori_collector.domain.text import cut, decode
+from sakimori_collector.domain.text import cut, decode, without_nul
 from sakimori_common.contracts import Event, FieldValue
 from sakimori_common.contracts.event import MAX_VALUE_CHARACTERS
-from sakimori_common.ids import event_id, stable_id
+from sakimori_common.ids import PlacedEventIds, stable_id
 
 
 class UnknownFormat(ValueError):
     """No format has this name; the message lists those that there are."""
 
 
+LINE_READER: Final = "line"
+"""The reader (domain/readers.py) that `Source.read` is."""
+MAX_KEPT_BYTES: Final = 64 * 1024
+"""So much of a rejected line is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """All that reading a rejected line again needs, so that its events get the ids they would have had.
+
+    `now` in microseconds since the epoch and `zone` are those of the Reference it was read with, `reader` is a name
+    in READERS.
+    """
+
+    identity: str
+    place: int
+    path: str
+    context: str
+    now: int
+    zone: str
+    stamp: Mapping[str, FieldValue]
+    reader: str = LINE_READER
+
+
 @dataclass(frozen=True, slots=True)
 class Rejected:
     """A line that became no event, and why.
 
-    `id` is a function of where it stood, so it is kept once however often it is read.
+    `id` is a function of where it stood, so it is kept once however often it is read. `length` is that of the whole
+    line in bytes; `raw` holds the first 64 KiB of it.
     """
 
     id: str
@@ -26,6 +52,8 @@ class Rejected:
     format: str
     reason: str
     raw: bytes
+    length: int
+    replay: Replay
 
 
 @dataclass(slots=True)
@@ -44,6 +72,13 @@ class Source:
     stamp: Mapping[str, FieldValue]
     path: str = ""
     header_of: Format | None = None
+    _ids: PlacedEventIds = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Begin what all ids share, and let formats know the path."""
+        self._ids = PlacedEventIds(self.identity)
+        if self.path and not self.reference.path:
+            self.reference = replace(self.reference, path=self.path)
 
     def read(self, raw: bytes, place: int) -> list[Event]:
         """Read a line. Raises LineRejected. Values over 65,536 characters are cut."""
@@ -58,14 +93,15 @@ class Source:
         chosen = self.header_of or (FORMATS[format] if format != AUTO else _recognise(text, path))
         if chosen.learn is not None and self._has_learnt(chosen, text):
             return []
-        events = []
-        for number, (time, fields) in enumerate(chosen.parse(text, self.reference)):
+        reference = self.reference if path == self.reference.path else replace(self.reference, path=path)
+        events: list[Event] = []
+        for time, fields in chosen.parse(text, reference):
             if len(text) > MAX_VALUE_CHARACTERS:
                 _cut(fields)
-            dataset = str(fields.pop("event.dataset", chosen.name))
+            dataset = fields.pop("event.dataset", None) or chosen.name
             fields.update(self.stamp)
-            identity = event_id(time, self.identity, b"%d:%d:%b" % (place, number, raw))
-            events.append(Event(identity, time, dataset, fields))
+            identity = self._ids.at(time, place, len(events), raw)
+            events.append(Event(identity, time, str(dataset), fields))
         return events
 
     def _has_learnt(self, chosen: Format, text: str) -> bool:
@@ -76,10 +112,25 @@ class Source:
         self.header_of = chosen  # its lines are seldom recognisable without it
         return True
 
-    def reject(self, raw: bytes, place: int, reason: str) -> Rejected:
-        """Say that a line became no event."""
+    def reject(
+        self, raw: bytes, place: int, reason: str, *, reader: str = LINE_READER, length: int | None = None
+    ) -> Rejected:
+        """Say that a line became no event. `length` in bytes is given where an input did not hold all of it."""
         identity = stable_id("rejected", self.identity, str(place), raw)
-        return Rejected(identity, self.name, self.format, reason[:500].replace("\0", ""), raw)
+        reference = self.reference
+        replay = Replay(
+            self.identity,
+            place,
+            self.path,
+            reference.context,
+            reference.now,
+            str(reference.zone),
+            self.stamp,
+            reader,
+        )
+        reason = without_nul(reason[:500])
+        kept = raw[:MAX_KEPT_BYTES]
+        return Rejected(identity, self.name, self.format, reason, kept, length or len(raw), replay)
 
 
 def check_format(name: str) -> str:
