@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 
+from sakimori_collector.adapters.checkpoints import PostgresCheckpoints
+from sakimori_collector.adapters.event_store import PostgresEventStore
 from sakimori_collector.adapters.file_tail import FileTail
-from sakimori_collector.adapters.postgres import PostgresCheckpoints, PostgresEventStore, PostgresRejectedLines
+from sakimori_collector.adapters.quarantine import PostgresRejectedLines
 from sakimori_collector.api.ingest import IngestApi
 from sakimori_collector.handlers import StoreHandler
 from sakimori_collector.metrics import CollectorMetrics
