@@ -5,7 +5,7 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sakimori_common.ids import digest, event_id, numbered_event_id, random_event_id, stable_id
+from sakimori_common.ids import PlacedEventIds, digest, event_id, numbered_event_id, random_event_id, stable_id
 from sakimori_common.instants import LATEST
 
 MORNING = 1_768_528_800_000_000
@@ -25,6 +25,39 @@ def test_event_ids_are_uuids_of_version_7_with_their_time(time: int, identity: l
     assert (parsed.version, parsed.variant) == (7, uuid.RFC_4122)
     assert parsed.int >> 80 == time // 1000
     assert str(parsed) == event_id(time, *identity)
+
+
+@given(
+    st.integers(0, LATEST),
+    st.text(),
+    st.integers(0, (1 << 64) - 1),
+    st.integers(0, (1 << 32) - 1),
+    st.binary(max_size=99),
+)
+def test_placed_ids_are_uuids_of_version_7_with_their_time(
+    time: int, source: str, place: int, number: int, raw: bytes
+) -> None:
+    text = PlacedEventIds(source).at(time, place, number, raw)
+    parsed = uuid.UUID(text)
+    assert (str(parsed), parsed.version, parsed.variant) == (text, 7, uuid.RFC_4122)
+    assert parsed.int >> 80 == time // 1000
+    assert PlacedEventIds(source).at(time, place, number, raw) == text
+
+
+_PLACES = st.tuples(st.text(max_size=3), st.integers(0, 300), st.integers(0, 3), st.binary(max_size=3))
+
+
+@given(st.sets(_PLACES, min_size=2))
+def test_placed_ids_differ_in_source_place_number_or_line(places: set[tuple[str, int, int, bytes]]) -> None:
+    ids = {PlacedEventIds(source).at(MORNING, place, number, raw) for source, place, number, raw in places}
+    assert len(ids) == len(places)
+
+
+def test_each_of_the_random_bits_of_placed_ids_is_set_half_of_the_time() -> None:
+    ids = PlacedEventIds("/var/log/auth.log")
+    made = [uuid.UUID(ids.at(MORNING, place, 0, b"the same line")).int for place in range(4096)]
+    for bit in [*range(62), *range(64, 76)]:
+        assert 1848 < sum(value >> bit & 1 for value in made) < 2248  # 4 in 10**10 by chance
 
 
 @given(st.lists(st.one_of(st.text(), st.binary())))

@@ -1,13 +1,16 @@
 """Identifiers that are a function of what they name, so that doing a thing twice leaves one trace of it."""
 
 import uuid
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 from os import urandom
+from struct import Struct
 
 _VARIANT = 0b10 << 62
 _VARIANTS = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _ALL = (1 << 128) - 1
+_PLACE = Struct(">QI").pack
 _ODD = 0x9E3779B97F4A7C15F39CC0605CEDC835
 """The golden ratio's first 128 bits: what follows one another lands far apart."""
 
@@ -33,6 +36,26 @@ def numbered_event_id(time: int, identity: int, number: int) -> str:
     return f"{when[:8]}-{when[8:]}-7{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
 
 
+class PlacedEventIds:
+    """The ids of the events of one source, each a function of its time, its place there and the raw bytes it came of.
+
+    A hash as `event_id` makes it, in less than half of its time: what all of them share, the source's identity, is
+    hashed once. Fixed widths keep apart what stands beside one another.
+    """
+
+    __slots__ = ("_begun",)
+
+    def __init__(self, *identity: str | bytes) -> None:
+        self._begun = blake2b(_framed(identity), digest_size=10)
+
+    def at(self, time: int, place: int, number: int, raw: bytes) -> str:
+        """Make the UUIDv7 of event `number` (below 2**32) of those that came of `raw` at `place` (below 2**64)."""
+        hashed = self._begun.copy()
+        hashed.update(_PLACE(place, number) + raw)
+        rest = hashed.hexdigest()
+        return f"{_when(time // 1000)}{rest[:3]}-{_VARIANTS[rest[3]]}{rest[4:7]}-{rest[7:19]}"
+
+
 def random_event_id(time: int) -> str:
     """Make a UUIDv7 for an event that has no identity of its own."""
     return _uuid7(time, urandom(16))
@@ -40,11 +63,16 @@ def random_event_id(time: int) -> str:
 
 def digest(*parts: str | bytes) -> bytes:
     """Hash parts into 16 bytes; unlike a hash of their concatenation, ("ab", "c") differs from ("a", "bc")."""
+    return blake2b(_framed(parts), digest_size=16).digest()
+
+
+def _framed(parts: Iterable[str | bytes]) -> bytes:
+    """Join parts, each behind its length."""
     pieces: list[bytes] = []
     for part in parts:
         raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         pieces += (len(raw).to_bytes(8, "big"), raw)
-    return blake2b(b"".join(pieces), digest_size=16).digest()
+    return b"".join(pieces)
 
 
 def stable_id(*parts: str | bytes) -> str:

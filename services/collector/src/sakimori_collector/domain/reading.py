@@ -93,7 +93,9 @@ class Source:
         chosen = self.header_of or (FORMATS[format] if format != AUTO else _recognise(text, path))
         if chosen.learn is not None and self._has_learnt(chosen, text):
             return []
-        reference = self.reference if path == self.reference.path else replace(self.reference, path=path)
+        reference = self.reference
+        if path != reference.path and path:
+            reference = replace(reference, path=path)
         events: list[Event] = []
         for time, fields in chosen.parse(text, reference):
             if len(text) > MAX_VALUE_CHARACTERS:

@@ -11,7 +11,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 def decode(raw: bytes) -> str:
     r"""Read UTF-8; what is none stays visible as `\xff`, and so does NUL, which a jsonb column refuses."""
-    return without_nul(raw.decode("utf-8", "backslashreplace"))
+    text = raw.decode("utf-8", "backslashreplace")
+    return without_nul(text) if "\0" in text else text
 
 
 def without_nul(text: str) -> str:
