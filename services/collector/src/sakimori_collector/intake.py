@@ -4,16 +4,21 @@ Every input hands its lines to `Intake`; nothing else publishes events of the co
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+import structlog
+
+from sakimori_collector.backlog import Backlog, Ledger
 from sakimori_collector.domain.format import LineRejected
 from sakimori_collector.domain.readers import Reader, reader_name
 from sakimori_collector.domain.reading import Rejected, Source
 from sakimori_collector.metrics import CollectorMetrics
-from sakimori_collector.ports import Publisher, RejectedLines
+from sakimori_collector.ports import LineSpool, Publisher, RejectedLines
 from sakimori_common.contracts import Event
+from sakimori_common.log import logger
 
 AT_ONCE: Final = 1000
 """Lines worked on together: 10 to 20 ms, the longest that everything else waits for them."""
@@ -66,16 +71,45 @@ class Treatment:
     change: Callable[[Sequence[Event]], None] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Spools:
+    """Where lines wait that can't be held back. Without, `take_or_spool` drops (and counts) them."""
+
+    events: LineSpool[Event] | None = None
+    rejected: LineSpool[Rejected] | None = None
+
+
 class Intake:
     """Take batches of lines from inputs."""
 
     def __init__(
-        self, publisher: Publisher, quarantine: RejectedLines, metrics: CollectorMetrics, treatment: Treatment
+        self,
+        publisher: Publisher,
+        quarantine: RejectedLines,
+        metrics: CollectorMetrics,
+        treatment: Treatment,
+        *,
+        spools: Spools | None = None,
+        log: structlog.stdlib.BoundLogger | None = None,
     ) -> None:
+        spools, log = spools or Spools(), log or logger("collector")
         self._publisher = publisher
         self._quarantine = quarantine
-        self._metrics = metrics
         self._treatment = treatment
+        self._ledger = ledger = Ledger(metrics)
+        self._events = Backlog(publisher.publish, spools.events, ledger, ledger.published, log)
+        self._rejected = Backlog(quarantine.keep, spools.rejected, ledger, ledger.rejected, log)
+
+    @asynccontextmanager
+    async def draining(self) -> AsyncIterator[None]:
+        """Empty the spools whenever bus and database are there, until the block ends."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(backlog.drain()) for backlog in (self._events, self._rejected)]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
 
     async def take(self, batch: Batch) -> Taken:
         """Return when every line is safe: its events confirmed by the bus, or itself in the quarantine.
@@ -94,6 +128,37 @@ class Intake:
             await asyncio.sleep(0)
         self._count(batch.source.name, taken)
         return taken
+
+    async def take_or_spool(self, batch: Batch) -> Taken:
+        """Take what can't be held back: what bus or database do not take in two seconds waits on disk, within a bound.
+
+        Beyond the bound lines are dropped. Whatever becomes of a line, it is counted so, and nothing is raised.
+        """
+        taken, source = Taken(), batch.source.name
+        for part in self._parts(batch):
+            if part.dropped:
+                self._ledger.settle(source, part.dropped, self._ledger.dropped)
+                taken.dropped += part.dropped
+            if part.published:
+                account = await self._events.take(source, part.published, part.events)
+                self._tally(taken, part.published, account is self._ledger.published, account is None)
+            if part.rejected:
+                account = await self._rejected.take(source, len(part.rejected), [line for _, line in part.rejected])
+                if account is self._ledger.rejected:
+                    taken.rejected += part.rejected
+                else:
+                    self._tally(taken, len(part.rejected), False, account is None)
+        return taken
+
+    def drop(self, source: str, lines: int) -> None:
+        """Count lines that an input does not read for a reason of its own (a limit)."""
+        self._ledger.settle(source, lines, self._ledger.dropped)
+
+    @staticmethod
+    def _tally(taken: Taken, lines: int, is_published: bool, is_spooled: bool) -> None:
+        taken.published += lines * is_published
+        taken.spooled += lines * is_spooled
+        taken.dropped += lines * (not is_published and not is_spooled)
 
     def _parts(self, batch: Batch) -> Iterator[_Read]:
         for start in range(0, len(batch.lines), AT_ONCE):
@@ -123,12 +188,12 @@ class Intake:
 
     def _count(self, source: str, taken: Taken) -> None:
         """All at once, so that the sum holds whenever anybody looks."""
-        rejected = len(taken.rejected)
-        metrics = self._metrics
-        metrics.lines_received_total.labels(source).inc(taken.published + taken.dropped + taken.spooled + rejected)
-        metrics.lines_published_total.labels(source).inc(taken.published)
-        metrics.lines_rejected_total.labels(source).inc(rejected)
-        metrics.lines_dropped_total.labels(source).inc(taken.dropped)
+        for lines, account in (
+            (taken.published, self._ledger.published),
+            (len(taken.rejected), self._ledger.rejected),
+            (taken.dropped, self._ledger.dropped),
+        ):
+            self._ledger.settle(source, lines, account)
 
 
 def _rejected(batch: Batch, raw: bytes, place: int, reason: str) -> Rejected:

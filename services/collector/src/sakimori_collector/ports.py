@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sakimori_collector.domain.reading import Rejected
 from sakimori_collector.domain.rows import Row
 from sakimori_common.contracts import Event
+
+T = TypeVar("T")
 
 
 class Publisher(Protocol):
@@ -59,6 +61,45 @@ class Checkpoints(Protocol):
 
     async def save(self, checkpoint: Checkpoint, rejected: Sequence[Rejected]) -> None:
         """Advance, and keep the rejected lines on the way there, both or neither. Raises Unavailable."""
+
+
+class NoRoom(Exception):
+    """The spool is full, or the disk refuses: what is in hand is lost and counted as dropped."""
+
+
+class Damaged(Exception):
+    """Something in the spool can't be read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Lines of one source that wait in a spool, kept together. `number` grows with every one that is put."""
+
+    number: int
+    source: str
+    lines: int
+
+
+class LineSpool(Protocol[T]):
+    """Where lines wait that can't be held back, what has become of them already: events, or rejected lines.
+
+    Survives the process. `put`, `waiting`, `remove` and `set_aside` return at once.
+    """
+
+    def put(self, source: str, lines: int, items: Sequence[T]) -> None:
+        """Keep what became of so many lines of a source. Raises NoRoom."""
+
+    def waiting(self) -> Sequence[Waiting]:
+        """List what waits, oldest first."""
+
+    async def read(self, waiting: Waiting) -> Sequence[T]:
+        """Read what was put. Raises Damaged."""
+
+    def remove(self, waiting: Waiting) -> None:
+        """Forget what is safe elsewhere now."""
+
+    def set_aside(self, waiting: Waiting) -> None:
+        """Put away what is damaged, so that it stands in nobody's way."""
 
 
 class Input(Protocol):

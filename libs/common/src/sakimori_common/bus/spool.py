@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +44,12 @@ class SpoolFolder:
         """Bytes on disk now."""
         return self._used_bytes
 
-    def put(self, name: str, body: bytes) -> None:
+    def put(self, name: str, body: bytes) -> Kept:
         """Write a file. Raises SpoolFull, and OSError when the disk refuses."""
         if self._used_bytes + len(body) > self._limit_bytes:
             raise SpoolFull(f"{self._folder}: {self._used_bytes} of {self._limit_bytes} bytes are used")
         path = self._folder / f"{name}.batch"
-        temporary = path.with_suffix(".partial")
+        temporary = self._folder / f"{name}.partial"
         temporary.touch(mode=0o600)
         try:
             temporary.write_bytes(body)
@@ -57,6 +58,7 @@ class SpoolFolder:
             temporary.unlink(missing_ok=True)  # half a file on a full disk must not stay there
             raise
         self._used_bytes += len(body)
+        return Kept(name, path, len(body))
 
     def files(self) -> list[Kept]:
         """List what is kept, in the order of names."""
@@ -77,7 +79,8 @@ class SpoolFolder:
 
     def set_aside(self, kept: Kept) -> None:
         """Keep a file that cannot be read under another name, for a person to look at."""
-        kept.path.rename(kept.path.with_suffix(".damaged"))
+        with suppress(FileNotFoundError):
+            kept.path.rename(kept.path.with_suffix(".damaged"))
         self._used_bytes -= kept.bytes
 
 
