@@ -65,6 +65,7 @@ def running_parts(folder: Path) -> Iterator[Parts]:
             "VALKEY_URL": valkey.url,
             "LOG_LEVEL": "WARNING",
             "INGEST_TOKEN": token,
+            "PRIVACY_KEY": secrets.token_hex(16),
             "EDGE_TOKEN": secrets.token_hex(16),
             "COLLECTOR_PORT": str(intake),
             "DETECTOR_RULES_DIR": str(rules_dir()),

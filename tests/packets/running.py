@@ -11,7 +11,6 @@ import redis.asyncio
 from sakimori_common.bus import Bus, Consumer, Message, Queue, Subscription
 from sakimori_common.context import Postgres, ServiceContext
 from sakimori_common.contracts import EVENTS, Event
-from sakimori_common.log import logger
 from sakimori_packet_sensor.settings import SensorSettings
 from sakimori_packet_sensor.wiring import running
 from servers.ports import free_ports
@@ -73,6 +72,7 @@ async def sensor_on(bus: Bus, postgres: Postgres, spool_dir: Path, **changes: ob
     }
     settings = SensorSettings(**given)  # type: ignore[arg-type]  # pydantic checks them
     unused = redis.asyncio.Redis()
-    context = ServiceContext("packet-sensor", bus, postgres=postgres, valkey=unused, log=logger("packet-sensor"))
+    context = ServiceContext.of("packet-sensor", bus, postgres, unused)
+    context.health.remove("valkey")
     async with running(settings, context):
         yield RunningSensor(f"http://127.0.0.1:{port}", context)

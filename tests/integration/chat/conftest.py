@@ -16,7 +16,7 @@ from sakimori_common.bus.memory import MemoryBus
 from sakimori_common.context import ServiceContext, Valkey
 from sakimori_common.contracts import DECISIONS, EVENTS, SCHEMA_VERSION, Decision, DecisionAction, Event
 from sakimori_common.instants import MICROSECONDS, format_instant, now
-from sakimori_common.log import logger
+from sakimori_common.log import SecurityLogger, logger
 from servers.ports import free_ports
 
 EDGE_TOKEN = "the token of the gateway"
@@ -145,7 +145,7 @@ async def chat_running(
     }
     settings = ChatSettings(**given)  # type: ignore[arg-type]  # pydantic checks them
     bus = bus or MemoryBus(publish_timeout_seconds=0.3)
-    context = ServiceContext(service="chat", bus=bus, postgres=None, valkey=valkey, log=logger("chat"))
+    context = ServiceContext(service="chat", bus=bus, postgres=None, valkey=valkey, log=logger("chat"), streams=SecurityLogger("chat", "a key of the tests"))
     chat = OpenChat(f"http://127.0.0.1:{port}", bus, context)
     takers = await _take_events(bus, chat.events) if takes_events else []
     try:

@@ -18,6 +18,7 @@ from servers.ports import free_ports
 
 TOKEN = "test-ingest-token-0123"
 EDGE = "test-edge-token-0123456"
+PRIVACY = "test-privacy-key-0123"
 
 
 @dataclass
@@ -122,6 +123,7 @@ async def start(bus: Bus, detector: Consumer, postgres: Postgres, valkey: Valkey
             "valkey_url": SecretStr("redis://is/open/already"),
             "ingest_token": SecretStr(TOKEN),
             "edge_token": SecretStr(EDGE),
+            "privacy_key": SecretStr(PRIVACY),
             "port": port,
             "retention_days": 36_500,  # the lines of these tests bear fixed dates
             **changes,

@@ -5,16 +5,18 @@ import os
 import socket
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any, TypeAlias
 
 import asyncpg
 import structlog
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 from redis.asyncio import Redis
 
 from sakimori_common.bus import Bus, Consumer
 from sakimori_common.health import Health
-from sakimori_common.log import logger
+from sakimori_common.log import SecurityLogger, logger
 
 Postgres: TypeAlias = "asyncpg.Pool"
 """A pool of connections to PostgreSQL or TimescaleDB."""
@@ -54,6 +56,7 @@ class ServiceContext:
     postgres: Postgres
     valkey: Valkey
     log: structlog.stdlib.BoundLogger
+    streams: SecurityLogger
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     health: Health = field(default_factory=Health)
     failure: Failure = field(default_factory=Failure)
@@ -62,7 +65,14 @@ class ServiceContext:
 
     @classmethod
     def of(
-        cls, service: str, bus: Bus, postgres: Postgres, valkey: Valkey, failure: Failure | None = None
+        cls,
+        service: str,
+        bus: Bus,
+        postgres: Postgres,
+        valkey: Valkey,
+        failure: Failure | None = None,
+        *,
+        log_key: SecretStr | None = None,
     ) -> "ServiceContext":
         """Build the context of a service over open connections, with their readiness checks.
 
@@ -74,6 +84,7 @@ class ServiceContext:
             postgres=postgres,
             valkey=valkey,
             log=logger(service),
+            streams=SecurityLogger(service, log_key.get_secret_value() if log_key else token_hex()),
             failure=failure or Failure(),
         )
         context.health.add("bus", bus.check)

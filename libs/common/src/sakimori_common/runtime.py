@@ -11,7 +11,7 @@ from typing import Any
 from sakimori_common.bus import Bus, BusUnavailable, open_bus
 from sakimori_common.context import Postgres, ServiceContext, Valkey
 from sakimori_common.health import NotReady
-from sakimori_common.log import configure_logging
+from sakimori_common.log import Retention, configure_logging, open_streams
 from sakimori_common.postgres import CONNECTION_ERRORS, MigrationError, connect_with_patience, migrate
 from sakimori_common.settings import S, ServiceSettings, exit_on_bad_settings
 from sakimori_common.valkey import open_valkey
@@ -27,8 +27,22 @@ def run_service(kind: type[S], running: Wiring[S]) -> int:
     This is the whole body of every `__main__.py`.
     """
     settings = exit_on_bad_settings(kind)
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, service=settings.service)
+    if not _has_streams(settings):
+        return 2
     return new_runner(_run(settings, running))
+
+
+def _has_streams(settings: ServiceSettings) -> bool:
+    if settings.log_dir is None:
+        return True
+    kept = Retention(settings.log_max_bytes, settings.log_old_files, settings.log_retention_days)
+    try:
+        open_streams(settings.log_dir, kept, settings.service)
+    except OSError as error:
+        sys.stderr.write(f"{settings.service} cannot start: LOG_DIR {settings.log_dir}: {error.strerror}\n")
+        return False
+    return True
 
 
 def new_runner(main: Coroutine[Any, Any, int]) -> int:
@@ -47,7 +61,7 @@ async def _run(settings: S, running: Wiring[S]) -> int:
     try:
         async with connections(settings) as (bus, postgres, valkey):
             giving_up.cancel()
-            context = ServiceContext.of(settings.service, bus, postgres, valkey)
+            context = ServiceContext.of(settings.service, bus, postgres, valkey, log_key=settings.log_key)
             context.health.add("start", _is_starting)
             async with side_port(context, settings.host, settings.side_port) as port, running(settings, context):
                 context.health.remove("start")

@@ -7,6 +7,7 @@ A service's `settings.py` holds one frozen subclass of `ServiceSettings`. Its ow
 import difflib
 import os
 import sys
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -46,6 +47,16 @@ class ServiceSettings(BaseSettings):
     """Least severe log record that is written."""
     log_format: Format = Field("auto", validation_alias=shared("LOG_FORMAT"))
     """`json`, `console`, or `auto`: console on a terminal."""
+    log_dir: Path | None = Field(None, validation_alias=shared("LOG_DIR"))
+    """Folder for access.log, security.log, error.log and alert.log; none are written without. One process each."""
+    log_max_bytes: int = Field(10_000_000, validation_alias=shared("LOG_MAX_BYTES"), ge=10_000)
+    """Size at which one of these is set aside and a new one begun; so does each UTC day."""
+    log_old_files: int = Field(5, validation_alias=shared("LOG_OLD_FILES"), ge=1, le=1000)
+    """How many that were set aside are kept of each."""
+    log_retention_days: int = Field(30, validation_alias=shared("LOG_RETENTION_DAYS"), ge=1, le=3650)
+    """Days after which they are deleted; of security.log, where addresses stand as they are, 7 at most."""
+    log_key: SecretStr | None = Field(None, validation_alias=shared("LOG_KEY"), min_length=16)
+    """Secret with which addresses in the other logs are made pseudonyms; without it these change at each start."""
     host: str = Field("127.0.0.1", validation_alias=shared("BIND_HOST"))
     """Address the service's ports bind to; 0.0.0.0 inside a container."""
     start_timeout_seconds: float = Field(60.0, validation_alias=shared("START_TIMEOUT_SECONDS"), gt=0)

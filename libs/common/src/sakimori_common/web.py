@@ -15,9 +15,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sakimori_common.context import ServiceContext
+from sakimori_common.log import SecurityLogger
 
+_REFUSED = frozenset({401, 403, 429})
 EDGE_TOKEN_HEADER = "x-sakimori-edge"  # noqa: S105  # the name of a header
 """The gateway proves itself with this header; only then is `x-forwarded-for` believed."""
 
@@ -57,17 +60,61 @@ def problem_response(
     return JSONResponse(body, status, dict(headers or {}), media_type="application/problem+json")
 
 
+def is_from_edge(request: Request, edge_token: str) -> bool:
+    """Tell whether the gateway sends a request on: it proves itself with the token."""
+    given = request.headers.get(EDGE_TOKEN_HEADER, "")
+    return bool(given) and hmac.compare_digest(given.encode(), edge_token.encode())
+
+
 def client_address(request: Request, edge_token: str) -> str:
     """Tell who the client is: the peer, or what the gateway says when it proves itself.
 
     The gateway sets `x-forwarded-for` to exactly one address.
     """
-    given = request.headers.get(EDGE_TOKEN_HEADER, "")
-    if given and hmac.compare_digest(given.encode(), edge_token.encode()):
+    if is_from_edge(request, edge_token):
         forwarded = request.headers.get("x-forwarded-for", "").strip()
         if forwarded:
             return forwarded
     return request.client.host if request.client else ""
+
+
+class AccessLogged:
+    """Wraps an application: each request is a line of the access stream, each that is refused one of the security's.
+
+    Requests that the gateway sends on are in its access stream already.
+    """
+
+    def __init__(self, app: ASGIApp, streams: SecurityLogger, edge_token: str) -> None:
+        self._app = app
+        self._streams = streams
+        self._edge_token = edge_token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; what is no HTTP passes by."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 499
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            self._note(Request(scope), status)
+
+    def _note(self, request: Request, status: int) -> None:
+        address, path = client_address(request, self._edge_token), request.scope["path"]
+        if status in _REFUSED:
+            self._streams.log_security("request_refused", address, reason=f"{request.method} {path}: {status}")
+        if is_from_edge(request, self._edge_token):
+            return
+        agent = request.headers.get("user-agent", "")
+        self._streams.log_access(address, request.method, path, status, user_agent=agent)
 
 
 @asynccontextmanager

@@ -70,6 +70,7 @@ def build(
         settings=settings,
         clock=now,
         log=context.log,
+        streams=context.streams,
         metrics=metrics,
         users=users,
         findings=PostgresFindingStore(context.postgres),

@@ -19,7 +19,7 @@ from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.bus.spool import Spool
 from sakimori_common.context import ServiceContext
 from sakimori_common.metrics import ConsumerMetrics, PublisherMetrics
-from sakimori_common.web import serving
+from sakimori_common.web import AccessLogged, serving
 
 ENFORCE_GROUP = 20
 
@@ -35,6 +35,7 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
         aggregator=Aggregator(settings.events_per_second),
         metrics=metrics,
         log=context.log,
+        streams=context.streams,
         observer=context.instance,
     )
     gate = ValkeyGate(context.valkey, limits_of(settings))
@@ -55,7 +56,9 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
     try:
         async with (
             outbox.running(context.background),
-            serving(create_app(chat), settings.host, settings.port) as port,
+            serving(
+                AccessLogged(create_app(chat), context.streams, chat.edge_token), settings.host, settings.port
+            ) as port,
         ):
             context.log.info("chat_opened", port=port)
             yield

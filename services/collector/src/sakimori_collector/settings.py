@@ -32,6 +32,8 @@ class CollectorSettings(ServiceSettings):
     """Port of `POST /ingest`; 0 takes a free one."""
     ingest_token: SecretStr = Field(validation_alias=shared("INGEST_TOKEN"), min_length=16)
     """What agents show as `Authorization: Bearer ...`."""
+    privacy_key: SecretStr = Field(validation_alias=shared("PRIVACY_KEY"), min_length=16)
+    """With what the raw text of rejected lines is encrypted, and pseudonyms are made. Keep it: without it they stay so."""
     edge_token: SecretStr = Field(validation_alias=shared("EDGE_TOKEN"), min_length=16)
     """With what the gateway proves itself; only then are its `x-forwarded-for` and `x-request-id` believed."""
     files: str = ""

@@ -20,7 +20,7 @@ from sakimori_common.bus import Queue, Subscription, Unavailable
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.context import ServiceContext
 from sakimori_common.metrics import ConsumerMetrics, PublisherMetrics
-from sakimori_common.web import serving
+from sakimori_common.web import AccessLogged, serving
 
 STORE_GROUP = 25
 """Batches a transaction, some 5,000 rows: beyond, COPY gains little and a redelivery costs more."""
@@ -59,7 +59,8 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
         context.background(expire(store, settings.retention_days, context.log), "expiry"),
     ]
     try:
-        async with serving(api.application(), settings.host, settings.port) as port:
+        app = AccessLogged(api.application(), context.streams, settings.edge_token.get_secret_value())
+        async with serving(app, settings.host, settings.port) as port:
             context.log.info("ingest_opened", port=port)
             work += _follow(settings, context, publisher, metrics)
             yield

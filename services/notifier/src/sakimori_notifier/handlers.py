@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from sakimori_common.bus import Message, Reject
 from sakimori_common.contracts import FINDINGS, Finding, WireError
+from sakimori_common.log import SecurityLogger
 from sakimori_notifier.domain.routing import CHANNELS, Routes, channels_for, suppression_key
 from sakimori_notifier.metrics import NotifierMetrics
 from sakimori_notifier.ports import CHANNEL_HEADER, Notice, Outbox
@@ -21,6 +22,7 @@ class FindingsHandler:
         suppress_seconds: int,
         metrics: NotifierMetrics,
         wake_courier: Callable[[], None],
+        streams: SecurityLogger,
     ) -> None:
         self._outbox = outbox
         self._routes = routes
@@ -28,6 +30,7 @@ class FindingsHandler:
         self._suppress_seconds = suppress_seconds
         self._metrics = metrics
         self._wake_courier = wake_courier
+        self._streams = streams
 
     async def __call__(self, messages: Sequence[Message]) -> None:
         """Handle messages of `notifier.findings`. Raises Reject for a body that holds no findings."""
@@ -50,6 +53,8 @@ class FindingsHandler:
             if only not in CHANNELS:
                 raise Reject(f"{only!r} is no channel")
             return [Notice(finding, only, None) for finding in findings if only in self._open]
+        for finding in findings:
+            self._streams.log_alert(finding)
         return [
             Notice(finding, channel, suppression_key(finding, channel))
             for finding in findings

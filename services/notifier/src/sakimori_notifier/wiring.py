@@ -46,6 +46,7 @@ async def running(settings: NotifierSettings, context: ServiceContext) -> AsyncI
             suppress_seconds=settings.suppress_seconds,
             metrics=metrics,
             wake_courier=courier.wake,
+            streams=context.streams,
         )
         carrying = context.background(courier.run(), "courier")
         consumer = await context.bus.consume(Subscription(Queue.NOTIFY, handler), ConsumerMetrics(context.registry))

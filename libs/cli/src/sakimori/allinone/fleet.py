@@ -63,7 +63,10 @@ def settings_of_all(home: Home, secrets: Secrets, urls: Mapping[str, str]) -> di
     own: dict[str, dict[str, object]] = {
         "notifier": {},
         "detector": {"rules_dir": rules_dir(), "feeds_dir": home.path / "feeds"},
-        "collector": {"ingest_token": SecretStr(secrets.ingest_token)},
+        "collector": {
+            "ingest_token": SecretStr(secrets.ingest_token),
+            "privacy_key": SecretStr(secrets.privacy_key),
+        },
         "packet-sensor": {"spool_dir": home.path / "sensor"},
         "chat": {"secret_key": SecretStr(secrets.chat_secret_key), "spool_dir": home.path / "chat-spool"},
         "api-gateway": {
@@ -93,6 +96,7 @@ def _shared(
         "database_url": SecretStr(urls["DATABASE_URL"]),
         "valkey_url": SecretStr(urls["VALKEY_URL"]),
         "side_port": _free_port(kind, "side_port"),
+        "log_key": SecretStr(secrets.log_key),
     }
     if kind.service in ports:
         given["port"] = ports[kind.service]

@@ -26,6 +26,8 @@ class Secrets:
     edge_token: str
     ingest_token: str
     jwt_secret: str
+    log_key: str
+    privacy_key: str
 
     @classmethod
     def generate(cls) -> "Secrets":
@@ -37,6 +39,8 @@ class Secrets:
             edge_token=secrets.token_urlsafe(32),
             ingest_token=secrets.token_urlsafe(32),
             jwt_secret=secrets.token_urlsafe(48),
+            log_key=secrets.token_urlsafe(32),
+            privacy_key=secrets.token_urlsafe(32),
         )
 
 
@@ -73,15 +77,19 @@ class Home:
         return self.path / "instance.json"
 
     def secrets(self) -> Secrets:
-        """Read the secrets, or make them at the first start. Raises HomeError when the file is damaged."""
+        """Read the secrets; make them at the first start, and those that an older version did not have.
+
+        Raises HomeError when the file is damaged.
+        """
+        made = asdict(Secrets.generate())
         try:
-            return Secrets(**json.loads(self._secrets_file.read_text()))
-        except FileNotFoundError:
-            made = Secrets.generate()
-            self._write_private(self._secrets_file, json.dumps(asdict(made), indent=1))
-            return made
+            kept = json.loads(self._secrets_file.read_text()) if self._secrets_file.exists() else {}
+            known = Secrets(**{**made, **kept})
         except (OSError, ValueError, TypeError) as error:
             raise HomeError(f"{self._secrets_file}: {error}; restore it or start with another SAKIMORI_HOME") from None
+        if kept.keys() != made.keys():
+            self._write_private(self._secrets_file, json.dumps(asdict(known), indent=1))
+        return known
 
     def announce(self, gateway_url: str) -> None:
         """Leave word where the running instance can be reached."""

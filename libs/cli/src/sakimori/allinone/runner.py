@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from sakimori.allinone.fleet import FLEET, settings_of_all
 from sakimori.allinone.home import Home, Secrets
 from sakimori.allinone.screen import Screen
@@ -18,7 +20,7 @@ from sakimori_api_gateway.ports import Conflict
 from sakimori_common.bus import open_bus
 from sakimori_common.context import Failure, Postgres, ServiceContext
 from sakimori_common.instants import format_instant
-from sakimori_common.log import configure_logging
+from sakimori_common.log import Retention, configure_logging, open_streams
 from sakimori_common.postgres import connect_with_patience, migrate
 from sakimori_common.runtime import calm_garbage_collector, stop_on_signals, until_stopped
 from sakimori_common.settings import ServiceSettings
@@ -39,11 +41,12 @@ async def run_all(home: Home) -> int:
     screen = Screen()
     with home.locked():
         configure_logging("INFO", file=home.log)
+        open_streams(home.log.parent, Retention())
         secrets = home.secrets()
         async with AsyncExitStack() as stack:
             urls = await stack.enter_async_context(_servers(home, screen))
             settings = settings_of_all(home, secrets, urls)
-            contexts = await stack.enter_async_context(_contexts(urls, screen))
+            contexts = await stack.enter_async_context(_contexts(urls, secrets, screen))
             users = PostgresUserStore(contexts["api-gateway"].postgres)
             is_new = not await users.all()
             with screen.step("Six services started"):
@@ -76,7 +79,9 @@ async def _servers(home: Home, screen: Screen) -> AsyncIterator[Mapping[str, str
 
 
 @asynccontextmanager
-async def _contexts(urls: Mapping[str, str], screen: Screen) -> AsyncIterator[dict[str, ServiceContext]]:
+async def _contexts(
+    urls: Mapping[str, str], secrets: Secrets, screen: Screen
+) -> AsyncIterator[dict[str, ServiceContext]]:
     """Open what the services share; one failure of any stops all."""
     async with AsyncExitStack() as stack:
         with screen.step("Database ready"):
@@ -89,7 +94,10 @@ async def _contexts(urls: Mapping[str, str], screen: Screen) -> AsyncIterator[di
         bus = await open_bus(urls["BUS_URL"], service="sakimori")
         stack.push_async_callback(bus.close)
         failure = Failure()
-        yield {member.name: ServiceContext.of(member.name, bus, postgres, valkey, failure) for member in FLEET}
+        key = SecretStr(secrets.log_key)
+        yield {
+            member.name: ServiceContext.of(member.name, bus, postgres, valkey, failure, log_key=key) for member in FLEET
+        }
 
 
 async def _ensure_local_account(users: PostgresUserStore, secrets: Secrets) -> None:

@@ -39,8 +39,12 @@ def needs(role: Role) -> Callable[..., Awaitable[Operator]]:
         try:
             asking = await gateway.sessions.operator(credentials.credentials, request.state.address)
         except TokenError as error:
+            gateway.streams.log_security("token_refused", request.state.address, reason=str(error))
             raise _unauthorized(str(error)) from None
+        request.state.user = asking.name
         if not asking.role.may(role):
+            reason = f"needs the role {role.value}"
+            gateway.streams.log_security("role_refused", asking.address, user=asking.name, reason=reason)
             raise Problem(403, "role_insufficient", f"This needs the role {role.value}.")
         return asking
 

@@ -63,15 +63,29 @@ class Edge:
     async def _websocket(self, address: str, scope: Scope, receive: Receive, send: Send) -> None:
         if self._gateway.enforcement.remaining_seconds(address) is not None:
             self._gateway.metrics.blocked_requests_total.inc()
+            self._gateway.streams.log_security("request_blocked", address, reason="blocked address")
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": "blocked"})  # before accept: HTTP 403
+            self._log_access(scope, "GET", 403)
             return
-        await self._app(scope, receive, send)
+        status = 403
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "websocket.accept":
+                status = 101
+            await send(message)
+
+        try:
+            await self._app(scope, receive, sending)
+        finally:
+            self._log_access(scope, "GET", status)
 
     def _refusal(self, address: str, scope: Scope, headers: Headers) -> Response | None:
         seconds = self._gateway.enforcement.remaining_seconds(address)
         if seconds is not None:
             self._gateway.metrics.blocked_requests_total.inc()
+            self._gateway.streams.log_security("request_blocked", address, reason="blocked address")
             detail = f"This address is blocked for another {seconds} s."
             return problem_response(403, "blocked", detail, {"retry-after": str(seconds)}, retry_after_seconds=seconds)
         length, limit = headers.get("content-length", "0"), body_limit(scope["path"])
@@ -96,6 +110,7 @@ class Edge:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._gateway.metrics.requests_total.labels(route, method, str(status)).inc()
         self._gateway.metrics.request_seconds.labels(route).observe(seconds)
+        self._log_access(scope, method, status)
         log = self._gateway.log.info if route.startswith("/api/") else self._gateway.log.debug
         log(
             "request_answered",
@@ -104,6 +119,18 @@ class Edge:
             status=status,
             seconds=round(seconds, 4),
             request_id=scope["state"]["request_id"],
+        )
+
+    def _log_access(self, scope: Scope, method: str, status: int) -> None:
+        state = scope["state"]
+        self._gateway.streams.log_access(
+            state["address"],
+            method,
+            scope["path"],
+            status,
+            user=state.get("user", ""),
+            user_agent=Headers(scope=scope).get("user-agent", ""),
+            request_id=state["request_id"],
         )
 
 

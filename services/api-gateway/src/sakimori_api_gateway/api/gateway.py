@@ -24,6 +24,7 @@ from sakimori_api_gateway.ports import (
     UserStore,
 )
 from sakimori_api_gateway.settings import GatewaySettings
+from sakimori_common.log import SecurityLogger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class Gateway:
     settings: GatewaySettings
     clock: Clock
     log: structlog.stdlib.BoundLogger
+    streams: SecurityLogger
     metrics: GatewayMetrics
     users: UserStore
     findings: FindingStore

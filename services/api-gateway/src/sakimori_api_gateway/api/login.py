@@ -62,6 +62,14 @@ class _Attempt:
     def note(self, outcome: str, reason: str) -> None:
         """Count the attempt and make it an event."""
         self._gateway.metrics.logins_total.labels("limited" if reason == "limited" else outcome).inc()
+        self._gateway.streams.log_security(
+            "console_login",
+            self._address,
+            level="info" if outcome == "success" else "warning",
+            user=self._user,
+            outcome=outcome,
+            reason=reason,
+        )
         self._gateway.login_events.note(
             time=self._gateway.clock(),
             outcome=outcome,

@@ -19,6 +19,7 @@ from sakimori_common.bus.spool import Spool, SpoolFull
 from sakimori_common.contracts import Event, Severity
 from sakimori_common.ids import random_event_id
 from sakimori_common.instants import now
+from sakimori_common.log import SecurityLogger
 
 MAX_WAITING = 10_000
 """Events in memory; some 10 MB. Reached only when neither bus nor disk keep up."""
@@ -46,6 +47,7 @@ class Outbox:
         aggregator: Aggregator,
         metrics: ChatMetrics,
         log: structlog.stdlib.BoundLogger,
+        streams: SecurityLogger,
         observer: str,
     ) -> None:
         self._publisher = publisher
@@ -53,6 +55,7 @@ class Outbox:
         self._aggregator = aggregator
         self._metrics = metrics
         self._log = log
+        self._streams = streams
         self._observer = observer
         self._waiting: deque[Event] = deque()
         self._arrived = asyncio.Event()
@@ -95,6 +98,12 @@ class Outbox:
     def _log_line(self, occurrence: Occurrence) -> None:
         is_severe = SEVERITIES[occurrence.action].rank >= Severity.HIGH.rank
         write = self._log.error if is_severe else self._log.warning
+        self._streams.log_security(
+            occurrence.action.value,
+            occurrence.address,
+            level="error" if is_severe else "warning",
+            user=str(occurrence.fields.get("user.id", "")),
+        )
         write("security_event_reported", **{name.replace(".", "_"): value for name, value in occurrence.fields.items()})
 
     async def _publish(self) -> None:

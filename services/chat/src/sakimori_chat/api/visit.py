@@ -41,6 +41,7 @@ class Chat:
             path=request.scope["path"],
             client=self.client_of(request),
             anon_id=anon_id or self.cookies.known_id(request),
+            address=client_address(request, self.edge_token),
         )
 
     def report(self, action: Action, origin: Origin, details: Mapping[str, FieldValue] | None = None) -> None:

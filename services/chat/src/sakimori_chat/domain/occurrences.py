@@ -28,12 +28,16 @@ SEVERITIES: Final[Mapping[Action, Severity]] = {action: ACTIONS[action].severity
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The request that something happened in: its trace id, its path, the client, and the identity where it has one."""
+    """The request that something happened in: its trace id, its path, the client, and the identity where it has one.
+
+    `address` is the client's as it is: for the security log of this host alone, never for an event.
+    """
 
     trace_id: str
     path: str
     client: Client
     anon_id: str | None = None
+    address: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Occurrence:
     action: Action
     source: str
     fields: Mapping[str, FieldValue] = field(default_factory=dict)
+    address: str = field(default="", repr=False)
 
     @property
     def dataset(self) -> str:
@@ -66,7 +71,7 @@ def occurred(action: Action, origin: Origin, details: Mapping[str, FieldValue] |
     }
     if origin.anon_id is not None:
         fields["user.id"] = origin.anon_id
-    return Occurrence(action, origin.client.network_hash, fields)
+    return Occurrence(action, origin.client.network_hash, fields, origin.address)
 
 
 def store_away(origin: Origin, where: str) -> Occurrence:
