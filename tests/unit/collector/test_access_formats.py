@@ -1,8 +1,14 @@
 """The access log formats, line by line."""
 
-import pytest
+from collections.abc import Callable
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sakimori_collector.domain.format import Record
 from sakimori_collector.domain.formats import FORMATS, LineRejected, Reference
+from sakimori_collector.domain.formats.combined import parse_combined, parse_unusual
 from sakimori_common.contracts import FieldValue
 from sakimori_common.instants import format_instant, parse_instant
 
@@ -130,3 +136,61 @@ def test_an_agent_with_escaped_quotes_ends_where_it_ends() -> None:
 def test_what_is_no_access_line_is_rejected_with_the_reason(line: str, reason: str) -> None:
     with pytest.raises(LineRejected, match=reason):
         parse(line)
+
+
+CLIENTS = (
+    "192.0.2.1",
+    "2001:DB8::0:1",
+    "::ffff:192.0.2.7",
+    "fe80::1%eth0",
+    "host.example.net",
+    "a:b",
+    "192.0.2.1\t",
+    "",
+)
+TIMES = (
+    "[16/Jan/2026:10:59:58 +0900]",
+    "[30/Feb/2026:10:00:00 +0000]",
+    "[16/Jan/2100:10:00:00 +0000]",
+    "[16/Jan/2026]",
+)
+REQUESTS = (
+    "GET / HTTP/1.1",
+    "GET /a?b?c HTTP/2.0",
+    "GET /? HTTP/1.1",
+    "get /x HTTP/1.1",
+    "GET /a b HTTP/1.1",
+    "GET /old",
+)
+MORE_REQUESTS = (
+    "GET  /a HTTP/1.1",
+    "GET /a  HTTP/1.1",
+    "GET /a HTTP/",
+    "OPTIONS * HTTP/1.1",
+    "",
+    "-",
+    "GET /a\u2003b HTTP/1.1",
+)
+ENDS = ("", "-", "https://example.com/", "Mozilla/5.0 (X11)", 'a" "b', r"\x22", "\n")
+ANYTHING = st.text(alphabet=' /?"\\-GETHP.:[]\t\x85\u2028', max_size=6)
+
+
+@given(
+    head=st.tuples(st.sampled_from(CLIENTS) | ANYTHING, st.sampled_from(["- -", "- alice", "- Ann Lee", "x y", "-"])),
+    time=st.sampled_from(TIMES),
+    request=st.sampled_from(REQUESTS + MORE_REQUESTS) | ANYTHING,
+    answer=st.sampled_from(["200 5", "404 -", "99 5", "500 12 ", "200 5 x"]),
+    ends=st.lists(st.sampled_from(ENDS) | ANYTHING, max_size=3),
+)
+def test_the_short_way_gives_what_the_long_way_gives(
+    head: tuple[str, str], time: str, request: str, answer: str, ends: list[str]
+) -> None:
+    line = " ".join([*head, time, f'"{request}"', answer, *(f'"{end}"' for end in ends)])
+    assert outcome(parse_combined, line) == outcome(parse_unusual, line)
+
+
+def outcome(read: Callable[[str, Reference], list[Record]], line: str) -> list[Record] | str:
+    try:
+        return read(line, NOW)
+    except LineRejected as error:
+        return str(error)
