@@ -86,7 +86,7 @@ def test_a_line_of_ten_megabytes_is_an_event_with_its_values_cut(line: bytes) ->
         b'"' * 10_000_000,
         b"192.0.2.1 - " + b"a " * 5_000_000,
         ACCESS[:44] + b'"' + b"\\x41" * 2_000_000,
-        b"Jan 16 01:59:58 web-1 [1]: " + b"from a port 1 " * 500_000,
+        b"Foo 16 01:59:58 web-1 [1]: " + b"from a port 1 " * 500_000,
     ],
 )
 def test_long_nonsense_is_refused_in_time(format: str, line: bytes) -> None:

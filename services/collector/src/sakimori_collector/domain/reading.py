@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from sakimori_collector.domain.formats import AUTO, FORMATS, Format, LineRejected, Reference
+from sakimori_collector.domain.formats import AUTO, FORMATS, Format, LineRejected, Reference, recognise
 from sakimori_collector.domain.text import cut, decode, without_nul
 from sakimori_common.contracts import Event, FieldValue
 from sakimori_common.contracts.event import MAX_VALUE_CHARACTERS
@@ -132,7 +132,8 @@ class Source:
         )
         reason = without_nul(reason[:500])
         kept = raw[:MAX_KEPT_BYTES]
-        return Rejected(identity, self.name, self.format, reason, kept, length or len(raw), replay)
+        format = self.header_of.name if self.header_of is not None else self.format
+        return Rejected(identity, self.name, format, reason, kept, length or len(raw), replay)
 
 
 def check_format(name: str) -> str:
@@ -143,10 +144,10 @@ def check_format(name: str) -> str:
 
 
 def _recognise(text: str, path: str) -> Format:
-    for candidate in FORMATS.values():
-        if candidate.recognises(text, path):
-            return candidate
-    raise LineRejected("of no known format")
+    found = recognise(text, path)
+    if found is None:
+        raise LineRejected("of no known format")
+    return found
 
 
 def _cut(fields: dict[str, FieldValue]) -> None:

@@ -7,19 +7,44 @@ To add one: write its file, name it here, add its cases under tests/formats. Wha
 from typing import Final
 
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
+from sakimori_collector.domain.formats import payload
 from sakimori_collector.domain.formats.apache_access import APACHE_ACCESS
 from sakimori_collector.domain.formats.nginx_access import NGINX_ACCESS
-from sakimori_collector.domain.formats.syslog_program import SYSLOG, format_of
+from sakimori_collector.domain.formats.syslog_program import SYSLOG, format_of, is_usual
 from sakimori_collector.domain.programs import PROGRAMS
 
 AUTO: Final = "auto"
 """Not a format: each line by the first format that recognises it."""
 
+EXACT: Final[tuple[Format, ...]] = (APACHE_ACCESS, NGINX_ACCESS)
+"""Formats that nothing else is taken for, in the order in which `auto` asks them."""
+
+GENERIC: Final[tuple[Format, ...]] = ()
+"""Formats of which many lines could be; asked last."""
+
 FORMATS: Final[dict[str, Format]] = {
-    known.name: known for known in (APACHE_ACCESS, NGINX_ACCESS, *map(format_of, PROGRAMS), SYSLOG)
+    known.name: known for known in (*EXACT, *map(format_of, PROGRAMS), SYSLOG, *GENERIC)
 }
-"""By name, in the order in which `auto` asks them."""
+"""By name."""
 
 FORMAT_NAMES: Final = (AUTO, *FORMATS)
 
-__all__ = ["AUTO", "FORMATS", "FORMAT_NAMES", "Format", "LineRejected", "Record", "Reference"]
+payload.ask(EXACT)
+
+
+def recognise(line: str, path: str) -> Format | None:
+    """Find the format of a line by its content (and the path of its file, where content does not tell).
+
+    Syslog is asked first, being the most frequent and told by one expression; it finds the program by its name.
+    """
+    if is_usual(line):
+        return SYSLOG
+    for candidate in _ASKED:
+        if candidate.recognises(line, path):
+            return candidate
+    return None
+
+
+_ASKED: Final = (*EXACT, SYSLOG, *GENERIC)
+
+__all__ = ["AUTO", "FORMATS", "FORMAT_NAMES", "Format", "LineRejected", "Record", "Reference", "recognise"]

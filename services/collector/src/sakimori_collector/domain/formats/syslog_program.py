@@ -1,10 +1,13 @@
 """Lines of syslog: each as the program that wrote it means it."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
-from sakimori_collector.domain.programs import PROGRAM_OF, Program
+from sakimori_collector.domain.formats.payload import read_payload
+from sakimori_collector.domain.programs import Program, program_of
+from sakimori_collector.domain.programs.pam import explain_pam
 from sakimori_collector.domain.syslog import SyslogLine, read_syslog
 from sakimori_common.contracts import FieldValue
 
@@ -12,30 +15,53 @@ MAX_REPEATS: Final = 100
 """So many events at most come of one "message repeated"; twenty times what any rule here counts to."""
 
 _REPEATED = re.compile(r"message repeated (\d{1,9}) times?: \[ ?(.*)\]\s*\Z", re.DOTALL)
-_HEADER = r"(?:<\d{1,3}>)?(?:1 )?(?:[A-Z][a-z]{2} (?:[ \d]\d|\d) \d\d:\d\d:\d\d|\d{4}-\d\d-\S{10,30}) \S{1,255} "
+_OTHER_LOGINS: Final = "linux.auth"
+"""The dataset of what PAM says in the name of a program that nobody here knows."""
 
 
 def format_of(program: Program) -> Format:
-    """Make the format of one program's lines; it rejects those of others."""
-    beginning = re.compile(f"{_HEADER}(?:{'|'.join(map(re.escape, sorted(program.names)))})[:\\[( ]")
+    """Make the format of one program's lines; others are rejected. `auto` asks SYSLOG, which finds it by name."""
 
     def parse(line: str, reference: Reference) -> list[Record]:
         syslog = read_syslog(line, reference)
-        if syslog.process not in program.names:
+        if program_of(syslog.process) is not program:
             raise LineRejected(f"not a line of {program.dataset}: {syslog.process[:64]}")
         return _records(syslog, program)
 
-    return Format(program.dataset, parse, lambda line, _: beginning.match(line) is not None)
+    return Format(program.dataset, parse, lambda *_: False)
 
 
 def parse_syslog(line: str, reference: Reference) -> list[Record]:
     """Read a line of any program: those that nobody here knows keep their message. Raises LineRejected."""
-    syslog = read_syslog(line, reference)
-    program = PROGRAM_OF.get(syslog.process)
+    return records_of(read_syslog(line, reference), reference)
+
+
+def records_of(syslog: SyslogLine, reference: Reference) -> list[Record]:
+    """Make events of a message, however it came: by its program, by what it carries, or as it is.
+
+    `event.dataset` is set, but for `linux.syslog`.
+    """
+    program = program_of(syslog.process)
+    if program is None:
+        carried = _carried(syslog, reference)
+        if carried is not None:
+            return carried
     records = _records(syslog, program)
     if program is not None:
         for _, fields in records:
             fields.setdefault("event.dataset", program.dataset)
+    return records
+
+
+def _carried(syslog: SyslogLine, reference: Reference) -> list[Record] | None:
+    """The header says where it was written; time and the rest are the carried line's."""
+    text = syslog.message
+    if syslog.process in {"CEF", "LEEF"}:
+        text = f"{syslog.process}:{text}"
+    records = read_payload(text, reference)
+    for _, fields in records or ():
+        for name, value in _header(syslog).items():
+            fields.setdefault(name, value)
     return records
 
 
@@ -50,16 +76,63 @@ def _records(syslog: SyslogLine, program: Program | None) -> list[Record]:
 
 
 def _fields(syslog: SyslogLine, program: Program | None) -> dict[str, FieldValue]:
-    fields: dict[str, FieldValue]
-    fields = {"event.category": "host"} if program is None else program.explain(syslog)
-    fields["host.hostname"] = syslog.host
-    fields["process.name"] = syslog.process
+    if program is None:
+        fields = _unknown(syslog)
+    else:
+        fields = program.explain(syslog)
+        if program.logins and fields["event.category"] == "authentication":
+            fields.setdefault("event.dataset", program.logins)
+    fields.update(_header(syslog))
     fields["message"] = syslog.message
-    if syslog.pid is not None:
-        fields["process.pid"] = int(syslog.pid)
     return fields
 
 
-_ANY = re.compile(_HEADER + r"[^\s\[:(]+(?:\([^)\s]*\))?(?:\[\d{1,10}\])?: ")
+def _unknown(syslog: SyslogLine) -> dict[str, FieldValue]:
+    fields = explain_pam(syslog.message)
+    if fields is None:
+        return {"event.category": "host"}
+    fields["event.dataset"] = _OTHER_LOGINS
+    return fields
 
-SYSLOG = Format("linux.syslog", parse_syslog, lambda line, _: _ANY.match(line) is not None)
+
+def _header(syslog: SyslogLine) -> Mapping[str, FieldValue]:
+    fields: dict[str, FieldValue] = {}
+    if syslog.host:
+        fields["host.hostname"] = syslog.host
+    if syslog.process:
+        fields["process.name"] = syslog.process
+    if syslog.pid is not None:
+        fields["process.pid"] = int(syslog.pid)
+    if syslog.extra:
+        fields.update(syslog.extra)
+    return fields
+
+
+_CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
+_TAG = r"(?:\([\w.-]{1,64}\)|[^\s\[:(%/\"'{]{1,128})(?:\([^)\s]{0,64}\))?(?:\[[^\]\s]{0,64}\])?:(?: |\Z)"
+_USUAL = re.compile(
+    rf"(?:<\d{{1,3}}>|(?:[A-Z][a-z]{{2}} (?:[ \d]\d|\d) {_CLOCK}|"
+    rf"\d{{4}}-\d\d-\d\dT{_CLOCK}(?:Z|[+-]\d\d:?\d\d)) \S{{0,254}}[^\s:] {_TAG})"
+)
+"""The RFCs' shapes: nothing else begins so."""
+_RARE = re.compile(
+    rf"(?:[^\W\d_]{{3,5}}\.?|1?\d[月월]) {{1,2}}\d{{1,2}} (?:\d{{4}} )?{_CLOCK}(?: \d{{4}})?:? \S{{1,255}} \S"
+    rf"|\d{{4}} [A-Z][a-z]{{2}} {{1,2}}\d{{1,2}} {_CLOCK} \S{{1,255}} \S"
+    rf"|(?:1 )?\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)? \S{{0,254}}[^\s:\]] {_TAG}"
+    rf"|1 \d{{4}}-\d\d-\d\dT{_CLOCK}(?:Z|[+-]\d\d:?\d\d) \S+ \S+ \S+ \S+ (?:-|\[)"
+    rf"|\d{{10}}(?:\.\d{{1,9}})? [\w.:-]{{1,255}} {_TAG}"
+)
+"""What some senders write; formats that are more exact are asked before."""
+
+
+def is_usual(line: str) -> bool:
+    """Tell whether a line begins as the RFCs have it."""
+    return _USUAL.match(line) is not None
+
+
+def is_syslog(line: str, path: str) -> bool:
+    """Tell whether a line is one of syslog in any of its shapes."""
+    return _USUAL.match(line) is not None or _RARE.match(line) is not None
+
+
+SYSLOG = Format("linux.syslog", parse_syslog, is_syslog)
