@@ -13,6 +13,7 @@ from sakimori_common.context import Postgres, Valkey
 from sakimori_common.postgres import open_postgres
 from sakimori_common.valkey import open_valkey
 from servers.databases import Databases
+from servers.own_logs import streams_in
 from servers.rabbitmq import RabbitMQ, find_rabbitmq
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -46,6 +47,13 @@ def _valkey_of_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyS
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def log_folder(tmp_path: Path) -> Iterator[Path]:
+    """The folder that the code under test writes its four streams to."""
+    with streams_in(tmp_path / "log"):
+        yield tmp_path / "log"
 
 
 @pytest.fixture

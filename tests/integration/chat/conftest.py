@@ -145,7 +145,14 @@ async def chat_running(
     }
     settings = ChatSettings(**given)  # type: ignore[arg-type]  # pydantic checks them
     bus = bus or MemoryBus(publish_timeout_seconds=0.3)
-    context = ServiceContext(service="chat", bus=bus, postgres=None, valkey=valkey, log=logger("chat"), streams=SecurityLogger("chat", "a key of the tests"))
+    context = ServiceContext(
+        service="chat",
+        bus=bus,
+        postgres=None,
+        valkey=valkey,
+        log=logger("chat"),
+        streams=SecurityLogger("chat", "a key of the tests"),
+    )
     chat = OpenChat(f"http://127.0.0.1:{port}", bus, context)
     takers = await _take_events(bus, chat.events) if takes_events else []
     try:

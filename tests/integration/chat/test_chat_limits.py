@@ -1,6 +1,8 @@
 import asyncio
+import json
 import re
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +11,7 @@ from integration.chat.conftest import ADDRESS, EDGE_TOKEN, OpenChat, chat_runnin
 from sakimori_chat.domain.identity import Hasher
 from sakimori_common.context import Valkey
 from servers.eventually import eventually
+from servers.own_logs import lines_of
 
 
 async def test_the_sixth_post_bans_for_thirty_seconds_and_then_all_is_well_again(
@@ -274,3 +277,17 @@ async def test_the_limits_are_settings(valkey: Valkey, tmp_path: object) -> None
 async def test_fingerprints_are_the_servers_own(chat: OpenChat) -> None:
     fingerprint = await _fingerprint_of(chat)
     assert fingerprint != Hasher("another key of the server").client(ADDRESS, "Firefox", "en").fingerprint
+
+
+async def test_only_the_security_log_has_the_address_of_who_was_banned(log_folder: Path, chat: OpenChat) -> None:
+    visitor = await chat.visitor()
+    for number in range(6):
+        await visitor.post(f"post {number}")
+    lines = lines_of(log_folder / "security.log")
+    assert [(line["action"], line["ip"], line["user"]) for line in lines] == [
+        ("security.rate_limit_hit", ADDRESS, visitor.anon_id),
+        ("security.user_blocked", ADDRESS, visitor.anon_id),
+        ("request_refused", ADDRESS, ""),
+    ]
+    assert ADDRESS not in (log_folder / "access.log").read_text()
+    assert ADDRESS not in json.dumps([event.to_flat() for event in chat.events])

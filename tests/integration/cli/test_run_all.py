@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from servers.own_logs import lines_of
 from servers.ports import free_ports
 
 READY_SECONDS = 60.0
@@ -88,6 +89,11 @@ def test_the_demo_finds_everything_and_a_second_start_keeps_it(tmp_path: Path) -
         before = findings(first, password[1])
         assert first.stop() == 0
         assert "Stopped." in first.screen
+    for stream in ("access", "security", "error", "alert"):
+        assert {line["event_type"] for line in lines_of(home / "log" / f"{stream}.log")} <= {stream}
+    assert {line["service"] for line in lines_of(home / "log" / "access.log")} == {"api-gateway"}
+    assert len(lines_of(home / "log" / "alert.log")) >= 4
+    lines_of(home / "log" / "sakimori.log")
     with started(home, tmp_path) as second:
         assert "Password" not in second.screen
         assert findings(second, password[1]) >= before  # at night the logins of this test are findings, too

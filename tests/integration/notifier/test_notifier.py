@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -26,6 +27,7 @@ from sakimori_common.web import serving
 from sakimori_notifier.settings import NotifierSettings
 from sakimori_notifier.wiring import running
 from servers.eventually import eventually
+from servers.own_logs import lines_of
 from servers.ports import free_ports
 
 
@@ -228,3 +230,13 @@ async def _all(notifier: Notifier, status: str, count: int) -> bool:
 
 async def _is_dead(notifier: Notifier) -> bool:
     return ("webhook", "dead") in await notifier.statuses()
+
+
+async def test_each_finding_is_a_line_of_the_alert_stream(log_folder: Path, start: Start) -> None:
+    notifier = await start()
+    await notifier.tell(finding(), finding(id="0b7f4e52-3c1d-8a60-9c55-2f60f1f3a002", severity=Severity.LOW))
+    await eventually(lambda: len(lines_of(log_folder / "alert.log")) == 2)
+    assert [(line["rule_id"], line["severity"]) for line in lines_of(log_folder / "alert.log")] == [
+        ("brute_force_attack", "high"),
+        ("brute_force_attack", "low"),
+    ]

@@ -6,22 +6,15 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import pytest
-import structlog
-from jsonschema import Draft202012Validator
 
-import sakimori_common.log
-from sakimori_common.log import Retention, SecurityLogger, configure_logging, logger, open_streams
+from sakimori_common.log import Retention, SecurityLogger, logger
 from sakimori_common.log.rotation import RotatingFile
-from sakimori_common.log.setup import close_streams
 from sakimori_common.testing.samples import BRUTE_FORCE
+from servers.own_logs import SCHEMA, lines_of
 
-SCHEMA = Draft202012Validator(json.loads(resources.files(sakimori_common.log).joinpath("schema.json").read_text()))
 SPEAK = """
 import sys
 from sakimori_common.log import configure_logging, logger
@@ -30,27 +23,6 @@ log = logger("detector")
 log.info("rules_loaded", rules=90)
 log.error("rule_broken", path="a.yml")
 """
-
-
-@pytest.fixture
-def streams(tmp_path: Path) -> Iterator[Path]:
-    """The folder of the streams; nothing of it outlives the test."""
-    before = list(logging.getLogger().handlers), logging.getLogger().level
-    configure_logging("INFO", service="test")
-    folder = tmp_path / "logs"
-    open_streams(folder, Retention(), "test")
-    yield folder
-    close_streams()
-    root = logging.getLogger()
-    root.handlers, root.level = before
-    structlog.reset_defaults()
-
-
-def lines(path: Path) -> list[dict[str, Any]]:
-    records = [json.loads(line) for line in path.read_text().splitlines()]
-    for record in records:
-        SCHEMA.validate(record)
-    return records
 
 
 def speak(level: str = "INFO", **environment: str) -> str:
@@ -72,7 +44,7 @@ def speak_on_terminal(**environment: str) -> str:
         os.close(theirs)
 
 
-def test_each_stream_holds_its_own_records_and_only_those(streams: Path) -> None:
+def test_each_stream_holds_its_own_records_and_only_those(log_folder: Path) -> None:
     log = SecurityLogger("api-gateway", "a key of the tests")
     log.log_access("203.0.113.42", "GET", "/login", 200, user="ann", user_agent="curl/8.5.0", request_id="r1")
     log.log_security("console_login", "203.0.113.42", user="ann", reason="credentials")
@@ -82,9 +54,14 @@ def test_each_stream_holds_its_own_records_and_only_those(streams: Path) -> None
     except ConnectionError as error:
         log.log_error("store_failed", error)
 
-    assert sorted(path.name for path in streams.iterdir()) == ["access.log", "alert.log", "error.log", "security.log"]
-    [access], [security] = lines(streams / "access.log"), lines(streams / "security.log")
-    [alert], [error_line] = lines(streams / "alert.log"), lines(streams / "error.log")
+    assert sorted(path.name for path in log_folder.iterdir()) == [
+        "access.log",
+        "alert.log",
+        "error.log",
+        "security.log",
+    ]
+    [access], [security] = lines_of(log_folder / "access.log"), lines_of(log_folder / "security.log")
+    [alert], [error_line] = lines_of(log_folder / "alert.log"), lines_of(log_folder / "error.log")
     assert list(access) == [
         "timestamp", "level", "event_type", "service", "ip", "method", "path", "status", "user", "user_agent",
         "request_id",
@@ -96,25 +73,25 @@ def test_each_stream_holds_its_own_records_and_only_those(streams: Path) -> None
     assert "ConnectionError: the database went away" in error_line["exception"]
 
 
-def test_addresses_stand_in_the_security_stream_alone_which_only_its_owner_reads(streams: Path) -> None:
+def test_addresses_stand_in_the_security_stream_alone_which_only_its_owner_reads(log_folder: Path) -> None:
     log = SecurityLogger("chat", "a key of the tests")
     log.log_access("203.0.113.42", "GET", "/chat", 200)
     log.log_security("security.rate_limit_hit", "203.0.113.42")
     log.log_alert(BRUTE_FORCE)
-    with_address = [path.name for path in streams.iterdir() if "203.0.113.42" in path.read_text()]
+    with_address = [path.name for path in log_folder.iterdir() if "203.0.113.42" in path.read_text()]
     assert with_address == ["security.log"]
-    assert (streams / "security.log").stat().st_mode & 0o777 == 0o600
-    [access], [alert] = lines(streams / "access.log"), lines(streams / "alert.log")
+    assert (log_folder / "security.log").stat().st_mode & 0o777 == 0o600
+    [access], [alert] = lines_of(log_folder / "access.log"), lines_of(log_folder / "alert.log")
     assert access["ip"] == alert["entity"] == "ip-c7d41ee9b499e5d5"
     assert SecurityLogger("chat", "another key").pseudonym("203.0.113.42") != access["ip"]
 
 
-def test_errors_of_the_service_log_are_in_the_error_stream_and_nothing_less_is(streams: Path) -> None:
+def test_errors_of_the_service_log_are_in_the_error_stream_and_nothing_less_is(log_folder: Path) -> None:
     log = logger("detector")
     log.warning("rule_slow", rule="x")
     log.error("rule_broken", path="a.yml")
     logging.getLogger("a.library").error("it says: %s", "no")
-    assert [(line["service"], line["event"]) for line in lines(streams / "error.log")] == [
+    assert [(line["service"], line["event"]) for line in lines_of(log_folder / "error.log")] == [
         ("detector", "rule_broken"),
         ("test", "it says: no"),
     ]
@@ -125,10 +102,10 @@ def test_without_a_folder_the_streams_lead_nowhere(capfd: pytest.CaptureFixture[
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_text_of_a_client_cannot_fill_or_forge_the_log(streams: Path) -> None:
+def test_a_text_of_a_client_cannot_fill_or_forge_the_log(log_folder: Path) -> None:
     agent = 'x"\n{"event_type":"access"}\x1b[2J' + "y" * 100_000
     SecurityLogger("chat", "a key of the tests").log_access("", "GET", "/\r\n", 200, user_agent=agent)
-    [line] = (streams / "access.log").read_text().splitlines()
+    [line] = (log_folder / "access.log").read_text().splitlines()
     assert len(line) < 2400
     assert "\x1b" not in line
     assert json.loads(line)["ip"] == ""
