@@ -10,20 +10,21 @@ from sakimori_collector.domain.format import Format, LineRejected, Record, Refer
 from sakimori_collector.domain.formats import payload
 from sakimori_collector.domain.formats.apache_access import APACHE_ACCESS
 from sakimori_collector.domain.formats.nginx_access import NGINX_ACCESS
+from sakimori_collector.domain.formats.structured import OF_JSON, STRUCTURED
 from sakimori_collector.domain.formats.syslog_program import SYSLOG, format_of, is_usual
 from sakimori_collector.domain.programs import PROGRAMS
 
 AUTO: Final = "auto"
 """Not a format: each line by the first format that recognises it."""
 
-EXACT: Final[tuple[Format, ...]] = (APACHE_ACCESS, NGINX_ACCESS)
+EXACT: Final[tuple[Format, ...]] = (APACHE_ACCESS, NGINX_ACCESS, *STRUCTURED)
 """Formats that nothing else is taken for, in the order in which `auto` asks them."""
 
 GENERIC: Final[tuple[Format, ...]] = ()
 """Formats of which many lines could be; asked last."""
 
 FORMATS: Final[dict[str, Format]] = {
-    known.name: known for known in (*EXACT, *map(format_of, PROGRAMS), SYSLOG, *GENERIC)
+    known.name: known for known in (*EXACT, *OF_JSON, *map(format_of, PROGRAMS), SYSLOG, *GENERIC)
 }
 """By name."""
 
@@ -46,5 +47,7 @@ def recognise(line: str, path: str) -> Format | None:
 
 
 _ASKED: Final = (*EXACT, SYSLOG, *GENERIC)
+
+payload.ask_all(recognise)
 
 __all__ = ["AUTO", "FORMATS", "FORMAT_NAMES", "Format", "LineRejected", "Record", "Reference", "recognise"]

@@ -4,7 +4,7 @@ The formats that are asked are told once, by the registry (formats/__init__.py),
 others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
@@ -34,3 +34,25 @@ def read_payload(text: str, reference: Reference) -> list[Record] | None:
                 fields.setdefault("event.dataset", candidate.name)
             return records
     return None
+
+
+_recognise: Final[list[Callable[[str, str], Format | None]]] = []
+
+
+def ask_all(recognise: Callable[[str, str], Format | None]) -> None:
+    """Say how the format of a line is found; what was said before is forgotten."""
+    _recognise[:] = [recognise]
+
+
+def read_any(text: str, reference: Reference) -> list[Record]:
+    """Read a whole line that stood inside another, as `auto` does, `event.dataset` set. Raises LineRejected.
+
+    Containers within containers end: each escapes the quotes of the one inside, so a line doubles with each.
+    """
+    found = _recognise[0](text, "")
+    if found is None:
+        raise LineRejected("of no known format")
+    records = found.parse(text, reference)
+    for _, fields in records:
+        fields.setdefault("event.dataset", found.name)
+    return records

@@ -1,0 +1,65 @@
+"""What a web log says of a request, whatever its format."""
+
+from typing import Final
+
+from sakimori_collector.domain.flat import Fields
+from sakimori_collector.domain.json_kind import number_of
+
+_LONGEST_SCHEME: Final = 30
+
+
+def put_target(fields: Fields, target: str) -> None:
+    """Set `url.original`, `.path` and `.query` of a request's target, which may be a whole URL."""
+    if not target:
+        return
+    fields["url.original"] = target
+    if target[0] != "/":
+        scheme, colon, rest = target.partition("://")
+        if colon and len(scheme) <= _LONGEST_SCHEME and scheme.isalnum():
+            slash = rest.find("/")
+            target = rest[slash:] if slash >= 0 else ""
+    path, mark, query = target.partition("?")
+    if path[:1] == "/" or path == "*":
+        fields["url.path"] = path
+    if mark:
+        fields["url.query"] = query
+
+
+def put_request_line(fields: Fields, request: str) -> None:
+    """Take `GET / HTTP/1.1` apart; what is none is kept as it came, in `url.original`."""
+    method, _, rest = request.partition(" ")
+    target, _, protocol = rest.rpartition(" ")
+    if protocol.startswith("HTTP/"):
+        fields["http.version"] = protocol[5:]
+    elif rest and method.isalpha() and method.isupper():
+        target = rest
+    else:
+        target = ""
+    if not target:
+        if request and request != "-":
+            fields["url.original"] = request
+        return
+    fields["http.request.method"] = method
+    put_target(fields, target)
+
+
+def put_status(fields: Fields, status: object) -> None:
+    """Set the status code and the outcome that goes with it; a status of no answer (0, -1) is a failure."""
+    code = number_of(status)
+    if code is not None and 100 <= code <= 599:
+        fields["http.response.status_code"] = code
+    if status is not None:
+        fields["event.outcome"] = "success" if code is not None and 100 <= code < 400 else "failure"
+
+
+def put_text(fields: Fields, name: str, value: object) -> None:
+    """Set a field to a text that says something; `-` and nothing are left out."""
+    if isinstance(value, str) and value and value != "-":
+        fields[name] = value
+
+
+def put_number(fields: Fields, name: str, value: object) -> None:
+    """Set a field to a whole number that is not negative, also one written as text."""
+    number = number_of(value)
+    if number is not None:
+        fields[name] = number
