@@ -17,34 +17,31 @@ _PREFIXES = ("error: ", "fatal: ", "info: ")
 
 def explain(line: SyslogLine) -> Fields:
     """Say what a message means; one that is not known has the action `ssh_other`."""
-    fields: Fields = {"event.category": "authentication", "event.action": "ssh_other", "event.outcome": "unknown"}
     said = line.message.rstrip().removesuffix(" [preauth]")
     if said.startswith(_PREFIXES):
         said = said.partition(": ")[2]
     found = meaning_of(said) if len(said) <= MESSAGE_LIMIT else None
-    if found is not None:
-        _explain(fields, *found)
+    if found is None:
+        return {"event.category": "authentication", "event.action": "ssh_other", "event.outcome": "unknown"}
+    return _fields(*found)
+
+
+def _fields(meaning: Meaning, match: re.Match[str]) -> Fields:
+    fields: Fields = {
+        "event.category": "authentication",
+        "event.action": meaning.action,
+        "event.outcome": meaning.outcome,
+    }
+    for name, value in zip(meaning.names, match.groups(), strict=True):
+        if not value:
+            continue
+        if name == "source.ip":
+            put_source(fields, value)
+        else:
+            fields[name] = int(value) if name == "source.port" else value
+    if meaning.may_go_on and _goes_on(str(fields["sakimori.auth.method"]), match[0]):
+        fields["event.action"], fields["event.outcome"] = "ssh_method_refused", "unknown"
     return fields
-
-
-def _explain(fields: Fields, meaning: Meaning, match: re.Match[str]) -> None:
-    groups = match.groupdict()
-    fields["event.action"] = meaning.action
-    fields["event.outcome"] = meaning.outcome
-    user = groups.get("user") or groups.get("ruser")
-    if user:
-        fields["user.name"] = user
-    address = groups.get("address")
-    if address:
-        put_source(fields, address)
-    port = groups.get("port")
-    if port:
-        fields["source.port"] = int(port)
-    method = groups.get("method")
-    if method:
-        fields["sakimori.auth.method"] = method
-        if meaning.outcome == "failure" and _goes_on(method, match[0]):
-            fields["event.action"], fields["event.outcome"] = "ssh_method_refused", "unknown"
 
 
 def _goes_on(method: str, message: str) -> bool:

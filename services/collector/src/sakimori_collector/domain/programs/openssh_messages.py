@@ -27,6 +27,14 @@ _WORDS: Final = {
     "@attempting": r"(?:authenticating|invalid) user (?P<user>.*)",
 }
 
+_FIELDS: Final = {
+    "address": "source.ip",
+    "port": "source.port",
+    "method": "sakimori.auth.method",
+    "ruser": "user.name",  # before the user, who counts where both are said
+    "user": "user.name",
+}
+
 _OF_SSHD: Final[dict[tuple[str, Outcome], tuple[str, ...]]] = {
     ("ssh_login", "success"): ("Accepted @method for @known from @address@on@ssh(?:: .*)?",),
     ("ssh_login", "failure"): (
@@ -112,11 +120,16 @@ _PAM_MODULES: Final[dict[tuple[str, Outcome], tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """One kind of message. The expression's groups: `user`, `ruser`, `address`, `port`, `method`, each where said."""
+    """One kind of message. `names`: the field of each group of the expression, in their order.
+
+    What stands for `source.ip` may be a name. `may_go_on`: it tells of one method that failed.
+    """
 
     action: str
     outcome: Outcome
     expression: re.Pattern[str]
+    names: tuple[str, ...]
+    may_go_on: bool
 
 
 def meaning_of(message: str) -> tuple[Meaning, re.Match[str]] | None:
@@ -135,8 +148,11 @@ def meaning_of(message: str) -> tuple[Meaning, re.Match[str]] | None:
 def _compiled(messages: Mapping[tuple[str, Outcome], Sequence[str]]) -> Iterator[tuple[str, Meaning]]:
     for (action, outcome), texts in messages.items():
         for text in texts:
-            expression = re.sub(r"@[a-z]+", lambda word: _WORDS[word[0]], text) + r"\Z"
-            yield text.partition(" ")[0], Meaning(action, outcome, re.compile(expression, re.DOTALL))
+            source = re.sub(r"@[a-z]+", lambda word: _WORDS[word[0]], text) + r"\Z"
+            expression = re.compile(source, re.DOTALL)
+            names = tuple(_FIELDS[group] for group in expression.groupindex)
+            may_go_on = outcome == "failure" and "method" in expression.groupindex
+            yield text.partition(" ")[0], Meaning(action, outcome, expression, names, may_go_on)
 
 
 def _by_word(messages: Mapping[tuple[str, Outcome], Sequence[str]]) -> dict[str, list[Meaning]]:
