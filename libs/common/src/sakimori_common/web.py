@@ -5,7 +5,9 @@ import hmac
 import socket
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -117,11 +119,22 @@ class AccessLogged:
         self._streams.log_access(address, request.method, path, status, user_agent=agent)
 
 
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a port shows by TLS: PEM files of the certificate, with those between it and the root, and of its key."""
+
+    certificate: Path
+    key: Path
+
+
 @asynccontextmanager
-async def serving(app: Any, host: str, port: int, *, drain_seconds: float = 5.0) -> AsyncIterator[int]:
+async def serving(
+    app: Any, host: str, port: int, *, drain_seconds: float = 5.0, certificate: Certificate | None = None
+) -> AsyncIterator[int]:
     """Serve an ASGI application until the block ends, then finish open requests; yields the port that was bound.
 
-    Raises OSError when the port is taken.
+    By TLS (1.2 or newer) where there is a certificate. Raises OSError when the port is taken or a file of the
+    certificate cannot be read, ssl.SSLError (an OSError, too) when it is none.
     """
     config = uvicorn.Config(
         app,
@@ -136,7 +149,10 @@ async def serving(app: Any, host: str, port: int, *, drain_seconds: float = 5.0)
         ws_max_size=1 << 20,
         ws_per_message_deflate=False,  # some 300 KB and a compressor for each client, for messages of about 1 KB
         h11_max_incomplete_event_size=64 * 1024,
+        ssl_certfile=None if certificate is None else certificate.certificate,
+        ssl_keyfile=None if certificate is None else certificate.key,
     )
+    config.load()  # a certificate that is none is found before the port is bound
     sockets = [_bind(host, port)]
     server = uvicorn.Server(config)
     server.capture_signals = _no_signals  # type: ignore[method-assign]  # the runner owns them

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from sakimori_collector.domain.posters import Poster
 from sakimori_collector.domain.reading import Rejected
 from sakimori_collector.domain.rows import Row
 from sakimori_common.contracts import Event
@@ -17,6 +18,19 @@ class Publisher(Protocol):
 
     async def publish(self, events: Sequence[Event]) -> None:
         """Publish; returns when they are safe. Raises BusUnavailable."""
+
+
+class Posters(Protocol):
+    """Who may post."""
+
+    def find(self, token: str) -> Poster | None:
+        """Tell whose a token is, from memory; None for one that is not known or was revoked.
+
+        Raises Unavailable when it is not known here and those that are cannot be read now.
+        """
+
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Keep up with what is issued and revoked until the block ends."""
 
 
 class EventStore(Protocol):
@@ -40,10 +54,83 @@ class RejectedLines(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class LineFilter:
+    """Which rejected lines: all conditions that are given must hold. Instants in microseconds since the epoch."""
+
+    source: str | None = None
+    reason: str | None = None
+    format: str | None = None
+    since: int | None = None
+    until: int | None = None
+    ids: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinePlace:
+    """Where a rejected line stands in their order: when it was received (microseconds), then its id."""
+
+    received_at: int
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptLine:
+    """A rejected line as it was kept. Where not `is_readable` another key encrypted it, and `raw` is empty."""
+
+    rejected: Rejected
+    received_at: int
+    attempts: int
+    tried_at: int | None
+    is_readable: bool
+
+    @property
+    def place(self) -> LinePlace:
+        """Tell where it stands."""
+        return LinePlace(self.received_at, self.rejected.id)
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedCount:
+    """How many lines of a source were rejected for a reason, and when the last of them was."""
+
+    source: str
+    reason: str
+    lines: int
+    last_at: int
+
+
+class Quarantine(RejectedLines, Protocol):
+    """Where rejected lines are looked at and replayed from. Every method raises Unavailable."""
+
+    async def page(
+        self, wanted: LineFilter, limit: int, at: LinePlace | None = None, *, is_newest_first: bool = True
+    ) -> list[KeptLine]:
+        """List lines beyond a place."""
+
+    async def counts(self, wanted: LineFilter) -> list[RejectedCount]:
+        """Count lines by source and reason, the most frequent first; the 200 first of them."""
+
+    async def remove(self, ids: Sequence[str]) -> None:
+        """Forget lines that are events now."""
+
+    async def failed(self, reasons: Sequence[tuple[str, str]]) -> None:
+        """Note for each id that it was tried again, and the reason why it is still no event."""
+
+    async def delete(self, wanted: LineFilter) -> int:
+        """Delete lines; returns how many."""
+
+    async def bound(self, max_bytes: int) -> int:
+        """Delete the oldest lines until they take so many bytes at most; returns how many went."""
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """How far a file was read: `position` is the offset behind the last line that is safe.
 
-    `fingerprint` is the length in bytes and the digest of the beginning of the file as it was first met, `256:9f...`.
+    `fingerprint` is the length in bytes and the digest of the beginning of the file, `tail` of what stands right before
+    the position, `256:9f...`: they tell the file from one that took its place, and know a copy of it. `identity` is
+    what ids are made of; it stays as the file grows. `modified_ns` is when the file was last written as of then.
+    `context` is what headers said, in the format `context_format`.
     """
 
     path: str
@@ -51,16 +138,31 @@ class Checkpoint:
     inode: int
     fingerprint: str
     position: int
+    identity: str
+    tail: str = ""
+    modified_ns: int = 0
+    context: str = ""
+    context_format: str = ""
 
 
 class Checkpoints(Protocol):
-    """Where the tail remembers how far it came."""
+    """Where reading files remembers how far it came."""
 
     async def load(self, path: str) -> Checkpoint | None:
         """Read the checkpoint of a path; None for a file never met. Raises Unavailable."""
 
-    async def save(self, checkpoint: Checkpoint, rejected: Sequence[Rejected]) -> None:
-        """Advance, and keep the rejected lines on the way there, both or neither. Raises Unavailable."""
+    async def save(self, checkpoint: Checkpoint) -> None:
+        """Advance. Raises Unavailable."""
+
+
+class Claims(Protocol):
+    """Who reads what, so that of several replicas one does."""
+
+    async def claim(self, names: Sequence[str]) -> set[str]:
+        """Try to get names that are not held yet; returns all of them that are held now. Raises Unavailable."""
+
+    async def release(self) -> None:
+        """Give back everything."""
 
 
 class NoRoom(Exception):

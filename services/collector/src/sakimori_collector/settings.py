@@ -2,12 +2,15 @@
 
 import zoneinfo
 from dataclasses import dataclass
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from sakimori_collector.domain.formats import AUTO
+from sakimori_collector.domain.listening import parse_listeners
+from sakimori_collector.domain.peers import PRIVATE_NETWORKS, parse_networks, parse_peer_names
 from sakimori_collector.domain.reading import UnknownFormat, check_format
 from sakimori_common.settings import ServiceSettings, shared
 
@@ -29,7 +32,7 @@ class CollectorSettings(ServiceSettings):
     side_port: int = Field(9202, ge=0, le=65535)
     """Port of /live, /ready and /metrics; 0 takes a free one."""
     port: int = Field(8002, ge=0, le=65535)
-    """Port of `POST /ingest`; 0 takes a free one."""
+    """Port of `POST /ingest`, of Elasticsearch's bulk call and of Splunk's HEC; 0 takes a free one."""
     ingest_token: SecretStr = Field(validation_alias=shared("INGEST_TOKEN"), min_length=16)
     """What agents show as `Authorization: Bearer ...`."""
     privacy_key: SecretStr = Field(validation_alias=shared("PRIVACY_KEY"), min_length=16)
@@ -42,9 +45,91 @@ class CollectorSettings(ServiceSettings):
     timezone: str = "UTC"
     """Zone of syslog lines that name none, such as `Asia/Tokyo`."""
     max_body_bytes: int = Field(10_000_000, ge=1024, le=100_000_000)
-    """Largest body of a request."""
+    """Largest body of a request, as it comes and decompressed."""
+    max_held_bytes: int = Field(128_000_000, ge=1_000_000)
+    """Bodies that are worked on at once, in bytes; what comes beyond is answered 503."""
+    tls_certificate: Path | None = None
+    """PEM file of the certificate (and those between it and the root) that the port shows by TLS; without, plain HTTP."""
+    tls_key: Path | None = None
+    """PEM file of the certificate's private key."""
     retention_days: int = Field(90, ge=1, le=36_500)
     """How long events and rejected lines are kept on plain PostgreSQL; TimescaleDB has its own policy (90 days)."""
+
+    @model_validator(mode="after")
+    def _has_both_or_none(self) -> "CollectorSettings":
+        if (self.tls_certificate is None) is not (self.tls_key is None):
+            raise ValueError("COLLECTOR_TLS_CERTIFICATE and COLLECTOR_TLS_KEY go together")
+        return self
+
+    syslog_udp: str = ""
+    """Where to take syslog over UDP, `0.0.0.0:5514`; several with commas, each with a format of its own if all that is
+    sent there has one: `0.0.0.0:5514,[::]:5515=nginx.access`. Empty: nowhere."""
+    syslog_tcp: str = ""
+    """Where to take syslog over TCP, in the same way; octet counting or newlines, as the sender does it."""
+    syslog_tls: str = ""
+    """Where to take syslog over TLS, in the same way; needs COLLECTOR_SYSLOG_TLS_CERTIFICATE."""
+    gelf_udp: str = ""
+    """Where to take GELF over UDP, in the same way, usually port 12201."""
+    gelf_tcp: str = ""
+    """Where to take GELF over TCP, in the same way."""
+    syslog_tls_certificate: Path | None = None
+    """PEM file of the certificate (and those between it and the root) of syslog over TLS."""
+    syslog_tls_key: Path | None = None
+    """PEM file of its private key; without, it stands in the file of the certificate."""
+    syslog_tls_client_ca: Path | None = None
+    """PEM file of authorities. With it, only clients with a certificate of theirs are let in to syslog over TLS."""
+    peer_networks: str = PRIVATE_NETWORKS
+    """Who may send syslog and GELF: networks and addresses; `0.0.0.0/0,::/0` for everybody."""
+    peer_names: str = ""
+    """Names under which senders are counted, `firewall=192.0.2.1,switches=198.51.100.0/24`; the others go under the
+    kind of input. Few, please: each is a label of metrics."""
+    peer_lines_per_second: int = Field(20_000, ge=0, le=10_000_000)
+    """Most lines a second of one sender (twice as many at once); over UDP what is more is dropped and counted, over TCP
+    the sender waits. 0: no limit."""
+    max_message_bytes: int = Field(65_536, ge=480, le=1 << 20)
+    """Longest syslog message; of a longer one the beginning is kept with the rejected lines."""
+    max_connections: int = Field(1000, ge=1, le=100_000)
+    """Connections a port of syslog or GELF serves at once."""
+    idle_seconds: float = Field(3600.0, gt=0)
+    """After so long without a word a connection of syslog or GELF is closed; amid a message after a minute."""
+    udp_buffer_bytes: int = Field(8 << 20, ge=4096, le=1 << 30)
+    """Room the kernel is asked for, for datagrams that wait; sysctl net.core.rmem_max bounds it."""
+    spool_dir: Path = Path("~/.local/share/sakimori/collector-spool")
+    """Folder for what comes by UDP while the bus or the database is away; absolute (or from ~), one per replica."""
+    spool_bytes: int = Field(256 << 20, ge=1 << 16)
+    """Size of the spool at which further lines are dropped (and counted); a quarter of it more for rejected lines."""
+
+    @field_validator("syslog_udp", "syslog_tcp", "syslog_tls", "gelf_udp", "gelf_tcp")
+    @classmethod
+    def _known_listeners(cls, value: str) -> str:
+        parse_listeners(value)
+        return value
+
+    @field_validator("peer_networks")
+    @classmethod
+    def _known_networks(cls, value: str) -> str:
+        parse_networks(value)
+        return value
+
+    @field_validator("peer_names")
+    @classmethod
+    def _known_names(cls, value: str) -> str:
+        parse_peer_names(value)
+        return value
+
+    @field_validator("spool_dir")
+    @classmethod
+    def _independent_of_the_working_directory(cls, folder: Path) -> Path:
+        absolute = folder.expanduser()
+        if not absolute.is_absolute():
+            raise ValueError("must be absolute: the service starts the same from any directory")
+        return absolute
+
+    @model_validator(mode="after")
+    def _with_a_certificate(self) -> Self:
+        if self.syslog_tls and self.syslog_tls_certificate is None:
+            raise ValueError("COLLECTOR_SYSLOG_TLS needs COLLECTOR_SYSLOG_TLS_CERTIFICATE")
+        return self
 
     @field_validator("files")
     @classmethod

@@ -3,24 +3,32 @@
 import asyncio
 import zoneinfo
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 
 from sakimori_collector.adapters.checkpoints import PostgresCheckpoints
 from sakimori_collector.adapters.event_store import PostgresEventStore
 from sakimori_collector.adapters.file_tail import FileTail
+from sakimori_collector.adapters.line_spool import spool_of_events, spool_of_rejected
+from sakimori_collector.adapters.posters import PostgresPosters
 from sakimori_collector.adapters.quarantine import PostgresRejectedLines
-from sakimori_collector.api.ingest import IngestApi
+from sakimori_collector.adapters.sealing import Sealer
+from sakimori_collector.api.port import HttpPort, Routed
+from sakimori_collector.api.reception import Reception
 from sakimori_collector.handlers import StoreHandler
+from sakimori_collector.inputs.elasticsearch_bulk import ElasticsearchBulk
+from sakimori_collector.inputs.http import HttpInput
+from sakimori_collector.inputs.network import network_inputs
+from sakimori_collector.inputs.splunk_hec import SplunkHec
+from sakimori_collector.intake import Intake, Spools, Treatment
 from sakimori_collector.metrics import CollectorMetrics
-from sakimori_collector.ports import EventStore
+from sakimori_collector.ports import EventStore, Input
 from sakimori_collector.settings import CollectorSettings, parse_files
 from sakimori_common.bus import Queue, Subscription, Unavailable
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.context import ServiceContext
 from sakimori_common.metrics import ConsumerMetrics, PublisherMetrics
-from sakimori_common.web import AccessLogged, serving
 
 STORE_GROUP = 25
 """Batches a transaction, some 5,000 rows: beyond, COPY gains little and a redelivery costs more."""
@@ -36,14 +44,7 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
     publisher = EventPublisher(context.bus, settings.service, PublisherMetrics(context.registry))
     store = PostgresEventStore(context.postgres)
     rejected = PostgresRejectedLines(context.postgres)
-    api = IngestApi(
-        settings=settings,
-        publisher=publisher,
-        rejected=rejected,
-        metrics=metrics,
-        log=context.log,
-        instance=context.instance,
-    )
+    intake = Intake(publisher, rejected, metrics, Treatment(), spools=_spools(settings), log=context.log)
     consumer = await context.bus.consume(
         Subscription(
             Queue.STORE,
@@ -59,9 +60,10 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
         context.background(expire(store, settings.retention_days, context.log), "expiry"),
     ]
     try:
-        app = AccessLogged(api.application(), context.streams, settings.edge_token.get_secret_value())
-        async with serving(app, settings.host, settings.port) as port:
-            context.log.info("ingest_opened", port=port)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(intake.draining())
+            for way_in in _inputs(settings, context, intake, metrics):
+                await stack.enter_async_context(way_in.running())
             work += _follow(settings, context, publisher, metrics)
             yield
             await _cancel(work)
@@ -69,6 +71,28 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
     finally:
         await _cancel(work)
         await consumer.drain()
+
+
+def _inputs(
+    settings: CollectorSettings, context: ServiceContext, intake: Intake, metrics: CollectorMetrics
+) -> list[Input]:
+    """Every way in that the settings ask for, in the order in which they are opened."""
+    posters = PostgresPosters(context.postgres, settings.ingest_token.get_secret_value(), context.log)
+    reception = Reception(settings, posters, intake, metrics, context.log, context.instance)
+    posted = [HttpInput(reception), ElasticsearchBulk(reception), SplunkHec(reception)]
+    return [
+        *network_inputs(settings, context, intake, metrics),
+        HttpPort(settings, posters, posted, context.streams, context.log),
+    ]
+
+
+def _spools(settings: CollectorSettings) -> Spools:
+    sealer = Sealer(settings.privacy_key, "spool")
+    limit, folder = settings.spool_bytes, settings.spool_dir
+    return Spools(
+        spool_of_events(folder / "events", limit),
+        spool_of_rejected(folder / "rejected", limit // 4, sealer.seal, sealer.unseal),
+    )
 
 
 def _follow(

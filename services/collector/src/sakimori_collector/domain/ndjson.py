@@ -15,7 +15,7 @@ from sakimori_common.instants import format_instant
 
 MAX_LINE_BYTES = 1 << 20
 """Of one posted line: what it becomes must fit into one message of the bus."""
-OWN_DATASETS = ("chat.", "gateway.", "sakimori.")
+OWN_DATASETS = ("chat.", "collector.", "gateway.", "sakimori.")
 """Only the services themselves know these: who holds the ingest token must not put words into their mouths."""
 _CARRIED = ("host.hostname", "log.file.path", "log.offset")
 
@@ -72,7 +72,7 @@ def _read_event(posted: Mapping[str, Any], place: int, source: Source) -> Event:
     dataset = without_nul(event.dataset)
     given = _lookup(posted, "event.id")
     # An id of the client's own choice could take that of an event to come, which would then be dropped as a repeat.
-    identity = ("given", dataset, given) if isinstance(given, str) else (source.identity, str(place))
+    identity = ("given", source.name, dataset, given) if isinstance(given, str) else (source.identity, str(place))
     fields = {without_nul(name): storable(value) for name, value in event.fields.items()}
     fields.update(source.stamp)
     return Event(event_id(event.time, *identity), event.time, dataset, fields)

@@ -3,7 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
+from sakimori_collector.domain.documents import read_document
+from sakimori_collector.domain.gelf import read_gelf
+from sakimori_collector.domain.hec import read_hec
 from sakimori_collector.domain.ndjson import read_posted
+from sakimori_collector.domain.posted_bodies import read_plain
 from sakimori_collector.domain.reading import LINE_READER, Source
 from sakimori_common.contracts import Event
 
@@ -19,7 +23,15 @@ def read_file_line(source: Source, raw: bytes, place: int) -> list[Event]:
     return events
 
 
-READERS: Final[dict[str, Reader]] = {LINE_READER: Source.read, "file": read_file_line, "posted": read_posted}
+READERS: Final[dict[str, Reader]] = {
+    LINE_READER: Source.read,
+    "file": read_file_line,
+    "posted": read_posted,
+    "gelf": read_gelf,
+    "plain": read_plain,
+    "document": read_document,
+    "hec": read_hec,
+}
 
 _NAMES: Final = {reader: name for name, reader in READERS.items()}
 
