@@ -36,6 +36,7 @@ class RotatingFile(RotatingFileHandler):
 
     def __init__(self, path: Path, retention: Retention) -> None:
         self._retention = retention
+        self._size = self._day = self._descriptor = 0
         super().__init__(path, maxBytes=retention.max_bytes, backupCount=retention.old_files, encoding="utf-8")
         self._delete_expired()
 
@@ -45,8 +46,7 @@ class RotatingFile(RotatingFileHandler):
             line = self.format(record).encode("utf-8", "backslashreplace") + b"\n"
             if int(record.created // _DAY_SECONDS) > self._day or self._size + len(line) > self.maxBytes:
                 self.doRollover()
-            self.stream.buffer.write(line)
-            self.stream.buffer.flush()
+            os.write(self._descriptor, line)
             self._size += len(line)
         except OSError:
             self.handleError(record)
@@ -59,11 +59,11 @@ class RotatingFile(RotatingFileHandler):
         self._delete_expired()
 
     def _open(self) -> TextIOWrapper:
-        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, self._retention.mode)
-        status = os.fstat(descriptor)
+        self._descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, self._retention.mode)
+        status = os.fstat(self._descriptor)
         self._day = int((status.st_mtime if status.st_size else time.time()) // _DAY_SECONDS)
         self._size = status.st_size
-        return os.fdopen(descriptor, "a", encoding=self.encoding)
+        return os.fdopen(self._descriptor, "a", encoding=self.encoding)
 
     def _delete_expired(self) -> None:
         oldest = time.time() - self._retention.days * _DAY_SECONDS
