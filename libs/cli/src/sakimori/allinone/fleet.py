@@ -66,6 +66,7 @@ def settings_of_all(home: Home, secrets: Secrets, urls: Mapping[str, str]) -> di
         "collector": {
             "ingest_token": SecretStr(secrets.ingest_token),
             "privacy_key": SecretStr(secrets.privacy_key),
+            "spool_dir": home.path / "collector-spool",
         },
         "packet-sensor": {"spool_dir": home.path / "sensor"},
         "chat": {"secret_key": SecretStr(secrets.chat_secret_key), "spool_dir": home.path / "chat-spool"},
