@@ -77,13 +77,21 @@ def _inputs(
     settings: CollectorSettings, context: ServiceContext, intake: Intake, metrics: CollectorMetrics
 ) -> list[Input]:
     """Every way in that the settings ask for, in the order in which they are opened."""
+    return [*network_inputs(settings, context, intake, metrics), _http(settings, context, intake, metrics)]
+
+
+def _http(settings: CollectorSettings, context: ServiceContext, intake: Intake, metrics: CollectorMetrics) -> HttpPort:
     posters = PostgresPosters(context.postgres, settings.ingest_token.get_secret_value(), context.log)
-    reception = Reception(settings, posters, intake, metrics, context.log, context.instance)
-    posted = [HttpInput(reception), ElasticsearchBulk(reception), SplunkHec(reception)]
-    return [
-        *network_inputs(settings, context, intake, metrics),
-        HttpPort(settings, posters, posted, context.streams, context.log),
-    ]
+    reception = Reception(
+        settings=settings,
+        posters=posters,
+        intake=intake,
+        metrics=metrics,
+        log=context.log,
+        instance=context.instance,
+    )
+    ways_in: list[Routed] = [HttpInput(reception), SplunkHec(reception), ElasticsearchBulk(reception)]
+    return HttpPort(settings, posters, ways_in, context.streams, context.log)
 
 
 def _spools(settings: CollectorSettings) -> Spools:
