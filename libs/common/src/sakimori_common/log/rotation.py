@@ -7,6 +7,7 @@ from io import TextIOWrapper
 from logging import LogRecord
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from threading import RLock
 from typing import Final
 
 OWNER_ONLY: Final = 0o600
@@ -37,19 +38,24 @@ class RotatingFile(RotatingFileHandler):
     def __init__(self, path: Path, retention: Retention) -> None:
         self._retention = retention
         self._size = self._day = self._descriptor = 0
+        self._writing = RLock()
         super().__init__(path, maxBytes=retention.max_bytes, backupCount=retention.old_files, encoding="utf-8")
         self._delete_expired()
 
     def emit(self, record: LogRecord) -> None:
         """Write a record. The base class asks the file system twice for each, which costs more than writing it."""
         try:
-            line = self.format(record).encode("utf-8", "backslashreplace") + b"\n"
-            if int(record.created // _DAY_SECONDS) > self._day or self._size + len(line) > self.maxBytes:
+            self.write(self.format(record).encode("utf-8", "backslashreplace") + b"\n", record.created)
+        except OSError:
+            self.handleError(record)
+
+    def write(self, line: bytes, created: float) -> None:
+        """Write a line, its end included, of that instant (seconds since the epoch). Raises OSError."""
+        with self._writing:
+            if int(created // _DAY_SECONDS) > self._day or self._size + len(line) > self.maxBytes:
                 self.doRollover()
             os.write(self._descriptor, line)
             self._size += len(line)
-        except OSError:
-            self.handleError(record)
 
     def doRollover(self) -> None:  # noqa: N802
         """Set the file aside and begin a new one."""

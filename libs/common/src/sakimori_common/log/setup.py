@@ -12,7 +12,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from sakimori_common.instants import now_text
 from sakimori_common.log.rotation import OWNER_ONLY, Retention, RotatingFile
-from sakimori_common.log.streams import STREAMS, stream
+from sakimori_common.log.streams import FILES, STREAMS
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Format = Literal["auto", "json", "console"]
@@ -55,30 +55,26 @@ def open_streams(folder: Path, retention: Retention, service: str = "sakimori") 
 
     The security stream is for its owner only, and kept for a week at most. Call it after `configure_logging`.
     """
+    close_streams()
     folder.mkdir(parents=True, exist_ok=True)
     for name in STREAMS:
         kept = retention
         if name == "security":
             kept = replace(retention, days=min(retention.days, SECURITY_DAYS), mode=OWNER_ONLY)
         handler = RotatingFile(folder / f"{name}.log", kept)
+        FILES[name] = handler
         if name == "error":
             handler.setLevel(logging.ERROR)
             handler.setFormatter(_formatter([_mark_as_error, *_JSON], service))
             logging.getLogger().addHandler(handler)
-            continue
-        target = stream(name)
-        for old in target.handlers:
-            old.close()
-        target.handlers, target.propagate = [handler], False
 
 
 def close_streams() -> None:
     """Write no streams any more."""
-    for target in (*(stream(name) for name in STREAMS), logging.getLogger()):
-        for handler in list(target.handlers):
-            if isinstance(handler, RotatingFile):
-                target.removeHandler(handler)
-                handler.close()
+    for name in list(FILES):
+        file = FILES.pop(name)
+        logging.getLogger().removeHandler(file)
+        file.close()
 
 
 def logger(service: str) -> structlog.stdlib.BoundLogger:

@@ -7,6 +7,7 @@ few days: tools that block by address (fail2ban) read it. Elsewhere they are pse
 
 import hmac
 import logging
+import time
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
@@ -15,6 +16,7 @@ import msgspec
 
 from sakimori_common.contracts import Finding
 from sakimori_common.instants import now_text
+from sakimori_common.log.rotation import RotatingFile
 
 STREAMS: Final = ("access", "security", "error", "alert")
 _MAX_TEXT: Final = 2048
@@ -22,9 +24,8 @@ _PSEUDONYM_CHARACTERS: Final = 16
 _encoder = msgspec.json.Encoder()
 
 
-def stream(name: str) -> logging.Logger:
-    """Find the logger behind a stream; without files (`open_streams`) it leads nowhere."""
-    return logging.getLogger(f"sakimori.{name}")
+FILES: Final[dict[str, RotatingFile]] = {}
+"""The file of each stream of this process, once `open_streams` opened it; else what is written leads nowhere."""
 
 
 class SecurityLogger:
@@ -89,8 +90,8 @@ class SecurityLogger:
         return "ip-" + hmac.digest(self._key, address.encode(), sha256).hex()[:_PSEUDONYM_CHARACTERS]
 
     def _write(self, name: str, level: str, given: Mapping[str, Any]) -> None:
-        target = stream(name)
-        if not target.handlers:
+        file = FILES.get(name)
+        if file is None:
             return
         record = {
             "timestamp": now_text(),
@@ -99,5 +100,7 @@ class SecurityLogger:
             "service": self._service,
             **{key: value[:_MAX_TEXT] if isinstance(value, str) else value for key, value in given.items()},
         }
-        line = _encoder.encode(record).decode()
-        target.handle(logging.LogRecord(target.name, logging.INFO, "", 0, line, None, None))
+        try:
+            file.write(_encoder.encode(record) + b"\n", time.time())
+        except OSError as error:
+            logging.getLogger(f"sakimori.service.{self._service}").critical("log_unwritable: %s", error)
