@@ -9,7 +9,7 @@ import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from sakimori_collector.domain.privacy.kind import MASK, compiled
+from sakimori_collector.domain.privacy.kind import MASK, Pattern, compiled
 
 _LOOKED_AT: Final = 4096
 """Bytes of a value: an attack shows within them."""
@@ -22,15 +22,18 @@ _ATTACK: Final = compiled(
     r"|<\s{0,8}[a-z!/?]|\$\{|\{\{|\{%|\$\(|<%|#\{|\*\{|\(\)\s{0,4}\{"
     r"|\.\.[/\\]|[;|&`]\s{0,8}(?:[a-z]{2,16}\s|/[a-z]|[a-z]{2,16}$)"
     r"|\b(?:javascript|data|vbscript|php|file|gopher|dict|expect|ldaps?|rmi|phar|zip|jar|netdoc|s?ftp|https?):/?/?"
-    r"|[oac]:\+?[0-9]{1,6}:[\"{]|\brO0AB|\bH4sIAAAA|\bAAEAAAD/|\bgAS[A-Z]|\bBAh[bv7uoc]|aced0005|_\$\$nd_func|__proto__"
     r"|\)\s{0,4}\(|\*\)\s{0,4}[(&|]|[\r\n]\s{0,8}[\w-]{1,32}:|%00|\bon[a-z]{3,16}\s{0,4}=|/etc/|\\x[0-9a-f]{2}"
 )
+_OBJECT: Final = compiled(
+    r"(?:^|[=:\"'\s])(?:rO0AB|H4sIAAAA|AAEAAAD/|gAS[A-Z]|BAh[bv7uoc])|(?i:[oac]:\+?[0-9]{1,6}:[\"{]|aced0005|_\$\$nd_func|__proto__)"
+)
+"""Serialised objects of Java, .NET, Python, Ruby, PHP and Node.js: base64 all through, so nothing of them is plain."""
 _PLAIN: Final = re.compile(rb"[\w.@!*+-]{0,256}")
 
 
 def masked_value(value: bytes) -> bytes:
     """Mask a value that its name says to be secret; what is an attack stays, but for the plain start of it."""
-    if not value or value == MASK:
+    if not value or value == MASK or _holds(_OBJECT, value):
         return value
     if not is_attack(value):
         return MASK
@@ -41,9 +44,13 @@ def masked_value(value: bytes) -> bytes:
 
 def is_attack(value: bytes) -> bool:
     """Tell whether a value, as it is or decoded once or twice, holds what an interpreter would act on."""
+    return _holds(_ATTACK, value)
+
+
+def _holds(pattern: Pattern, value: bytes) -> bool:
     text = value[:_LOOKED_AT]
     for _ in range(3):
-        if _ATTACK.search(text) is not None:
+        if pattern.search(text) is not None:
             return True
         decoded = unquote_to_bytes(text.replace(b"+", b" "))
         if decoded == text:

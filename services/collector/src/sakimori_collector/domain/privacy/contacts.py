@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from sakimori_collector.domain.privacy.attacks import is_attack
 from sakimori_collector.domain.privacy.kind import MASK, Kind, Match
 
 _LABEL = r"[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]{0,61}[A-Za-z0-9\x80-\xff])?"
@@ -16,9 +17,18 @@ _NOBODY: Final = (b"@openssh.com", b"@libssh.org")
 
 
 def _email(match: Match) -> bytes:
+    """`//name@host` is no address but a user of a host, or the redirect of somebody who hides where it leads;
+    one whose quote somebody closes is part of an injection."""
     if match[3].lower() in _NO_TLD or match[2].lower() in _NOBODY or match[1] == b"git":
         return match[0]
-    return MASK + match[2]
+    before = match.string[max(0, match.start() - 4) : match.start()]
+    escaped = match[1][:2] if before.endswith(b"%") else b""  # the end of %2F and the like, no part of a name
+    if (before + escaped).lower().endswith((b"//", b"%2f%2f")):
+        return match[0]
+    after = match.string[match.end() : match.end() + 48]
+    if after[:3].upper() in (b"%27", b"%22") and is_attack(after):
+        return match[0]
+    return escaped + MASK + match[2]
 
 
 EMAIL: Final = Kind("email", _EMAIL, ((_EMAIL, _email),))

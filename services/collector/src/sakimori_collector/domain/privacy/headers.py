@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from typing import Final
 
 from sakimori_collector.domain.privacy.attacks import is_attack, masked_value
@@ -17,6 +18,7 @@ _SESSION: Final = (
     r"(?i)((?:\b|_)(?:j|php|asp\.net_|asp)?sess(?:ion)?_?(?:id)?(?:=|%3d)|(?:^|[\x00?&;\s])(?:connect\.)?sid(?:=|%3d))"
     r"([^\s&;,\"'<>#\x00]{12,})"
 )
+_INJECTED: Final = re.compile(rb"%[0-9A-Fa-f]{2}(?:[Ss]et-)?\Z")
 _ATTRIBUTES: Final = (b"path", b"domain", b"expires", b"max-age", b"samesite", b"secure", b"httponly", b"priority")
 """Of Set-Cookie: say nothing of anybody."""
 
@@ -41,6 +43,9 @@ def _basic(match: Match) -> bytes:
 
 
 def _cookies(match: Match) -> bytes:
+    """Behind an escaped line break it is a header that somebody injects: rules must see it whole."""
+    if _INJECTED.search(match.string[max(0, match.start() - 7) : match.start()]) is not None:
+        return match[0]
     return match[1] + masked_cookies(match[2])
 
 

@@ -33,7 +33,9 @@ _CLIENTS: Final = (
     r"(\b(?:mysql|mariadb)[a-z-]{0,12}\b[^\x00\r\n|;&]{0,512}?\s-p|\bsshpass\s{1,3}-p\s{0,3}"
     r"|\bcurl\b[^\x00\r\n|;&]{0,512}?\s(?:-u|--user|--proxy-user)[ =]?[^\s:\x00]{1,128}:)([^\s\x00-][^\s\x00]*)"
 )
-_NET_USER: Final = r"(?i)(\bnet1?(?:\.exe)?[\"']?\s{1,3}user\s{1,3}[^\s\x00/]{1,128}\s{1,3})([^\s\x00/]\S{0,256}?)(\s{1,3}/)"
+_NET_USER: Final = (
+    r"(?i)(\bnet1?(?:\.exe)?[\"']?\s{1,3}user\s{1,3}[^\s\x00/]{1,128}\s{1,3})([^\s\x00/]\S{0,256}?)(\s{1,3}/)"
+)
 _SAYS_NOTHING: Final = frozenset(
     (b"yes", b"no", b"true", b"false", b"null", b"none", b"nil", b"undefined", b"-", b"*", b"x", b"[filtered]")
 )
