@@ -91,15 +91,20 @@ class Backlog(Generic[T]):
         return None
 
     async def drain(self) -> None:
-        """Deliver what waits, oldest first, whenever the destination is there; until cancelled."""
-        while self._spool is not None:
-            delivered = 0
-            for waiting in self._spool.waiting():
-                if not await self._is_delivered_from(self._spool, waiting):
-                    break
-                delivered += waiting.lines
-            if delivered:
-                self._log.info("spool_drained", lines=delivered)
+        """Deliver what waits, oldest first, until nothing does or the destination is away."""
+        delivered = 0
+        while self._spool is not None and (waiting := self._spool.waiting()):
+            for each in waiting:
+                if not await self._is_delivered_from(self._spool, each):
+                    return
+                delivered += each.lines
+        if delivered:
+            self._log.info("spool_drained", lines=delivered)
+
+    async def keep_draining(self) -> None:
+        """Drain whenever there is something, until cancelled."""
+        while True:
+            await self.drain()
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _is_delivered(self, items: Sequence[T]) -> bool:

@@ -104,12 +104,17 @@ class Intake:
     async def draining(self) -> AsyncIterator[None]:
         """Empty the spools whenever bus and database are there, until the block ends."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(backlog.drain()) for backlog in (self._events, self._rejected)]
+            tasks = [group.create_task(backlog.keep_draining()) for backlog in (self._events, self._rejected)]
             try:
                 yield
             finally:
                 for task in tasks:
                     task.cancel()
+
+    async def drain(self) -> None:
+        """Deliver what waits in the spools, as far as bus and database take it."""
+        await self._events.drain()
+        await self._rejected.drain()
 
     async def take(self, batch: Batch) -> Taken:
         """Return when every line is safe: its events confirmed by the bus, or itself in the quarantine.

@@ -9,7 +9,7 @@ _COUNT = re.compile(rb"([1-9]\d{0,7}) ")
 _COUNT_TO_COME = re.compile(rb"(?:[1-9]\d{0,7})?")
 _COUNTED = re.compile(rb"[1-9]\d{0,7} <")
 """How a connection begins that counts octets; a log line may begin with a number, too, but no `<` follows."""
-_COUNTED_TO_COME = re.compile(rb"[1-9]\d{0,7} ?")
+_COUNTED_TO_COME = re.compile(rb"(?:[1-9]\d{0,7} ?)?")
 _BETWEEN: Final = b"\n\r\0"
 """What some senders put after a message although they counted it."""
 
