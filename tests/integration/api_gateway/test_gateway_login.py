@@ -177,6 +177,9 @@ OPERATIONS = [
     ("GET", "/api/v1/recordings/none", "analyst"),
     ("PUT", "/api/v1/recordings/none/stop", "analyst"),
     ("GET", "/api/v1/recordings/none/packets", "analyst"),
+    ("GET", "/api/v1/sources", "viewer"),
+    ("POST", "/api/v1/sources", "admin"),
+    ("DELETE", "/api/v1/sources/none", "admin"),
     ("GET", "/api/v1/users", "admin"),
     ("POST", "/api/v1/users", "admin"),
     ("PATCH", "/api/v1/users/none", "admin"),
@@ -204,7 +207,7 @@ async def test_every_documented_operation_wants_a_token(stage: Stage) -> None:
     assert sorted(operations) == sorted(
         (method, path.replace("/findings/none", "/findings/{finding_id}").replace("/users/none", "/users/{name}")
          .replace("/decisions/none", "/decisions/{decision_id}").replace("00-00-5E-00-53-01", "{mac}")
-         .replace("/recordings/none", "/recordings/{recording_id}"))
+         .replace("/recordings/none", "/recordings/{recording_id}").replace("/sources/none", "/sources/{name}"))
         for method, path, _ in OPERATIONS
     )  # fmt: skip
     for method, path in operations:

@@ -156,6 +156,34 @@ async def test_a_body_of_5_mb_passes_unchanged(front: Stage, behind: Behind, chu
     assert ("transfer-encoding" in behind.headers()) is chunked
 
 
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [
+        ("POST", "/_bulk?filter_path=errors,items.*.error"),
+        ("PUT", "/logs-nginx.access-default/_bulk"),
+        ("GET", "/elasticsearch"),
+        ("HEAD", "/elasticsearch/"),
+        ("POST", "/elasticsearch/_bulk"),
+        ("PUT", "/elasticsearch/_index_template/filebeat-8.17.0"),
+        ("POST", "/services/collector"),
+        ("POST", "/services/collector/raw?sourcetype=nginx.access"),
+        ("GET", "/services/collector/health/1.0"),
+    ],
+)
+async def test_what_shippers_ask_reaches_the_collector_as_it_was_sent(
+    front: Stage, behind: Behind, method: str, target: str
+) -> None:
+    body = b"\x1f\x8b" + CHUNK * 20 if method == "POST" else b""
+    headers = {"authorization": "Splunk a-token", "content-encoding": "gzip"}
+    answer = await front.client.request(method, target, content=body, headers=headers)
+    assert answer.status_code == 200
+    scope = behind.requests[-1].scope
+    query = scope["query_string"].decode()
+    assert scope["path"] + (f"?{query}" if query else "") == target
+    assert (behind.headers()["authorization"], behind.headers()["content-encoding"]) == ("Splunk a-token", "gzip")
+    assert behind.bodies[-1] == body
+
+
 async def test_an_answer_of_5_mb_passes_unchanged(front: Stage) -> None:
     answer = await front.client.get("/chat/large")
     assert answer.content == CHUNK * 80

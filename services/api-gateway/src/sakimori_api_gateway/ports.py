@@ -24,6 +24,7 @@ from sakimori_api_gateway.domain.records import (
     User,
     UserChange,
 )
+from sakimori_api_gateway.domain.sources import LogSource, NewLogSource
 from sakimori_common.contracts import FindingStatus
 
 Clock = Callable[[], int]
@@ -129,6 +130,19 @@ class DeviceStore(Protocol):
 
     async def change(self, mac: str, change: DeviceChange, entry: AuditEntry) -> Device:
         """Note what an operator says, with its audit entry. Raises NotFound."""
+
+
+class LogSourceStore(Protocol):
+    """Sources of logs and their tokens. Every change is written together with its audit entry."""
+
+    async def all(self) -> list[LogSource]:
+        """List sources by name, those that were revoked last."""
+
+    async def add(self, new: NewLogSource, entry: AuditEntry) -> LogSource:
+        """Add a source. Raises Conflict when one of that name has a valid token."""
+
+    async def revoke(self, name: str, entry: AuditEntry) -> LogSource:
+        """Revoke a source's token. Raises NotFound when it has none that is valid."""
 
 
 class SessionStore(Protocol):

@@ -12,6 +12,7 @@ from sakimori_api_gateway.adapters.findings import PostgresFindingStore
 from sakimori_api_gateway.adapters.login_events import LoginEvents
 from sakimori_api_gateway.adapters.login_limit import ValkeyLoginLimit
 from sakimori_api_gateway.adapters.passwords import Argon2Passwords
+from sakimori_api_gateway.adapters.sources import PostgresLogSourceStore
 from sakimori_api_gateway.adapters.traffic import PostgresSessionStore
 from sakimori_api_gateway.adapters.upstream import Upstream
 from sakimori_api_gateway.adapters.users import PostgresUserStore
@@ -77,6 +78,7 @@ def build(
         decisions=decisions,
         devices=PostgresDeviceStore(context.postgres, now),
         traffic=PostgresSessionStore(context.postgres),
+        sources=PostgresLogSourceStore(context.postgres),
         audit=PostgresAuditLog(context.postgres),
         login_limit=ValkeyLoginLimit(
             context.valkey,

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from sakimori_api_gateway.domain import network, records
+from sakimori_api_gateway.domain import network, records, sources
 from sakimori_api_gateway.domain.masking import AddressMask
 from sakimori_api_gateway.domain.roles import Role
 
@@ -23,6 +23,9 @@ _ANSWERS = (
     records.FindingDetail,
     records.FindingPage,
     records.FindingStats,
+    sources.IssuedSource,
+    sources.LogSource,
+    sources.LogSourceList,
     records.RecordedDecision,
     network.SessionPage,
     network.SessionStats,

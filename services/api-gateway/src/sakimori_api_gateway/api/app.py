@@ -14,6 +14,7 @@ from sakimori_api_gateway.api import (
     pages,
     problems,
     proxy,
+    sources,
     traffic,
     users,
 )
@@ -45,7 +46,7 @@ def build(gateway: Gateway) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.gateway = gateway
-    for module in (pages, login, findings, live, decisions, devices, traffic, users, packets, proxy):
+    for module in (pages, login, findings, live, decisions, devices, traffic, sources, users, packets, proxy):
         app.include_router(module.router)
     problems.register(app)
     answers.describe(app)

@@ -26,7 +26,9 @@ _HSTS = "max-age=31536000; includeSubDomains"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 MEBIBYTE = 1 << 20
-_BODY_LIMITS = {"/api/v1/captures": 64 * MEBIBYTE, "/ingest": 10 * MEBIBYTE, "/chat": 10 * MEBIBYTE}
+_BODY_LIMITS = {"/api/v1/captures": 64 * MEBIBYTE, "/chat": 10 * MEBIBYTE}
+_SHIPPERS = ("/ingest", "/elasticsearch", "/services/collector")
+_SHIPPED_LIMIT = 10 * MEBIBYTE
 _API_BODY_LIMIT = 64 * 1024
 
 
@@ -166,6 +168,8 @@ def body_limit(path: str) -> int:
     for prefix, limit in _BODY_LIMITS.items():
         if path == prefix or path.startswith(prefix + "/"):
             return limit
+    if path.endswith("/_bulk") or any(path == prefix or path.startswith(prefix + "/") for prefix in _SHIPPERS):
+        return _SHIPPED_LIMIT
     return _API_BODY_LIMIT
 
 

@@ -19,6 +19,7 @@ from sakimori_api_gateway.ports import (
     DeviceStore,
     FindingStore,
     LoginLimit,
+    LogSourceStore,
     Passwords,
     SessionStore,
     UserStore,
@@ -41,6 +42,7 @@ class Gateway:
     decisions: DecisionStore
     devices: DeviceStore
     traffic: SessionStore
+    sources: LogSourceStore
     audit: AuditLog
     login_limit: LoginLimit
     login_events: LoginEvents

@@ -30,7 +30,7 @@ _LANDING = """<!doctype html>
 <dl>
 <dt><a href="/chat">/chat</a></dt><dd>The open chat.</dd>
 <dt><a href="/docs">/docs</a></dt><dd>The API for operators: log in, list and triage findings, block and lift.</dd>
-<dt>/ingest</dt><dd>Takes events as NDJSON, with a producer's token.</dd>
+<dt>/ingest, /elasticsearch, /services/collector</dt><dd>Take logs, with a source's token.</dd>
 </dl></main></body></html>
 """
 _DOCS = """<!doctype html>

@@ -20,6 +20,7 @@ from sakimori_common.web import EDGE_TOKEN_HEADER
 router = APIRouter()
 
 _CHAT_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_SHIPPERS_METHODS = ["GET", "HEAD", "POST", "PUT"]
 _ABOUT_THE_BODY = frozenset({b"content-length", b"content-type", b"content-encoding", b"transfer-encoding"})
 _OPERATOR_ONLY = frozenset({b"authorization", b"cookie"})
 
@@ -32,8 +33,17 @@ async def to_chat(request: Request, gateway: TheGateway) -> Response:
 
 
 @router.post("/ingest", include_in_schema=False)
+@router.api_route("/_bulk", methods=["POST", "PUT"], include_in_schema=False)
+@router.api_route("/{index}/_bulk", methods=["POST", "PUT"], include_in_schema=False)
+@router.api_route("/elasticsearch", methods=_SHIPPERS_METHODS, include_in_schema=False)
+@router.api_route("/elasticsearch/{path:path}", methods=_SHIPPERS_METHODS, include_in_schema=False)
+@router.api_route("/services/collector", methods=_SHIPPERS_METHODS, include_in_schema=False)
+@router.api_route("/services/collector/{path:path}", methods=_SHIPPERS_METHODS, include_in_schema=False)
 async def to_collector(request: Request, gateway: TheGateway) -> Response:
-    """Pass events on to the collector, with the producer's own token."""
+    """Pass logs on to the collector as they come, with the shipper's own token.
+
+    Elasticsearch's other calls stand below /elasticsearch, for `/` is the gateway's own page.
+    """
     return await _forward(request, gateway, gateway.collector, _target(request))
 
 
