@@ -1,5 +1,6 @@
 """Settings of the collector."""
 
+import re
 import zoneinfo
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import ClassVar, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from sakimori_collector.domain.filters import parse_filter
 from sakimori_collector.domain.formats import AUTO
 from sakimori_collector.domain.listening import parse_listeners
 from sakimori_collector.domain.peers import PRIVATE_NETWORKS, parse_networks, parse_peer_names
+from sakimori_collector.domain.privacy import CLASSES, SUBJECTS
 from sakimori_collector.domain.reading import UnknownFormat, check_format
 from sakimori_common.settings import ServiceSettings, shared
 
@@ -36,12 +39,20 @@ class CollectorSettings(ServiceSettings):
     ingest_token: SecretStr = Field(validation_alias=shared("INGEST_TOKEN"), min_length=16)
     """What agents show as `Authorization: Bearer ...`."""
     privacy_key: SecretStr = Field(validation_alias=shared("PRIVACY_KEY"), min_length=16)
-    """With what the raw text of rejected lines is encrypted, and pseudonyms are made. Keep it: without it they stay so."""
+    """With what rejected lines are encrypted, and pseudonyms are made. Keep it: without it they stay so."""
     edge_token: SecretStr = Field(validation_alias=shared("EDGE_TOKEN"), min_length=16)
     """With what the gateway proves itself; only then are its `x-forwarded-for` and `x-request-id` believed."""
     files: str = ""
     """Files to follow, `/var/log/nginx/access.log=nginx.access,/var/log/auth*.log=openssh.auth`; the format may be left
-    out (`auto`). Globs are looked at again all the time. One replica only: two would read every line twice."""
+    out (`auto`). Globs are looked at again all the time; rotated files (`.1`, `-20260116.gz`) are read as parts of the
+    file they come from. Of several replicas one reads each file. Format `docker`: Docker's `*-json.log`."""
+    multiline: dict[str, str] = Field(default_factory=dict)
+    """By path or glob as in COLLECTOR_FILES: how the first line of a record begins, as JSON, `{"/var/log/app.log":
+    "^\\d{4}-"}`. Lines that do not match it (by their first 256 characters) are joined to the one before."""
+    node: str = ""
+    """Name of the machine whose files these are, where several collectors with one database read files of their own."""
+    quarantine_max_bytes: int = Field(1 << 30, ge=1 << 20)
+    """What rejected lines may take in the database; beyond, the oldest are deleted."""
     timezone: str = "UTC"
     """Zone of syslog lines that name none, such as `Asia/Tokyo`."""
     max_body_bytes: int = Field(10_000_000, ge=1024, le=100_000_000)
@@ -99,6 +110,33 @@ class CollectorSettings(ServiceSettings):
     spool_bytes: int = Field(256 << 20, ge=1 << 16)
     """Size of the spool at which further lines are dropped (and counted); a quarter of it more for rejected lines."""
 
+    mask: str = ",".join(CLASSES)
+    """What is masked as `***` before anything is published or stored: `secrets` (passwords, tokens, keys, cookies),
+    `cards`, `email` (the part before the @), `phone`; `none`: nothing."""
+    subject_fields: str = ",".join(SUBJECTS)
+    """Fields in which e-mail addresses and telephone numbers stay, since they are whom the event is about; `*` at the
+    end stands for all that begin so."""
+    hashed_fields: str = ""
+    """Fields whose values are replaced by keyed hashes (of PRIVACY_KEY), everywhere in the event, such as
+    `user.name,source.ip`. What is hashed can be counted and correlated, not blocked or looked up."""
+    drop: str = ""
+    """Events that nobody wants: `log.level=debug|trace; url.path=/healthz user_agent.original=kube-probe/*`. Rules are
+    parted by `;`, all conditions of one must hold; `!=`, `|` between values and `*` in them are understood."""
+
+    @field_validator("mask")
+    @classmethod
+    def _known_classes(cls, value: str) -> str:
+        unknown = sorted(set(listed(value)) - set(CLASSES)) if value.strip() != "none" else []
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is none of {', '.join(CLASSES)}, and not `none`")
+        return value
+
+    @field_validator("drop")
+    @classmethod
+    def _readable_filter(cls, value: str) -> str:
+        parse_filter(value)
+        return value
+
     @field_validator("syslog_udp", "syslog_tcp", "syslog_tls", "gelf_udp", "gelf_tcp")
     @classmethod
     def _known_listeners(cls, value: str) -> str:
@@ -131,6 +169,16 @@ class CollectorSettings(ServiceSettings):
             raise ValueError("COLLECTOR_SYSLOG_TLS needs COLLECTOR_SYSLOG_TLS_CERTIFICATE")
         return self
 
+    @field_validator("multiline")
+    @classmethod
+    def _known_expressions(cls, value: dict[str, str]) -> dict[str, str]:
+        for pattern, first in value.items():
+            try:
+                re.compile(first)
+            except re.error as error:
+                raise ValueError(f"{pattern}: {first!r} is no regular expression: {error}") from None
+        return value
+
     @field_validator("files")
     @classmethod
     def _known_formats(cls, value: str) -> str:
@@ -148,6 +196,11 @@ class CollectorSettings(ServiceSettings):
         except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
             raise ValueError(f"{value!r} is no time zone such as Asia/Tokyo") from None
         return value
+
+
+def listed(text: str) -> list[str]:
+    """Read a setting that names several things, with commas between."""
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def parse_files(text: str) -> list[FollowedFiles]:

@@ -1,8 +1,8 @@
 """What is an attack and no secret: rules must be able to read it (`password=' OR 1=1 --`).
 
 A value is taken for an attack by what means something to an interpreter and does not stand in passwords: words of SQL
-beside a quote, the brackets of templates and markup, a way up the file system, a serialised object. Of such a value only the
-plain characters that it begins with are masked.
+beside a quote, the brackets of templates and markup, a way up the file system, a serialised object. Of such a value
+only the plain characters that it begins with are masked.
 """
 
 import re

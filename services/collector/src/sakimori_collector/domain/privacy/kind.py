@@ -16,13 +16,16 @@ class Match(Protocol):
     """What is used of a match of RE2 in bytes."""
 
     @property
-    def string(self) -> bytes: ...
+    def string(self) -> bytes:
+        """What was searched."""
 
     def __getitem__(self, group: int) -> bytes: ...
 
-    def start(self) -> int: ...
+    def start(self) -> int:
+        """Where it begins."""
 
-    def end(self) -> int: ...
+    def end(self) -> int:
+        """Where it is over."""
 
 
 Replace = Callable[[Match], bytes]
@@ -46,9 +49,11 @@ class Kind:
 class Pattern(Protocol):
     """What is used of a compiled expression."""
 
-    def search(self, text: bytes, pos: int = 0) -> Match | None: ...
+    def search(self, text: bytes, pos: int = 0) -> Match | None:
+        """Find the first match from `pos` on."""
 
-    def sub(self, replace: Replace, text: bytes) -> bytes: ...
+    def sub(self, replace: Replace, text: bytes) -> bytes:
+        """Replace all matches."""
 
 
 def compiled(pattern: str) -> Pattern:
