@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import SecretStr
 
+from sakimori_collector.adapters.sealing import Sealer
 from sakimori_collector.settings import CollectorSettings
 from sakimori_collector.wiring import running
 from sakimori_common.bus import Bus, Consumer, Message, Queue, Subscription, open_bus
@@ -50,10 +52,10 @@ class Collector:
         return int(await self.context.postgres.fetchval("SELECT count(*) FROM collector.events"))
 
     async def rejected(self) -> list[dict[str, Any]]:
-        """Read the rejected lines."""
-        return [
-            dict(row) for row in await self.context.postgres.fetch("SELECT * FROM collector.rejected_lines ORDER BY id")
-        ]
+        """Read the rejected lines, decrypted."""
+        sealer = Sealer(SecretStr(PRIVACY))
+        rows = await self.context.postgres.fetch("SELECT * FROM collector.rejected_lines ORDER BY id")
+        return [{**row, "raw": sealer.unseal(row["raw"], str(row["id"]))} for row in rows]
 
     async def position(self, path: object) -> int | None:
         """Read how far a file was read."""
@@ -64,8 +66,8 @@ class Collector:
 
     def lines(self, what: str, source: str) -> float:
         """Read one of the line counters."""
-        value = self.context.registry.get_sample_value(f"sakimori_collector_lines_{what}_total", {"source": source})
-        return value or 0.0
+        name = "lines_spooled" if what == "spooled" else f"lines_{what}_total"
+        return self.context.registry.get_sample_value(f"sakimori_collector_{name}", {"source": source}) or 0.0
 
     async def stop(self) -> None:
         """Stop in order."""
@@ -111,7 +113,9 @@ async def detector(bus: Bus) -> AsyncIterator[Consumer]:
 
 
 @pytest.fixture
-async def start(bus: Bus, detector: Consumer, postgres: Postgres, valkey: Valkey) -> AsyncIterator[Start]:
+async def start(
+    bus: Bus, detector: Consumer, postgres: Postgres, valkey: Valkey, tmp_path: Path
+) -> AsyncIterator[Start]:
     """Start a collector with some settings."""
     started: list[Collector] = []
     stack = AsyncExitStack()
@@ -125,6 +129,7 @@ async def start(bus: Bus, detector: Consumer, postgres: Postgres, valkey: Valkey
             "edge_token": SecretStr(EDGE),
             "privacy_key": SecretStr(PRIVACY),
             "port": port,
+            "spool_dir": tmp_path / "collector-spool",
             "retention_days": 36_500,  # the lines of these tests bear fixed dates
             **changes,
         }

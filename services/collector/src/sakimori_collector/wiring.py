@@ -2,29 +2,35 @@
 
 import asyncio
 import zoneinfo
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 
 from sakimori_collector.adapters.checkpoints import PostgresCheckpoints
+from sakimori_collector.adapters.claims import PostgresClaims
 from sakimori_collector.adapters.event_store import PostgresEventStore
-from sakimori_collector.adapters.file_tail import FileTail
 from sakimori_collector.adapters.line_spool import spool_of_events, spool_of_rejected
 from sakimori_collector.adapters.posters import PostgresPosters
-from sakimori_collector.adapters.quarantine import PostgresRejectedLines
+from sakimori_collector.adapters.quarantine import PostgresQuarantine
 from sakimori_collector.adapters.sealing import Sealer
 from sakimori_collector.api.port import HttpPort, Routed
+from sakimori_collector.api.quarantine import QuarantineApi
 from sakimori_collector.api.reception import Reception
+from sakimori_collector.domain.privacy import mask_text
 from sakimori_collector.handlers import StoreHandler
 from sakimori_collector.inputs.elasticsearch_bulk import ElasticsearchBulk
+from sakimori_collector.inputs.file_reception import FileDesk
+from sakimori_collector.inputs.files import FileInput
 from sakimori_collector.inputs.http import HttpInput
 from sakimori_collector.inputs.network import network_inputs
 from sakimori_collector.inputs.splunk_hec import SplunkHec
-from sakimori_collector.intake import Intake, Spools, Treatment
+from sakimori_collector.intake import Intake, Spools
 from sakimori_collector.metrics import CollectorMetrics
 from sakimori_collector.ports import EventStore, Input
+from sakimori_collector.replay import Replayer
 from sakimori_collector.settings import CollectorSettings, parse_files
+from sakimori_collector.treatment import treatment_of
 from sakimori_common.bus import Queue, Subscription, Unavailable
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.context import ServiceContext
@@ -35,6 +41,7 @@ STORE_GROUP = 25
 STORE_PREFETCH = 40
 STORE_LINGER_SECONDS = 0.02
 _RETENTION_SECONDS = 3600.0
+_BOUND_SECONDS = 60.0
 
 
 @asynccontextmanager
@@ -43,8 +50,15 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
     metrics = CollectorMetrics(context.registry)
     publisher = EventPublisher(context.bus, settings.service, PublisherMetrics(context.registry))
     store = PostgresEventStore(context.postgres)
-    rejected = PostgresRejectedLines(context.postgres)
-    intake = Intake(publisher, rejected, metrics, Treatment(), spools=_spools(settings), log=context.log)
+    quarantine = PostgresQuarantine(context.postgres, Sealer(settings.privacy_key))
+    treatment = treatment_of(settings)
+    intake = Intake(publisher, quarantine, metrics, treatment, spools=_spools(settings), log=context.log)
+    looked_at = QuarantineApi(
+        quarantine,
+        Replayer(quarantine, publisher, metrics, treatment),
+        mask_text,
+        settings.edge_token.get_secret_value(),
+    )
     consumer = await context.bus.consume(
         Subscription(
             Queue.STORE,
@@ -58,13 +72,13 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
     work = [
         context.supervise(consumer),
         context.background(expire(store, settings.retention_days, context.log), "expiry"),
+        context.background(keep_bounded(quarantine, settings.quarantine_max_bytes, context.log), "quarantine"),
     ]
     try:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(intake.draining())
-            for way_in in _inputs(settings, context, intake, metrics):
+            for way_in in _inputs(settings, context, intake, metrics, [looked_at]):
                 await stack.enter_async_context(way_in.running())
-            work += _follow(settings, context, publisher, metrics)
             yield
             await _cancel(work)
         await publisher.drain()
@@ -74,13 +88,27 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
 
 
 def _inputs(
-    settings: CollectorSettings, context: ServiceContext, intake: Intake, metrics: CollectorMetrics
+    settings: CollectorSettings,
+    context: ServiceContext,
+    intake: Intake,
+    metrics: CollectorMetrics,
+    also_routed: Sequence[Routed],
 ) -> list[Input]:
     """Every way in that the settings ask for, in the order in which they are opened."""
-    return [*network_inputs(settings, context, intake, metrics), _http(settings, context, intake, metrics)]
+    return [
+        *network_inputs(settings, context, intake, metrics),
+        *_files(settings, context, intake, metrics),
+        _http(settings, context, intake, metrics, also_routed),
+    ]
 
 
-def _http(settings: CollectorSettings, context: ServiceContext, intake: Intake, metrics: CollectorMetrics) -> HttpPort:
+def _http(
+    settings: CollectorSettings,
+    context: ServiceContext,
+    intake: Intake,
+    metrics: CollectorMetrics,
+    also_routed: Sequence[Routed],
+) -> HttpPort:
     posters = PostgresPosters(context.postgres, settings.ingest_token.get_secret_value(), context.log)
     reception = Reception(
         settings=settings,
@@ -90,7 +118,7 @@ def _http(settings: CollectorSettings, context: ServiceContext, intake: Intake, 
         log=context.log,
         instance=context.instance,
     )
-    ways_in: list[Routed] = [HttpInput(reception), SplunkHec(reception), ElasticsearchBulk(reception)]
+    ways_in: list[Routed] = [HttpInput(reception), SplunkHec(reception), ElasticsearchBulk(reception), *also_routed]
     return HttpPort(settings, posters, ways_in, context.streams, context.log)
 
 
@@ -103,22 +131,38 @@ def _spools(settings: CollectorSettings) -> Spools:
     )
 
 
-def _follow(
-    settings: CollectorSettings, context: ServiceContext, publisher: EventPublisher, metrics: CollectorMetrics
-) -> list["asyncio.Task[None]"]:
+def _files(
+    settings: CollectorSettings, context: ServiceContext, intake: Intake, metrics: CollectorMetrics
+) -> list[FileInput]:
     files = parse_files(settings.files)
     if not files:
         return []
-    tail = FileTail(
-        files,
-        publisher,
-        PostgresCheckpoints(context.postgres),
+    desk = FileDesk(
+        intake,
+        PostgresCheckpoints(context.postgres, settings.node),
         metrics,
         context.log,
-        instance=context.instance,
-        zone=zoneinfo.ZoneInfo(settings.timezone),
+        context.instance,
+        zoneinfo.ZoneInfo(settings.timezone),
     )
-    return [context.background(tail.run(), "files")]
+    claims = PostgresClaims(context.postgres, settings.node)
+    return [FileInput(files, settings.multiline, desk, claims, context.background)]
+
+
+async def keep_bounded(quarantine: PostgresQuarantine, max_bytes: int, log: structlog.stdlib.BoundLogger) -> None:
+    """Encrypt what older versions kept, then delete what is too much, once a minute."""
+    is_sealed = False
+    while True:
+        try:
+            if not is_sealed:
+                await quarantine.seal_all()
+                is_sealed = True
+            deleted = await quarantine.bound(max_bytes)
+            if deleted:
+                log.warning("rejected_lines_deleted", deleted=deleted, max_bytes=max_bytes)
+        except Unavailable as error:
+            log.warning("quarantine_not_bounded", reason=str(error))
+        await asyncio.sleep(_BOUND_SECONDS)
 
 
 async def expire(store: EventStore, retention_days: int, log: structlog.stdlib.BoundLogger) -> None:

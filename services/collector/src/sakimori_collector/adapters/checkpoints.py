@@ -1,49 +1,47 @@
 """How far each file was read, in the collector's tables."""
 
-from collections.abc import Sequence
+from dataclasses import fields
 
 from sakimori_collector.adapters.errors import AWAY
-from sakimori_collector.adapters.quarantine import keep_rejected
-from sakimori_collector.domain.reading import Rejected
 from sakimori_collector.ports import Checkpoint
 from sakimori_common.context import Postgres
 from sakimori_common.postgres import unavailable
 
-_SAVE = """
-INSERT INTO collector.checkpoints (path, device, inode, fingerprint, position) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (path) DO UPDATE SET device = excluded.device, inode = excluded.inode,
-    fingerprint = excluded.fingerprint, position = excluded.position, updated_at = now()
+_COLUMNS = [field.name for field in fields(Checkpoint)]
+_LOAD = f"SELECT {', '.join(_COLUMNS)} FROM collector.checkpoints WHERE node = $1 AND path = $2"
+_SAVE = f"""
+INSERT INTO collector.checkpoints (node, {", ".join(_COLUMNS)})
+VALUES ($1, {", ".join(f"${number}" for number in range(2, len(_COLUMNS) + 2))})
+ON CONFLICT (node, path) DO UPDATE SET
+    {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "path")}, updated_at = now()
 """
 
 
 class PostgresCheckpoints:
-    """Checkpoints in `collector.checkpoints`."""
+    """Checkpoints in `collector.checkpoints`, of the files of one node."""
 
-    def __init__(self, postgres: Postgres) -> None:
+    def __init__(self, postgres: Postgres, node: str) -> None:
         self._postgres = postgres
+        self._node = node
 
     async def load(self, path: str) -> Checkpoint | None:
         """Read the checkpoint of a path."""
         try:
-            row = await self._postgres.fetchrow(
-                "SELECT path, device, inode, fingerprint, position FROM collector.checkpoints WHERE path = $1", path
-            )
+            row = await self._postgres.fetchrow(_LOAD, self._node, _storable(path))
         except AWAY as error:
             raise unavailable(error) from error
-        return Checkpoint(**row) if row is not None else None
+        return Checkpoint(**{**row, "path": path}) if row is not None else None
 
-    async def save(self, checkpoint: Checkpoint, rejected: Sequence[Rejected]) -> None:
-        """Advance and keep in one transaction."""
+    async def save(self, checkpoint: Checkpoint) -> None:
+        """Advance."""
+        values = [getattr(checkpoint, name) for name in _COLUMNS]
+        values[0] = _storable(checkpoint.path)
         try:
-            async with self._postgres.acquire() as connection, connection.transaction():
-                await keep_rejected(connection, rejected)
-                await connection.execute(
-                    _SAVE,
-                    checkpoint.path,
-                    checkpoint.device,
-                    checkpoint.inode,
-                    checkpoint.fingerprint,
-                    checkpoint.position,
-                )
+            await self._postgres.execute(_SAVE, self._node, *values)
         except AWAY as error:
             raise unavailable(error) from error
+
+
+def _storable(path: str) -> str:
+    """A name of a file need not be UTF-8 (PEP 383), a text column must."""
+    return path.encode("utf-8", "backslashreplace").decode()
