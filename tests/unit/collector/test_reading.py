@@ -159,6 +159,37 @@ def test_no_json_raises_anything_but_rejected(value: object) -> None:
             row_of(event)
 
 
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+
+
+@given(
+    st.dictionaries(st.sampled_from(["a", "b.c", "d\0", "user.name", "host.ip"]), SCALAR | st.lists(SCALAR)),
+    st.none() | st.text(max_size=3),
+)
+def test_an_event_is_the_same_whether_it_was_posted_flat_or_nested(fields: dict[str, object], id: str | None) -> None:
+    flat = {"@timestamp": "2026-01-16T01:00:00Z", "event.dataset": "x.y", "x.z": 1, **fields}
+    if id is not None:
+        flat["event.id"] = id
+    nested = {name: value for name, value in flat.items() if name != "x.z"} | {"x": {"z": 1}}
+    assert posted(flat) == posted(nested)
+
+
+def posted(value: object) -> list[Event] | str:
+    try:
+        return read_posted(source(), json.dumps(value).encode(), 1)
+    except LineRejected as rejected:
+        return str(rejected)
+
+
+def test_the_same_id_given_for_another_dataset_is_another_event() -> None:
+    def ids(dataset: str, given: str) -> list[str]:
+        event = {"@timestamp": "2026-01-16T01:00:00Z", "event.dataset": dataset, "event.id": given}
+        return [event.id for event in read_posted(source(), json.dumps(event).encode(), 1)]
+
+    assert len({*ids("x.y", "1"), *ids("x.y", "2"), *ids("x.z", "1"), *ids("x.", "y1")}) == 4
+    assert ids("x.y", "1") == ids("x.y", "1")
+
+
 def test_a_posted_message_is_read_by_the_format_it_names_else_by_the_default() -> None:
     raw = ACCESS % (b"", b"x")
     named = json.dumps({"message": raw.decode(), "event": {"dataset": "apache.access"}, "host": {"hostname": "web-1"}})

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterable
-from functools import lru_cache
 from hashlib import blake2b
 from os import urandom
 from struct import Struct
@@ -32,8 +31,7 @@ def numbered_event_id(time: int, identity: int, number: int) -> str:
     2**74 never meet.
     """
     text = ((identity + number * _ODD) & _ALL).to_bytes(16, "big").hex()  # a fifth of the time of "%032x"
-    when = (time // 1000 & 0xFFFF_FFFF_FFFF).to_bytes(6, "big").hex()  # packets seldom share one: nothing to remember
-    return f"{when[:8]}-{when[8:]}-7{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
+    return f"{_when(time)}-7{text[13:16]}-{_VARIANTS[text[16]]}{text[17:20]}-{text[20:]}"
 
 
 class PlacedEventIds:
@@ -53,7 +51,7 @@ class PlacedEventIds:
         hashed = self._begun.copy()
         hashed.update(_PLACE(place, number) + raw)
         rest = hashed.hexdigest()
-        return f"{_when(time // 1000)}{rest[:3]}-{_VARIANTS[rest[3]]}{rest[4:7]}-{rest[7:19]}"
+        return f"{_when(time)}-7{rest[:3]}-{_VARIANTS[rest[3]]}{rest[4:7]}-{rest[7:19]}"
 
 
 def random_event_id(time: int) -> str:
@@ -85,11 +83,9 @@ def stable_id(*parts: str | bytes) -> str:
 def _uuid7(time: int, entropy: bytes) -> str:
     """Write the text at once: every event has one, and arithmetic on 128 bits costs twice as much."""
     rest = entropy.hex()
-    return f"{_when(time // 1000)}{rest[13:16]}-{'89ab'[entropy[8] >> 4 & 3]}{rest[17:20]}-{rest[20:]}"
+    return f"{_when(time)}-7{rest[13:16]}-{'89ab'[entropy[8] >> 4 & 3]}{rest[17:20]}-{rest[20:]}"
 
 
-@lru_cache(maxsize=1024)
-def _when(milliseconds: int) -> str:
-    """Write time and version; the lines of a log share their seconds."""
-    text = f"{milliseconds & 0xFFFF_FFFF_FFFF:012x}"
-    return f"{text[:8]}-{text[8:]}-7"
+def _when(time: int) -> str:
+    """Write the milliseconds as the first 48 bits, `019bc4d8-3a00`: in less time than looking it up would take."""
+    return (time // 1000 & 0xFFFF_FFFF_FFFF).to_bytes(6, "big").hex("-", -4)

@@ -1,7 +1,7 @@
 """One thing that happened, in Elastic Common Schema names."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -69,9 +69,7 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
         `event.dataset`, an id of over 512 characters, over 256 fields, a value of over 65,536 characters or of a type
         that is no field value.
         """
-        fields: dict[str, FieldValue] = {}
-        _flatten("", flat, fields, depth=0)
-        return cls._of_fields(fields)
+        return cls._of_fields(flatten(flat))
 
     @classmethod
     def from_json(cls, text: bytes | str) -> "Event":
@@ -79,26 +77,56 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
         Raises EventError, and msgspec.DecodeError for what is no JSON object.
         """
-        try:
-            fields = _FLAT.decode(text)
-        except msgspec.ValidationError:  # nested, or wrong: the slow way tells which
-            return cls.from_flat(_ANY.decode(text))
-        if len(fields) > MAX_FIELDS:
-            raise EventError(f"over {MAX_FIELDS} fields")
-        return cls._of_fields(fields)
+        fields = decode_flat(text)
+        return cls._of_fields(fields) if fields is not None else cls.from_flat(_ANY.decode(text))
 
     @classmethod
     def _of_fields(cls, fields: dict[str, FieldValue]) -> "Event":
-        time = _instant(fields.pop("@timestamp", None))
-        dataset = fields.pop("event.dataset", None)
-        if not isinstance(dataset, str) or not dataset:
-            raise EventError("event.dataset is missing: a name such as nginx.access")
-        identity = fields.pop("event.id", None)
-        if identity is not None and not (isinstance(identity, str) and identity):
-            raise EventError("event.id must be a non-empty string")
-        if identity is not None and len(identity) > MAX_ID_CHARACTERS:
-            raise EventError(f"event.id: over {MAX_ID_CHARACTERS} characters")
-        return cls(id=identity or random_event_id(time), time=time, dataset=dataset, fields=fields)
+        envelope = pop_envelope(fields)
+        return cls(envelope.id or random_event_id(envelope.time), envelope.time, envelope.dataset, fields)
+
+
+class Envelope(NamedTuple):
+    """What an event is beside its fields; `id` is empty where none was given."""
+
+    time: int
+    dataset: str
+    id: str
+
+
+def decode_flat(text: bytes | str) -> dict[str, FieldValue] | None:
+    """Read a JSON object whose values are all fit for an event; None when it is nested, or one of them is not.
+
+    Raises msgspec.DecodeError for what is no JSON.
+    """
+    try:
+        fields = _FLAT.decode(text)
+    except msgspec.ValidationError:
+        return None
+    return fields if len(fields) <= MAX_FIELDS else None
+
+
+def flatten(value: Mapping[str, Any]) -> dict[str, FieldValue]:
+    """Make flat fields of what is flat or nested. Raises EventError as `Event.from_flat` does."""
+    fields: dict[str, FieldValue] = {}
+    _flatten("", value, fields, depth=0)
+    return fields
+
+
+def pop_envelope(fields: dict[str, FieldValue]) -> Envelope:
+    """Take time, dataset and id out of flat fields. Raises EventError when one is missing or impossible."""
+    time = _instant(fields.pop("@timestamp", None))
+    dataset = fields.pop("event.dataset", None)
+    if not isinstance(dataset, str) or not dataset:
+        raise EventError("event.dataset is missing: a name such as nginx.access")
+    identity = fields.pop("event.id", None)
+    if identity is None:
+        return Envelope(time, dataset, "")
+    if not isinstance(identity, str) or not identity:
+        raise EventError("event.id must be a non-empty string")
+    if len(identity) > MAX_ID_CHARACTERS:
+        raise EventError(f"event.id: over {MAX_ID_CHARACTERS} characters")
+    return Envelope(time, dataset, identity)
 
 
 class _Begin(msgspec.Struct, gc=False):

@@ -1,6 +1,7 @@
 """What agents post: NDJSON, each line an event, or a raw log line with the name of its format."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
 import msgspec
@@ -9,8 +10,9 @@ from sakimori_collector.domain.formats import LineRejected
 from sakimori_collector.domain.reading import Source, UnknownFormat, check_format
 from sakimori_collector.domain.text import storable, without_nul
 from sakimori_collector.domain.times import DAY
-from sakimori_common.contracts import Event, EventError
-from sakimori_common.ids import event_id
+from sakimori_common.contracts import Event, EventError, FieldValue
+from sakimori_common.contracts.event import decode_flat, flatten, pop_envelope
+from sakimori_common.ids import PlacedEventIds
 from sakimori_common.instants import format_instant
 
 MAX_LINE_BYTES = 1 << 20
@@ -19,6 +21,7 @@ OWN_DATASETS = ("chat.", "collector.", "gateway.", "sakimori.")
 """Only the services themselves know these: who holds the ingest token must not put words into their mouths."""
 _CARRIED = ("host.hostname", "log.file.path", "log.offset")
 
+_Lookup = Callable[[str], Any]
 _decoder = msgspec.json.Decoder()
 
 
@@ -31,7 +34,8 @@ def read_posted(source: Source, raw: bytes, place: int) -> list[Event]:
     if len(raw) > MAX_LINE_BYTES:
         raise LineRejected(f"{len(raw)} bytes in one line, over {MAX_LINE_BYTES}")
     try:
-        posted = _decoder.decode(raw)
+        flat = decode_flat(raw)
+        posted = flat if flat is not None else _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise LineRejected(f"not JSON: {error}") from None
     except RecursionError:
@@ -40,42 +44,51 @@ def read_posted(source: Source, raw: bytes, place: int) -> list[Event]:
         raise LineRejected(f"a JSON object is expected, not {type(posted).__name__}")
     message = posted.get("message")
     if isinstance(message, str) and ("format" in posted or "@timestamp" not in posted):
-        return _read_message(without_nul(message.rstrip("\r\n")), posted, raw, place, source)
-    return [_read_event(posted, place, source)]
+        lookup = posted.get if flat is not None else partial(_lookup, posted)
+        return _read_message(without_nul(message.rstrip("\r\n")), lookup, raw, place, source)
+    try:
+        fields = flat if flat is not None else flatten(posted)
+        if b"\\" in raw and b"\\u0000" in raw:  # JSON has no other way to write NUL
+            fields = {without_nul(name): storable(value) for name, value in fields.items()}
+        return [_read_event(fields, place, source)]
+    except EventError as error:
+        raise LineRejected(str(error)) from None
 
 
-def _read_message(text: str, posted: Mapping[str, Any], raw: bytes, place: int, source: Source) -> list[Event]:
-    claimed = posted.get("format") or _lookup(posted, "event.dataset") or source.format
-    path = _lookup(posted, "log.file.path")
+def _read_message(text: str, lookup: _Lookup, raw: bytes, place: int, source: Source) -> list[Event]:
+    claimed = lookup("format") or lookup("event.dataset") or source.format
+    path = lookup("log.file.path")
     try:
         dataset = check_format(str(claimed))
     except UnknownFormat as error:
         raise LineRejected(str(error)) from None
     events = source.read_text(text, raw, place, dataset, path if isinstance(path, str) else "")
     for name in _CARRIED:
-        value = _lookup(posted, name)
+        value = lookup(name)
         if isinstance(value, str | int):
             for event in events:
                 event.fields.setdefault(name, storable(value))
     return events
 
 
-def _read_event(posted: Mapping[str, Any], place: int, source: Source) -> Event:
-    try:
-        event = Event.from_flat(posted)
-    except EventError as error:
-        raise LineRejected(str(error)) from None
-    if event.time > source.reference.now + DAY:
-        raise LineRejected(f"over a day ahead of this host's clock: {format_instant(event.time)}")
-    if event.dataset.startswith(OWN_DATASETS):
-        raise LineRejected(f"{event.dataset[:64]}: only the service itself reports this dataset")
-    dataset = without_nul(event.dataset)
-    given = _lookup(posted, "event.id")
-    # An id of the client's own choice could take that of an event to come, which would then be dropped as a repeat.
-    identity = ("given", source.name, dataset, given) if isinstance(given, str) else (source.identity, str(place))
-    fields = {without_nul(name): storable(value) for name, value in event.fields.items()}
+def _read_event(fields: dict[str, FieldValue], place: int, source: Source) -> Event:
+    time, dataset, given = pop_envelope(fields)
+    if time > source.reference.now + DAY:
+        raise LineRejected(f"over a day ahead of this host's clock: {format_instant(time)}")
+    if dataset.startswith(OWN_DATASETS):
+        raise LineRejected(f"{dataset[:64]}: only the service itself reports this dataset")
+    if given:
+        # An id of the client's own choice could take that of an event to come, which would be dropped as a repeat.
+        identity = _given_ids(source.name).at(time, len(dataset), 0, (dataset + given).encode())
+    else:
+        identity = source.ids.at(time, place, 0, b"")
     fields.update(source.stamp)
-    return Event(event_id(event.time, *identity), event.time, dataset, fields)
+    return Event(identity, time, dataset, fields)
+
+
+@lru_cache(maxsize=1024)
+def _given_ids(source: str) -> PlacedEventIds:
+    return PlacedEventIds("given", source)
 
 
 def _lookup(posted: Mapping[str, Any], name: str) -> Any:

@@ -72,11 +72,11 @@ class Source:
     stamp: Mapping[str, FieldValue]
     path: str = ""
     header_of: Format | None = None
-    _ids: PlacedEventIds = field(init=False, repr=False, compare=False)
+    ids: PlacedEventIds = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Begin what all ids share, and let formats know the path."""
-        self._ids = PlacedEventIds(self.identity)
+        self.ids = PlacedEventIds(self.identity)
         if self.path and not self.reference.path:
             self.reference = replace(self.reference, path=self.path)
 
@@ -102,7 +102,7 @@ class Source:
                 _cut(fields)
             dataset = fields.pop("event.dataset", None) or chosen.name
             fields.update(self.stamp)
-            identity = self._ids.at(time, place, len(events), raw)
+            identity = self.ids.at(time, place, len(events), raw)
             events.append(Event(identity, time, str(dataset), fields))
         return events
 
@@ -132,8 +132,8 @@ class Source:
         )
         reason = without_nul(reason[:500])
         kept = raw[:MAX_KEPT_BYTES]
-        format = self.header_of.name if self.header_of is not None else self.format
-        return Rejected(identity, self.name, format, reason, kept, length or len(raw), replay)
+        read_as = self.header_of.name if self.header_of is not None else self.format
+        return Rejected(identity, self.name, read_as, reason, kept, length or len(raw), replay)
 
 
 def check_format(name: str) -> str:
