@@ -1,5 +1,6 @@
 """Fields of a source that nobody knows: what the usual names mean, the others as they are."""
 
+import re
 from typing import Final
 
 from sakimori_collector.domain.addresses import canonical_ip
@@ -21,6 +22,7 @@ _TIMES: Final = (
 _ADDRESSES: Final = frozenset(
     {"client_ip", "clientip", "clientIp", "remote_ip", "remote_addr", "remoteAddr", "remote_address", "src_ip", "srcip"}
     | {"source_ip", "sourceIp", "ip_address", "ipAddress", "ip", "peer", "client", "remote", "src", "addr", "rhost"}
+    | {"remip", "clientAddress"}
 )
 _PLAIN: Final = {
     **dict.fromkeys(("msg", "event", "MESSAGE", "Message"), "message"),
@@ -35,6 +37,7 @@ _PLAIN: Final = {
 }
 """Names that mean one thing wherever they are met; only texts are taken, as `user` may be a number elsewhere."""
 _STATUS: Final = ("status", "status_code", "http_status", "statusCode")
+_OFFSET: Final = re.compile(r"[+-]\d\d:?\d\d")
 _LEVELS: Final = {10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"}
 """Of bunyan and pino."""
 
@@ -107,6 +110,8 @@ def _take_time(fields: Fields, reference: Reference) -> int:
             problem = problem or error
             continue
         del fields[name]
+        if name == "date" and value != _with_clock(fields, name, value):
+            del fields["time"]
         return time
     if problem is not None:
         raise problem
@@ -115,10 +120,10 @@ def _take_time(fields: Fields, reference: Reference) -> int:
 
 
 def _with_clock(fields: Fields, name: str, value: FieldValue) -> FieldValue:
-    """Some write the day and the time of day in two fields."""
-    clock = fields.get("time")
+    """Some write the day, the time of day and the zone in fields of their own."""
+    clock, zone = fields.get("time"), fields.get("tz")
     if name == "date" and isinstance(value, str) and len(value) == 10 and isinstance(clock, str):
-        return f"{value} {clock}"
+        return f"{value} {clock}{zone if isinstance(zone, str) and _OFFSET.fullmatch(zone) else ''}"
     return value
 
 

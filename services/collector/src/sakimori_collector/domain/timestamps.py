@@ -11,7 +11,7 @@ from typing import Final
 
 from sakimori_collector.domain.format import LineRejected, Reference
 from sakimori_collector.domain.times import DAY, access_time, syslog_time
-from sakimori_common.instants import MICROSECONDS, format_instant, to_microseconds
+from sakimori_common.instants import MICROSECONDS, format_instant, to_datetime, to_microseconds
 
 OLDEST: Final = 631_152_000 * MICROSECONDS
 """1 January 1990, UTC."""
@@ -32,13 +32,13 @@ def plausible(time: int, reference: Reference) -> int:
 
 def time_of(value: object, reference: Reference) -> int:
     """Read a time of any of the forms below, number or text. Raises LineRejected."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise LineRejected("no time in it" if value is None else f"no time: {str(value)[:_LONGEST]}")
     try:
         if isinstance(value, str):
             time = _iso(value, reference.zone) if value[4:5] == "-" else _text_time(value, reference)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            time = epoch_time(value)
         else:
-            raise ValueError(f"no time: {str(value)[:_LONGEST]}")
+            time = epoch_time(value)
     except (ValueError, OverflowError) as error:
         raise LineRejected(str(error)) from None
     return plausible(time, reference)
@@ -85,6 +85,13 @@ def _text_time(text: str, reference: Reference) -> int:
 _YEAR_LESS = re.compile(r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?:\.\d{1,9})?")
 
 
+def in_zone(local: int, zone: tzinfo) -> int:
+    """Read a clock that was taken for UTC as that of a zone."""
+    if zone is UTC:
+        return local
+    return to_microseconds(to_datetime(local).replace(tzinfo=zone))
+
+
 def year_less_time(text: str, reference: Reference) -> int:
     """Read `Jun 12 16:20:12`, which is at most a day ahead. Raises ValueError."""
     tomorrow = reference.now // DAY + 1
@@ -124,7 +131,7 @@ def _worded(text: str, zone: tzinfo) -> int:
 
 
 def _moment(parts: dict[str, str | None], zone: tzinfo) -> datetime:
-    month = _MONTHS.index(parts["month"]) + 1 if parts.get("month") else int(parts["number"] or 0)
+    month = _MONTHS.index(parts["month"] or "") + 1 if parts.get("month") else int(parts["number"] or 0)
     clock = (parts["clock"] or "").replace(",", ".")
     # A leap second is written as 60; no clock of ours knows it.
     clock = clock[:6] + "59" + clock[8:] if clock[6:8] == "60" else clock

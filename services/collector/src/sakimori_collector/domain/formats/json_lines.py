@@ -14,7 +14,7 @@ def looks_like_json(line: str, path: str) -> bool:
 
 
 def json_format(kinds: Sequence[JsonKind]) -> Format:
-    """Make the format `json`: any object, each as its kind, of a kind that is not known by the usual names of fields."""
+    """Make the format `json`: any object, each as its kind, the rest by the usual names of fields."""
 
     def parse(line: str, reference: Reference) -> list[Record]:
         return read_object(decode_object(line), reference, kinds)
@@ -27,8 +27,8 @@ def read_object(read: Object, reference: Reference, kinds: Sequence[JsonKind]) -
     for kind in kinds:
         if (not kind.key or kind.key in read) and kind.is_meant(read, reference.path):
             records = kind.read(read, reference)
-            for _, fields in records:
-                fields.setdefault("event.dataset", kind.name)
+            for _, found in records:
+                found.setdefault("event.dataset", kind.name)
             return records
     fields: Fields = {}
     put_flat(fields, "", read)

@@ -12,11 +12,12 @@ from sakimori_collector.domain.json_kind import JsonKind, Object
 from sakimori_collector.domain.requests import put_number, put_status, put_target, put_text
 from sakimori_collector.domain.timestamps import time_of
 
-_TAKEN: Final = frozenset(
-    "ClientAddr ClientHost ClientPort ClientUsername DownstreamContentSize DownstreamStatus Duration RequestAddr RequestHost "
-    "RequestMethod RequestPath RequestPort RequestProtocol RequestContentSize ServiceURL StartLocal StartUTC level msg time "
-    "request_User-Agent request_Referer request_Cookie request_X-Forwarded-For request_Content-Type".split()
-)
+_TAKEN: Final = frozenset({
+    "ClientAddr", "ClientHost", "ClientPort", "ClientUsername", "DownstreamContentSize", "DownstreamStatus",
+    "Duration", "RequestAddr", "RequestHost", "RequestMethod", "RequestPath", "RequestPort", "RequestProtocol",
+    "RequestContentSize", "ServiceURL", "StartLocal", "StartUTC", "level", "msg", "time", "request_User-Agent",
+    "request_Referer", "request_Cookie", "request_X-Forwarded-For", "request_Content-Type",
+})  # fmt: skip
 _HEADERS: Final = {
     "request_User-Agent": "user_agent.original",
     "request_Referer": "http.request.referrer",

@@ -1,7 +1,7 @@
-"""Windows events as agents ship them, all to the same fields: `windows.<service>`, the service as Sigma names channels.
+"""Windows events as agents ship them, all with the same fields; dataset `windows.<service>`, named as Sigma does.
 
-Read are Winlogbeat and Elastic Agent (`winlog.*`), NXLog and Fluent Bit (flat), Wazuh (`win.system`), and what tools make
-of the event's XML (`Event.System`), each in a file of its own terms:
+Read are Winlogbeat and Elastic Agent (`winlog.*`), NXLog and Fluent Bit (flat), Wazuh (`win.system`), and what tools
+make of the event's XML (`Event.System`):
 https://learn.microsoft.com/en-us/windows/win32/wes/eventschema-schema. Data that ECS has no place for keeps its name
 (`TargetUserName`), as public Sigma rules read it.
 """

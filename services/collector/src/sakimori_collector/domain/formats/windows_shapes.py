@@ -58,52 +58,16 @@ def _of_winlogbeat(read: Object) -> WindowsEvent | None:
     )
 
 
-_SYSTEM: Final = frozenset(
-    [
-        "Channel",
-        "EventID",
-        "EventTime",
-        "EventReceivedTime",
-        "TimeCreated",
-        "UtcTimeCreated",
-        "@timestamp",
-        "Hostname",
-        "Computer",
-        "host",
-        "Keywords",
-        "RecordNumber",
-        "EventRecordID",
-        "Level",
-        "Severity",
-        "SeverityValue",
-        "EventType",
-        "SourceName",
-        "ProviderName",
-        "Provider",
-        "ProviderGuid",
-        "Message",
-        "SourceModuleName",
-        "SourceModuleType",
-        "Version",
-        "Task",
-        "Opcode",
-        "OpcodeValue",
-        "Qualifiers",
-        "ThreadID",
-        "ExecutionProcessID",
-        "ExecutionThreadID",
-        "ActivityID",
-        "RelatedActivityID",
-        "@version",
-        "port",
-        "tags",
-        "StringInserts",
-        "TimeGenerated",
-        "ProcessID",
-        "EventTimeWritten",
-    ]
-)
+_SYSTEM: Final = frozenset({
+    "Channel", "EventID", "EventTime", "EventReceivedTime", "TimeCreated", "UtcTimeCreated", "@timestamp", "Hostname",
+    "Computer", "host", "Keywords", "RecordNumber", "EventRecordID", "Level", "Severity", "SeverityValue",
+    "EventType", "SourceName", "ProviderName", "Provider", "ProviderGuid", "Message", "SourceModuleName",
+    "SourceModuleType", "Version", "Task", "Opcode", "OpcodeValue", "Qualifiers", "ThreadID", "ExecutionProcessID",
+    "ExecutionThreadID", "ActivityID", "RelatedActivityID", "@version", "port", "tags", "StringInserts",
+    "TimeGenerated", "ProcessID", "EventTimeWritten",
+})  # fmt: skip
 """What is of the event as such in flat shapes; all else is its data."""
+_KINDS: Final = frozenset({"INFO", "WARNING", "ERROR", "VERBOSE", "CRITICAL", "AUDIT_SUCCESS", "AUDIT_FAILURE"})
 _PROVIDERS: Final = ("Provider_Name", "SourceName", "ProviderName", "Provider")
 
 
@@ -112,9 +76,8 @@ def _of_flat(read: Object) -> WindowsEvent | None:
     if not isinstance(read["Channel"], str):
         return None
     data = {name: value for name, value in read.items() if name not in _SYSTEM and name not in _PROVIDERS}
-    if isinstance(read.get("EventType"), str) and read["EventType"] not in {"INFO", "WARNING", "ERROR", "VERBOSE"}:
-        if read["EventType"] not in {"AUDIT_SUCCESS", "AUDIT_FAILURE", "CRITICAL"}:
-            data["EventType"] = read["EventType"]  # of Sysmon's registry events
+    if isinstance(read.get("EventType"), str) and read["EventType"] not in _KINDS:
+        data["EventType"] = read["EventType"]  # of Sysmon's registry events
     times = ("@timestamp", "TimeCreated", "UtcTimeCreated", "EventTime", "TimeGenerated")
     inserts = read.get("StringInserts")
     if isinstance(inserts, list) and inserts:
@@ -134,7 +97,7 @@ def _of_flat(read: Object) -> WindowsEvent | None:
 
 
 def _of_xml(event: object) -> WindowsEvent | None:
-    """What tools make of the XML: attributes under `#attributes`, `@name`, `$` or beside, texts under `#text` or `_`."""
+    """What tools make of XML: attributes under `#attributes`, `@name`, `$` or beside, texts under `#text` or `_`."""
     system = nested(event, "System")
     if not isinstance(system, dict) or not isinstance(_value(system.get("Channel")), str):
         return None

@@ -79,10 +79,10 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
     },
 }
 LOGS: Final = frozenset(_NAMES) | {
-    "analyzer", "capture_loss", "dce_rpc", "dnp3", "dpd", "ssh", "smb_files", "smb_mapping", "smtp", "snmp", "sip", "modbus",
-    "mqtt_connect", "mqtt_publish", "mqtt_subscribe", "mysql", "ntp", "ocsp", "packet_filter", "pe", "quic", "redis", "rfb",
-    "software", "stats", "telemetry", "traceroute", "tunnel", "irc", "known_hosts", "known_services", "known_certs", "ldap",
-    "ldap_search", "reporter", "websocket", "postgresql",
+    "analyzer", "capture_loss", "dce_rpc", "dnp3", "dpd", "irc", "known_certs", "known_hosts", "known_services",
+    "ldap", "ldap_search", "modbus", "mqtt_connect", "mqtt_publish", "mqtt_subscribe", "mysql", "ntp", "ocsp",
+    "packet_filter", "pe", "postgresql", "quic", "redis", "reporter", "rfb", "sip", "smb_files", "smb_mapping",
+    "smtp", "snmp", "software", "ssh", "stats", "telemetry", "traceroute", "tunnel", "websocket",
 }  # fmt: skip
 """Names that Zeek's own scripts give to logs."""
 LOG_OF_COLUMN: Final = {
@@ -131,7 +131,7 @@ def record_of_columns(log: str, columns: dict[str, Any], reference: Reference) -
     _put_ends(fields, flat, log)
     names = _NAMES.get(log, {})
     for name, value in flat.items():
-        if value != "" and value != []:
+        if value not in ("", []):
             fields[names.get(name) or _EVERYWHERE.get(name) or f"zeek.{log}.{name}"] = value
     _put_more(fields, log)
     put_totals(fields)
