@@ -9,22 +9,24 @@ from typing import Final
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
 from sakimori_collector.domain.formats import payload
 from sakimori_collector.domain.formats.apache_access import APACHE_ACCESS
+from sakimori_collector.domain.formats.auditd import AUDITD
+from sakimori_collector.domain.formats.daemon_files import DAEMON_FILES
 from sakimori_collector.domain.formats.nginx_access import NGINX_ACCESS
-from sakimori_collector.domain.formats.structured import OF_JSON, STRUCTURED
+from sakimori_collector.domain.formats.structured import ANYBODYS, OF_JSON, STRUCTURED
 from sakimori_collector.domain.formats.syslog_program import SYSLOG, format_of, is_usual
 from sakimori_collector.domain.programs import PROGRAMS
 
 AUTO: Final = "auto"
 """Not a format: each line by the first format that recognises it."""
 
-EXACT: Final[tuple[Format, ...]] = (APACHE_ACCESS, NGINX_ACCESS, *STRUCTURED)
+EXACT: Final[tuple[Format, ...]] = (APACHE_ACCESS, NGINX_ACCESS, AUDITD, *DAEMON_FILES, *STRUCTURED)
 """Formats that nothing else is taken for, in the order in which `auto` asks them."""
 
-GENERIC: Final[tuple[Format, ...]] = ()
+GENERIC: Final[tuple[Format, ...]] = ANYBODYS
 """Formats of which many lines could be; asked last."""
 
 FORMATS: Final[dict[str, Format]] = {
-    known.name: known for known in (*EXACT, *OF_JSON, *map(format_of, PROGRAMS), SYSLOG, *GENERIC)
+    known.name: known for known in (*map(format_of, PROGRAMS), *EXACT, *OF_JSON, SYSLOG, *GENERIC)
 }
 """By name."""
 

@@ -1,13 +1,12 @@
 """Lines of syslog: each as the program that wrote it means it."""
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
 from sakimori_collector.domain.formats.payload import read_payload
 from sakimori_collector.domain.programs import Program, program_of
-from sakimori_collector.domain.programs.pam import explain_pam
+from sakimori_collector.domain.programs.daemons import explain_login
 from sakimori_collector.domain.syslog import SyslogLine, read_syslog
 from sakimori_common.contracts import FieldValue
 
@@ -16,7 +15,7 @@ MAX_REPEATS: Final = 100
 
 _REPEATED = re.compile(r"message repeated (\d{1,9}) times?: \[ ?(.*)\]\s*\Z", re.DOTALL)
 _OTHER_LOGINS: Final = "linux.auth"
-"""The dataset of what PAM says in the name of a program that nobody here knows."""
+"""The dataset of logins to programs that have no file of their own."""
 
 
 def format_of(program: Program) -> Format:
@@ -60,7 +59,7 @@ def _carried(syslog: SyslogLine, reference: Reference) -> list[Record] | None:
         text = f"{syslog.process}:{text}"
     records = read_payload(text, reference)
     for _, fields in records or ():
-        for name, value in _header(syslog).items():
+        for name, value in header_fields(syslog).items():
             fields.setdefault(name, value)
     return records
 
@@ -82,20 +81,22 @@ def _fields(syslog: SyslogLine, program: Program | None) -> dict[str, FieldValue
         fields = program.explain(syslog)
         if program.logins and fields["event.category"] == "authentication":
             fields.setdefault("event.dataset", program.logins)
-    fields.update(_header(syslog))
+    fields.update(header_fields(syslog))
     fields["message"] = syslog.message
     return fields
 
 
 def _unknown(syslog: SyslogLine) -> dict[str, FieldValue]:
-    fields = explain_pam(syslog.message)
+    fields = explain_login(syslog.message)
     if fields is None:
         return {"event.category": "host"}
-    fields["event.dataset"] = _OTHER_LOGINS
+    if fields["event.category"] == "authentication":
+        fields["event.dataset"] = _OTHER_LOGINS
     return fields
 
 
-def _header(syslog: SyslogLine) -> Mapping[str, FieldValue]:
+def header_fields(syslog: SyslogLine) -> dict[str, FieldValue]:
+    """Give what the header says beside the time."""
     fields: dict[str, FieldValue] = {}
     if syslog.host:
         fields["host.hostname"] = syslog.host
@@ -118,7 +119,8 @@ _USUAL = re.compile(
 _RARE = re.compile(
     rf"(?:[^\W\d_]{{3,5}}\.?|1?\d[月월]) {{1,2}}\d{{1,2}} (?:\d{{4}} )?{_CLOCK}(?: \d{{4}})?:? \S{{1,255}} \S"
     rf"|\d{{4}} [A-Z][a-z]{{2}} {{1,2}}\d{{1,2}} {_CLOCK} \S{{1,255}} \S"
-    rf"|(?:1 )?\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)? \S{{0,254}}[^\s:\]] {_TAG}"
+    rf"|(?:1 )?\d{{4}}-\d\d-\d\d[T ]{_CLOCK}(?:Z|[+-]\d\d:?\d\d)? \S{{0,254}}[^\s:\]] (?:{_TAG}|"
+    rf"[\w.-]{{1,64}}\[\d{{1,10}}\] )"
     rf"|1 \d{{4}}-\d\d-\d\dT{_CLOCK}(?:Z|[+-]\d\d:?\d\d) \S+ \S+ \S+ \S+ (?:-|\[)"
     rf"|\d{{10}}(?:\.\d{{1,9}})? [\w.:-]{{1,255}} {_TAG}"
 )
