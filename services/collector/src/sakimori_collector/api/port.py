@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from sakimori_collector.ports import Posters
 from sakimori_collector.settings import CollectorSettings
+from sakimori_common.fast_http import BoundedHttp
 from sakimori_common.log import SecurityLogger
 from sakimori_common.web import AccessLogged, Certificate, render_problem, serving
 
@@ -54,6 +55,9 @@ class HttpPort:
         if settings.tls_certificate is not None and settings.tls_key is not None:
             certificate = Certificate(settings.tls_certificate, settings.tls_key)
         app = AccessLogged(self.application(), self._streams, settings.edge_token.get_secret_value())
-        async with self._posters.running(), serving(app, settings.host, settings.port, certificate=certificate) as port:
+        async with (
+            self._posters.running(),
+            serving(app, settings.host, settings.port, certificate=certificate, protocol=BoundedHttp) as port,
+        ):
             self._log.info("ingest_opened", port=port, tls=certificate is not None)
             yield
