@@ -68,6 +68,7 @@ def running_parts(folder: Path) -> Iterator[Parts]:
             "PRIVACY_KEY": secrets.token_hex(16),
             "EDGE_TOKEN": secrets.token_hex(16),
             "COLLECTOR_PORT": str(intake),
+            "COLLECTOR_SPOOL_DIR": str(folder / "spool"),
             "DETECTOR_RULES_DIR": str(rules_dir()),
             "DETECTOR_TIME_ZONE": _zone_where_it_is_noon(),
         }

@@ -162,6 +162,8 @@ def test_chunks_are_joined_in_whatever_order_and_however_often() -> None:
     chunks = Reassembly()
     given = [chunk(2, 3, b"c"), chunk(0, 3, b"a"), chunk(2, 3, b"C"), chunk(0, 3, b"A"), chunk(1, 3, b"b")]
     assert [chunks.add("192.0.2.1", each, 0.0) for each in given] == [None, None, None, None, b"abc"]
+    assert chunks.add("192.0.2.1", chunk(1, 3, b"b"), 0.1) is None
+    assert chunks.expired(100.0) == []
 
 
 @given(st.binary(min_size=1, max_size=500), st.randoms())

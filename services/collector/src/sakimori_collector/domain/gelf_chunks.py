@@ -36,6 +36,7 @@ class Reassembly:
     def __init__(self) -> None:
         self._held: OrderedDict[tuple[str, bytes], Unfinished] = OrderedDict()
         self._bytes = 0
+        self._finished: OrderedDict[tuple[str, bytes], float] = OrderedDict()
 
     def add(self, peer: str, datagram: bytes, now: float) -> bytes | None:
         """Take a chunk; returns the message that it completes. Raises LineRejected for what is no chunk."""
@@ -44,6 +45,8 @@ class Reassembly:
         key, number, count = (peer, datagram[2:10]), datagram[10], datagram[11]
         if not number < count <= MAX_CHUNKS:
             raise LineRejected(f"GELF: chunk {number} of {count} (at most {MAX_CHUNKS})")
+        if now - self._finished.get(key, -TIMEOUT_SECONDS) < TIMEOUT_SECONDS:
+            return None  # a chunk that the network doubled
         message = self._held.get(key)
         if message is None:
             message = self._held[key] = Unfinished(peer, count, now)
@@ -57,6 +60,9 @@ class Reassembly:
         if len(message.chunks) < count:
             return None
         self._forget(key)
+        self._finished[key] = now
+        if len(self._finished) > MAX_HELD_MESSAGES:
+            self._finished.popitem(last=False)
         return message.joined()
 
     def expired(self, now: float) -> list[Unfinished]:

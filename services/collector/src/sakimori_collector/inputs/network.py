@@ -5,7 +5,7 @@ import zoneinfo
 from sakimori_collector.domain.listening import parse_listeners
 from sakimori_collector.domain.peers import Peers, Rates, parse_networks, parse_peer_names
 from sakimori_collector.inputs.gelf import GelfTcp, GelfUdp
-from sakimori_collector.inputs.site import Limits, Site
+from sakimori_collector.inputs.site import HALF_MESSAGE_SECONDS, Limits, Site
 from sakimori_collector.inputs.syslog_stream import SyslogStream, server_tls
 from sakimori_collector.inputs.syslog_udp import SyslogUdp
 from sakimori_collector.intake import Intake
@@ -31,6 +31,7 @@ def network_inputs(
             message_bytes=settings.max_message_bytes,
             connections=settings.max_connections,
             idle_seconds=settings.idle_seconds,
+            half_message_seconds=min(settings.idle_seconds, HALF_MESSAGE_SECONDS),
             buffer_bytes=settings.udp_buffer_bytes,
         ),
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from itertools import count
+from typing import Final
 
 import structlog
 
@@ -16,6 +17,10 @@ from sakimori_collector.intake import Intake
 from sakimori_collector.metrics import CollectorMetrics
 
 
+HALF_MESSAGE_SECONDS: Final = 60.0
+"""A message that has begun must end by then: a connection that trickles holds a place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one peer may cost."""
@@ -23,8 +28,7 @@ class Limits:
     message_bytes: int = 65_536
     connections: int = 1000
     idle_seconds: float = 3600.0
-    half_message_seconds: float = 60.0
-    """A message that has begun must end by then: a connection that trickles holds a place."""
+    half_message_seconds: float = HALF_MESSAGE_SECONDS
     buffer_bytes: int = 8 << 20
     """Asked of the kernel for datagrams that wait; net.core.rmem_max bounds it."""
 

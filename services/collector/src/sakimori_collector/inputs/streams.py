@@ -127,7 +127,7 @@ class Connection:
 
     async def serve(self) -> None:
         """Take what comes until the peer ends, or has to be ended."""
-        while (data := await self._next()) and not self._framing.is_broken:
+        while not self._framing.is_broken and (data := await self._next()):
             was_amid = self._framing.is_amid
             frames = self._framing.feed(data)
             if frames or not was_amid:
