@@ -1,6 +1,6 @@
 """Documents of log shippers: one JSON object a log line, with the line itself or what the shipper made of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -8,10 +8,10 @@ import msgspec
 from sakimori_collector.domain.formats import AUTO, FORMATS, LineRejected
 from sakimori_collector.domain.ndjson import MAX_LINE_BYTES, OWN_DATASETS
 from sakimori_collector.domain.reading import Source
-from sakimori_collector.domain.text import storable, without_nul
+from sakimori_collector.domain.text import cut, storable, without_nul
 from sakimori_collector.domain.times import DAY
 from sakimori_common.contracts import Event, EventError, FieldValue
-from sakimori_common.contracts.event import MAX_FIELDS, MAX_ID_CHARACTERS
+from sakimori_common.contracts.event import MAX_FIELDS, MAX_ID_CHARACTERS, MAX_VALUE_CHARACTERS
 from sakimori_common.ids import event_id
 from sakimori_common.instants import EARLIEST, LATEST, format_instant, parse_instant
 
@@ -22,11 +22,14 @@ _TAGS: Final = ("SYSLOG_IDENTIFIER", "ident", "appname", "programname", "syslog_
 """The program, where a shipper took a syslog header off: journald, Fluent Bit, Vector, rsyslog, Logstash."""
 _PIDS: Final = ("_PID", "SYSLOG_PID", "pid", "procid")
 _HOSTS: Final = ("host.hostname", "host.name", "_HOSTNAME", "hostname", "host", "fromhost")
-_PARSED: Final = ("event.category", "event.action", "event.outcome", "source.ip", "source.address", "url.path")
+_FILES: Final = ("log.file.path", "file", "filename", "_source_path")
+_INODES: Final = ("log.file.device_id", "log.file.inode", "log.file.idxhi", "log.file.idxlo", "log.file.vol")
+_PARSED: Final = frozenset(
+    {"event.category", "event.action", "event.outcome", "source.ip", "source.address", "url.path"}
+)
 """Who fills one of these has parsed the line: it is an event, whatever its message looks like."""
-_SAID_OTHERWISE: Final = frozenset({*_TIMES, *_TAGS, *_PIDS, *_HOSTS, "event.id"} - {"host.name"})
-"""What the line or a field of its own says of an event that was a raw line."""
-_ENVELOPE: Final = {"@timestamp": "1970-01-01T00:00:00Z", "event.dataset": "-"}
+_SAID_OTHERWISE: Final = ({*_TIMES, *_TAGS, *_PIDS, *_HOSTS, "event.id"} - {"host.name"}) | {"event.dataset"}
+"""What the line, or a field under another name, says of an event that was a raw line."""
 _SYSLOG: Final = "linux.syslog"
 _JSON: Final = "json"
 MAX_DATASET_CHARACTERS: Final = 128
@@ -34,11 +37,14 @@ MAX_DATASET_CHARACTERS: Final = 128
 _decoder: Final = msgspec.json.Decoder()
 
 Document = Mapping[str, Any]
+Fields = dict[str, FieldValue]
+_MAX_DEPTH: Final = 16
 
 
 def read_document(source: Source, raw: bytes, place: int) -> list[Event]:
     """Read a document as it came. Raises LineRejected."""
-    return events_of(source, decoded(raw), raw, place)
+    document = decoded(raw)
+    return events_of(source, document, flattened(document), (raw, place))
 
 
 def decoded(raw: bytes) -> dict[str, Any]:
@@ -56,99 +62,129 @@ def decoded(raw: bytes) -> dict[str, Any]:
     return document
 
 
-def events_of(source: Source, document: Document, raw: bytes, place: int) -> list[Event]:
-    """Make events of a document. Raises LineRejected.
+def events_of(source: Source, document: Document, fields: Fields, standing: tuple[bytes, int]) -> list[Event]:
+    """Make events of a document, of which `fields` are all, and which stands somewhere. Raises LineRejected.
 
     A raw line in it is read by the format that its dataset names, else the source's; what the shipper knew beside it
     (host, file, container, labels) is kept where the line does not say it. A document that was parsed before, or whose
     line nobody here knows and that names a dataset, is an event as it is. Any other is read as JSON.
     """
-    dataset = _dataset(source, document)
+    dataset = _dataset(source, fields)
     if dataset.startswith(OWN_DATASETS):
         raise LineRejected(f"{dataset[:64]}: only the service itself reports this dataset")
-    fields = _flat(document)
-    text_name = next((name for name in _TEXTS if isinstance(fields.get(name), str)), None)
-    is_parsed = any(name in fields for name in _PARSED)
-    if text_name is not None and not is_parsed:
-        text = without_nul(str(fields.pop(text_name)).rstrip("\r\n"))
+    if b"\\u0000" in standing[0]:
+        fields = {without_nul(name): storable(value) for name, value in fields.items()}
+    text = None if not _PARSED.isdisjoint(fields) else _first_text(fields, _TEXTS)
+    if text:
         try:
-            return _read_text(source, fields, text, dataset, (raw, place))
+            return _read_text(source, fields, text.rstrip("\r\n"), dataset, standing)
         except LineRejected:
             if dataset in FORMATS or (not dataset and source.format != AUTO):
                 raise
-        fields["message"] = text
     if dataset:
-        return [_as_event(source, fields, dataset, raw, place)]
-    if _JSON not in FORMATS:
-        raise LineRejected("of no known format, and no event.dataset")
-    return source.read_text(msgspec.json.encode(document).decode(), raw, place, _JSON, _path(fields))
+        return [_as_event(source, fields, dataset, standing)]
+    return source.read_text(msgspec.json.encode(document).decode(), *standing, _JSON, _first_text(fields, _FILES))
 
 
-def _read_text(
-    source: Source, fields: dict[str, FieldValue], text: str, dataset: str, standing: tuple[bytes, int]
-) -> list[Event]:
+def _read_text(source: Source, fields: Fields, text: str, dataset: str, standing: tuple[bytes, int]) -> list[Event]:
     chosen = dataset if dataset in FORMATS else source.format
     header = _syslog_header(fields, source) if chosen in (AUTO, _SYSLOG) else ""
-    events = source.read_text(header + text, *standing, _SYSLOG if header else chosen, _path(fields))
-    known = {name: storable(value) for name, value in fields.items() if name not in _SAID_OTHERWISE}
-    if host := _first_text(fields, _HOSTS):
-        known["host.hostname"] = storable(host)
-    for event in events:
-        for name, value in known.items():
-            if len(event.fields) < MAX_FIELDS:
-                event.fields.setdefault(name, value)
+    path = _first_text(fields, _FILES)
+    events = source.read_text(header + text, *standing, _SYSLOG if header else chosen, path)
     identity = _place_in_file(source, fields, text)
-    if identity is None:
-        return events
+    host = _first_text(fields, _HOSTS)
+    known = {name: fields[name] for name in fields.keys() - _SAID_OTHERWISE if fields[name] != text}
+    if host:
+        known["host.hostname"] = host
     return [
-        Event(event_id(event.time, *identity, str(number)), event.time, event.dataset, event.fields)
+        Event(
+            event.id if identity is None else event_id(event.time, f"{identity}{number}"),
+            event.time,
+            event.dataset,
+            _bounded(known | event.fields, event.fields),
+        )
         for number, event in enumerate(events)
     ]
 
 
-def _as_event(source: Source, fields: dict[str, FieldValue], dataset: str, raw: bytes, place: int) -> Event:
+def _bounded(fields: Fields, most_important: Fields) -> Fields:
+    if len(fields) <= MAX_FIELDS:
+        return fields
+    others = [name for name in fields if name not in most_important][: MAX_FIELDS - len(most_important)]
+    return {name: fields[name] for name in others} | most_important
+
+
+def _as_event(source: Source, fields: Fields, dataset: str, standing: tuple[bytes, int]) -> Event:
     time = _time(fields)
     if time is None:
         time = source.reference.now
     if time > source.reference.now + DAY:
         raise LineRejected(f"over a day ahead of this host's clock: {format_instant(time)}")
     given = fields.pop("event.id", None)
-    identity: tuple[str | bytes, ...] = (source.identity, str(place), raw)
+    identity: tuple[str | bytes, ...] = (source.identity, str(standing[1]), standing[0])
     if isinstance(given, str) and 0 < len(given) <= MAX_ID_CHARACTERS:
         identity = ("given", source.name, dataset, given)
     fields.pop("@timestamp", None)
-    kept = {without_nul(name): storable(value) for name, value in fields.items()}
-    host = _first_text(fields, _HOSTS)
-    if host:
-        kept.setdefault("host.hostname", storable(host))
-    kept.update(source.stamp)
-    return Event(event_id(time, *identity), time, dataset, kept)
+    fields.pop("event.dataset", None)
+    if host := _first_text(fields, _HOSTS):
+        fields.setdefault("host.hostname", host)
+    fields.update(source.stamp)
+    return Event(event_id(time, *identity), time, dataset, fields)
 
 
-def _flat(document: Document) -> dict[str, FieldValue]:
-    """Flatten as an event is; `@timestamp` and the id stay among the fields."""
+def flattened(document: Document) -> Fields:
+    """Flatten nested objects with dots. Raises LineRejected for what no event can hold."""
+    fields: Fields = {}
     try:
-        fields = Event.from_flat({**document, **_ENVELOPE, "event.id": "-"}).fields
+        _flatten("", document, fields, 0)
     except EventError as error:
         raise LineRejected(str(error)) from None
-    for name in ("@timestamp", "event.id"):
-        value = lookup(document, name)
-        if isinstance(value, str | int | float):
-            fields[name] = value
     return fields
 
 
-def _dataset(source: Source, document: Document) -> str:
+def _flatten(prefix: str, document: Document, into: Fields, depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise EventError(f"{prefix[:256]}: nested deeper than {_MAX_DEPTH} objects")
+    for key, value in document.items():
+        name = prefix + key
+        kind = type(value)
+        if kind is dict:
+            _flatten(name + ".", value, into, depth + 1)
+        elif kind is str and len(value) > MAX_VALUE_CHARACTERS:
+            into[name] = cut(value)
+        elif kind is list:
+            into[name] = [_scalar(item) for item in value[:MAX_FIELDS]]
+        else:
+            into[name] = value if kind is not int else _integer(value)
+    if len(into) > MAX_FIELDS:
+        raise EventError(f"over {MAX_FIELDS} fields")
+
+
+def _scalar(value: Any) -> str | int | float | bool | None:
+    """Keep what a list may hold; what is nested in one (Kubernetes' owners and the like) stays as its JSON."""
+    if isinstance(value, dict | list):
+        value = msgspec.json.encode(value).decode()
+    if isinstance(value, int):
+        return _integer(value)
+    return str(cut(value)) if isinstance(value, str) else value
+
+
+def _integer(value: int) -> int | float:
+    """Keep 64 bits, as the bus does."""
+    return value if -(1 << 63) <= value < 1 << 64 else float(value)
+
+
+def _dataset(source: Source, fields: Fields) -> str:
     """Find what the document says it is: `generic` is what Elastic's agents say when they do not know."""
     for name in ("event.dataset", "data_stream.dataset"):
-        value = lookup(document, name)
+        value = fields.get(name)
         if isinstance(value, str) and 0 < len(value) <= MAX_DATASET_CHARACTERS and value != "generic":
-            return without_nul(value)
+            return value
     value = source.stamp.get("data_stream.dataset")
     return value if isinstance(value, str) else ""
 
 
-def _syslog_header(fields: Mapping[str, FieldValue], source: Source) -> str:
+def _syslog_header(fields: Fields, source: Source) -> str:
     """Write the header anew that a shipper took off, empty where there was none."""
     tag = _first_text(fields, _TAGS).partition("[")[0].rstrip(":").strip()
     if not tag or any(letter.isspace() for letter in tag):
@@ -160,17 +196,16 @@ def _syslog_header(fields: Mapping[str, FieldValue], source: Source) -> str:
     return f"{written} {host} {tag}{f'[{pid}]' if pid else ''}: "
 
 
-def _place_in_file(source: Source, fields: Mapping[str, FieldValue], text: str) -> tuple[str, ...] | None:
+def _place_in_file(source: Source, fields: Fields, text: str) -> str | None:
     """Say where in which file of which host a line stands, where Beats tell: however they batch it, it is that line."""
     offset, path = fields.get("log.offset"), fields.get("log.file.path")
     agent = fields.get("agent.id") or fields.get("host.name")
-    if not isinstance(offset, int) or not isinstance(path, str) or not isinstance(agent, str):
+    if type(offset) is not int or not isinstance(path, str) or not isinstance(agent, str):
         return None
-    file = (str(fields.get(f"log.file.{name}", "")) for name in ("device_id", "inode", "idxhi", "idxlo", "vol"))
-    return ("shipped", source.name, agent, path, *file, str(offset), text)
+    return repr(("shipped", source.name, agent, path, offset, text, *map(fields.get, _INODES)))
 
 
-def _time(fields: Mapping[str, FieldValue]) -> int | None:
+def _time(fields: Fields) -> int | None:
     """Read the first time there is, in microseconds: RFC 3339, or since the epoch in s, ms, us or ns."""
     for name in _TIMES:
         value = fields.get(name)
@@ -199,19 +234,9 @@ def epoch_microseconds(value: float) -> int:
     return round(value * 1e6)
 
 
-def _path(fields: Mapping[str, FieldValue]) -> str:
-    return _first_text(fields, ("log.file.path", "file", "filename", "_source_path"))
-
-
-def _first_text(fields: Mapping[str, FieldValue], names: tuple[str, ...]) -> str:
-    return next((value for name in names if isinstance(value := fields.get(name), str) and value), "")
-
-
-def lookup(document: Document, name: str) -> Any:
-    """Read a field that is written flat (`event.dataset`) or nested (`event: {dataset: ...}`)."""
-    if name in document:
-        return document[name]
-    value: Any = document
-    for part in name.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
+def _first_text(fields: Fields, names: Iterable[str]) -> str:
+    for name in names:
+        value = fields.get(name)
+        if value and type(value) is str:
+            return value
+    return ""

@@ -9,10 +9,10 @@ import json
 import re
 from typing import Any, Final
 
-from sakimori_collector.domain.documents import decoded, epoch_microseconds, events_of, lookup
+from sakimori_collector.domain.documents import decoded, epoch_microseconds, events_of, flattened
 from sakimori_collector.domain.formats import FORMATS, LineRejected
 from sakimori_collector.domain.reading import Source
-from sakimori_common.contracts import Event
+from sakimori_common.contracts import Event, FieldValue
 from sakimori_common.instants import EARLIEST, LATEST, format_instant
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*+")
@@ -54,20 +54,18 @@ def envelopes_of(text: str, start: int, first: int, at_most: int) -> tuple[list[
 def read_hec(source: Source, raw: bytes, place: int) -> list[Event]:
     """Read one envelope. Raises LineRejected."""
     envelope = decoded(raw)
-    event = envelope.get("event")
-    document: dict[str, Any] = dict(event) if isinstance(event, dict) else {"message": _text(event)}
-    given = envelope.get("fields")
-    if isinstance(given, dict):
-        document = {**given, **document}
-    for name, value in _said(envelope).items():
-        if lookup(document, name) is None:
-            document[name] = value
-    return events_of(source, document, raw, place)
+    event, given = envelope.get("event"), envelope.get("fields")
+    document: dict[str, Any] = event if isinstance(event, dict) else {"message": _text(event)}
+    fields = flattened(document)
+    said = _said(envelope) | (flattened(given) if isinstance(given, dict) else {})
+    if isinstance(event, dict):
+        document = {**{name: value for name, value in said.items() if name not in fields}, **event}
+    return events_of(source, document, said | fields, (raw, place))
 
 
-def _said(envelope: dict[str, Any]) -> dict[str, str]:
+def _said(envelope: dict[str, Any]) -> dict[str, FieldValue]:
     """What the envelope says of its event, under the names of events."""
-    said = {name: str(envelope[key]) for key, name in _NAMED.items() if envelope.get(key)}
+    said: dict[str, FieldValue] = {name: str(envelope[key]) for key, name in _NAMED.items() if envelope.get(key)}
     sourcetype = envelope.get("sourcetype")
     if isinstance(sourcetype, str) and sourcetype:
         said["splunk.sourcetype"] = sourcetype
