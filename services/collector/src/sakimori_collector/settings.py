@@ -49,6 +49,9 @@ class CollectorSettings(ServiceSettings):
     multiline: dict[str, str] = Field(default_factory=dict)
     """By path or glob as in COLLECTOR_FILES: how the first line of a record begins, as JSON, `{"/var/log/app.log":
     "^\\d{4}-"}`. Lines that do not match it (by their first 256 characters) are joined to the one before."""
+    journal: str = ""
+    """The journal of systemd to follow: `system`, the folder of one (`/var/log/journal`; both need journalctl), or a file
+    or named pipe in its export format. Empty: none."""
     node: str = ""
     """Name of the machine whose files these are, where several collectors with one database read files of their own."""
     quarantine_max_bytes: int = Field(1 << 30, ge=1 << 20)

@@ -23,6 +23,8 @@ from sakimori_collector.inputs.elasticsearch_bulk import ElasticsearchBulk
 from sakimori_collector.inputs.file_reception import FileDesk
 from sakimori_collector.inputs.files import FileInput
 from sakimori_collector.inputs.http import HttpInput
+from sakimori_collector.inputs.journal_upload import JournalUpload
+from sakimori_collector.inputs.journald import JournalInput
 from sakimori_collector.inputs.network import network_inputs
 from sakimori_collector.inputs.splunk_hec import SplunkHec
 from sakimori_collector.intake import Intake, Spools
@@ -97,7 +99,7 @@ def _inputs(
     """Every way in that the settings ask for, in the order in which they are opened."""
     return [
         *network_inputs(settings, context, intake, metrics),
-        *_files(settings, context, intake, metrics),
+        *_local(settings, context, intake, metrics),
         _http(settings, context, intake, metrics, also_routed),
     ]
 
@@ -118,7 +120,13 @@ def _http(
         log=context.log,
         instance=context.instance,
     )
-    ways_in: list[Routed] = [HttpInput(reception), SplunkHec(reception), ElasticsearchBulk(reception), *also_routed]
+    ways_in: list[Routed] = [
+        HttpInput(reception),
+        SplunkHec(reception),
+        ElasticsearchBulk(reception),
+        JournalUpload(reception),
+        *also_routed,
+    ]
     return HttpPort(settings, posters, ways_in, context.streams, context.log)
 
 
@@ -131,12 +139,10 @@ def _spools(settings: CollectorSettings) -> Spools:
     )
 
 
-def _files(
+def _local(
     settings: CollectorSettings, context: ServiceContext, intake: Intake, metrics: CollectorMetrics
-) -> list[FileInput]:
-    files = parse_files(settings.files)
-    if not files:
-        return []
+) -> list[Input]:
+    """What is read from this machine: files and the journal."""
     desk = FileDesk(
         intake,
         PostgresCheckpoints(context.postgres, settings.node),
@@ -145,8 +151,15 @@ def _files(
         context.instance,
         zoneinfo.ZoneInfo(settings.timezone),
     )
-    claims = PostgresClaims(context.postgres, settings.node)
-    return [FileInput(files, settings.multiline, desk, claims, context.background)]
+    inputs: list[Input] = []
+    files = parse_files(settings.files)
+    if files:
+        claims = PostgresClaims(context.postgres, settings.node)
+        inputs.append(FileInput(files, settings.multiline, desk, claims, context.background))
+    if settings.journal:
+        claims = PostgresClaims(context.postgres, settings.node)
+        inputs.append(JournalInput(settings.journal, desk, claims, context.background))
+    return inputs
 
 
 async def keep_bounded(quarantine: PostgresQuarantine, max_bytes: int, log: structlog.stdlib.BoundLogger) -> None:

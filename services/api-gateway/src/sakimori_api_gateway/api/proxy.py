@@ -33,6 +33,7 @@ async def to_chat(request: Request, gateway: TheGateway) -> Response:
 
 
 @router.post("/ingest", include_in_schema=False)
+@router.post("/upload", include_in_schema=False)
 @router.api_route("/_bulk", methods=["POST", "PUT"], include_in_schema=False)
 @router.api_route("/{index}/_bulk", methods=["POST", "PUT"], include_in_schema=False)
 @router.api_route("/elasticsearch", methods=_SHIPPERS_METHODS, include_in_schema=False)
