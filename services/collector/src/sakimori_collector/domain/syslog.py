@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sakimori_collector.domain.format import LineRejected, Reference
+from sakimori_collector.domain.generic import OF_ARRIVAL
 from sakimori_collector.domain.syslog_header import named_priority_fields, priority_fields, read_structured
 from sakimori_collector.domain.syslog_times import read_stamp
 from sakimori_collector.domain.times import DAY, iso_time, syslog_time
@@ -110,6 +111,8 @@ def _read_structured(match: re.Match[str], text: str, extra: dict[str, FieldValu
     if pid is not None and not _is_pid(pid):
         extra["log.syslog.procid"], pid = pid, None
     extra.update(fields)
+    if iso is None:
+        extra[OF_ARRIVAL] = True
     time = reference.now if iso is None else iso_time(iso)
     return SyslogLine(time, host or "", process or "", pid, message.removeprefix("\ufeff"), extra)
 
@@ -131,6 +134,7 @@ def _read_sender(time: int, text: str, origin: str, extra: dict[str, FieldValue]
 def _read_timeless(text: str, extra: dict[str, FieldValue], reference: Reference) -> SyslogLine:
     """RFC 3164, 4.3.3: what has a priority but no time was sent now."""
     text = text.lstrip(" ")
+    extra[OF_ARRIVAL] = True
     return _read_message(reference.now, "", text, _TAG.match(text), extra)
 
 

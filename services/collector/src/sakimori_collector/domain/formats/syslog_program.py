@@ -1,10 +1,12 @@
 """Lines of syslog: each as the program that wrote it means it."""
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
 from sakimori_collector.domain.formats.payload import read_payload
+from sakimori_collector.domain.generic import OF_ARRIVAL
 from sakimori_collector.domain.programs import Program, program_of
 from sakimori_collector.domain.programs.daemons import explain_login
 from sakimori_collector.domain.syslog import SyslogLine, read_syslog
@@ -53,12 +55,13 @@ def records_of(syslog: SyslogLine, reference: Reference) -> list[Record]:
 
 
 def _carried(syslog: SyslogLine, reference: Reference) -> list[Record] | None:
-    """The header says where it was written; time and the rest are the carried line's."""
+    """The header says where it was written, and when, should the carried line not say it; the rest is that line's."""
     text = syslog.message
     if syslog.process in {"CEF", "LEEF"}:
         text = f"{syslog.process}:{text}"
-    records = read_payload(text, reference)
+    records = read_payload(text, replace(reference, now=syslog.time))
     for _, fields in records or ():
+        fields.pop(OF_ARRIVAL, None)
         for name, value in header_fields(syslog).items():
             fields.setdefault(name, value)
     return records

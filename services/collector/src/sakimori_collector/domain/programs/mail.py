@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sakimori_collector.domain.programs.pam import explain_pam
-from sakimori_collector.domain.programs.phrases import Phrase, compiled, other
+from sakimori_collector.domain.programs.phrases import MESSAGE_LIMIT, Phrase, compiled, other
 from sakimori_collector.domain.programs.phrases import explain as said
 from sakimori_collector.domain.programs.program import Fields, Program
 from sakimori_collector.domain.syslog import SyslogLine
@@ -19,6 +19,11 @@ _EXIM_BEGINNING = re.compile(
     r"(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?(?: [+-]\d{4})? )?(?:\[\d{1,10}\] )?"
     r"(?:[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4} )?"
 )
+
+_ENVELOPE: Final = {
+    "email.from.address": re.compile(r" (?:F=|sender verify (?:fail|defer) for )<([^<>\s]{1,320})>"),
+    "email.to.address": re.compile(r" RCPT <([^<>\s]{1,320})>"),
+}
 
 EXIM_SAID: Final = compiled(
     {
@@ -52,7 +57,12 @@ EXIM_SAID: Final = compiled(
 def explain_exim_text(text: str) -> Fields:
     """Say what Exim means; `text` may begin with its own time and the message's id."""
     beginning = _EXIM_BEGINNING.match(text)
-    return said(text[beginning.end() :].rstrip() if beginning else text, EXIM_SAID) or other("email", "mail_other")
+    fields = said(text[beginning.end() :].rstrip() if beginning else text, EXIM_SAID) or other("email", "mail_other")
+    for name, expression in _ENVELOPE.items():
+        match = expression.search(text[:MESSAGE_LIMIT])
+        if match is not None:
+            fields[name] = match[1]
+    return fields
 
 
 _RELAY = r"(?:(?P<source__domain>[^\s\[,]{1,255}) )?\[(?:IPv6:)?(?P<address>[^\]\s]{1,64})\](?: \(may be forged\))?"

@@ -1,0 +1,1 @@
+"""Agreement of the parsers with what other tools' own tests say of real lines."""
