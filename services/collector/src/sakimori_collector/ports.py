@@ -1,10 +1,11 @@
 """What the collector needs from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from sakimori_collector.domain.enrichment.sightings import Device
 from sakimori_collector.domain.posters import Poster
 from sakimori_collector.domain.reading import Rejected
 from sakimori_collector.domain.rows import Row
@@ -44,6 +45,23 @@ class EventStore(Protocol):
 
     async def expire(self, before_days: int) -> int:
         """Delete what is older than so many days; returns how much. Raises Unavailable."""
+
+
+class DeviceView(Protocol):
+    """Devices as the sensor declares them."""
+
+    async def read(self) -> Mapping[str, Device]:
+        """Read the devices of the last day by address. Raises Unavailable."""
+
+
+class DnsNameStore(Protocol):
+    """Names of addresses that some replica's store worker saw in DNS, for all replicas."""
+
+    async def write(self, names: Mapping[str, tuple[str, float]], now: float) -> None:
+        """Keep address -> (name, seen at, in seconds since 1970); forget what is old. Raises Unavailable."""
+
+    async def read(self, since: float) -> Mapping[str, tuple[str, float]]:
+        """Read what was seen from an instant on. Raises Unavailable."""
 
 
 class RejectedLines(Protocol):

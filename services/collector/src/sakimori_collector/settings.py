@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from sakimori_collector.domain.enrichment.networks import parse_networks as trusted_networks
 from sakimori_collector.domain.filters import parse_filter
 from sakimori_collector.domain.formats import AUTO
 from sakimori_collector.domain.listening import parse_listeners
@@ -126,6 +127,28 @@ class CollectorSettings(ServiceSettings):
     """Events that nobody wants: `log.level=debug|trace; url.path=/healthz user_agent.original=kube-probe/*`. Rules are
     parted by `;`, all conditions of one must hold; `!=`, `|` between values and `*` in them are understood."""
 
+    user_agents: bool = True
+    """Whether programs are told by their user agent (`user_agent.name`, `sakimori.user_agent.class`); takes 40 MB."""
+    networks: bool = True
+    """Whether addresses get the kind of network they are in (`sakimori.source.network`), and two a direction."""
+    trusted_networks: str = ""
+    """Networks that are called `trusted`, and count as inside: `198.51.100.0/24,2001:db8::/32`."""
+    geoip_files: str = ""
+    """MMDB files with places and owners of addresses, `/var/lib/GeoIP/GeoLite2-City.mmdb,/...ASN.mmdb`; they are
+    opened anew when they change."""
+    assets_file: Path | None = None
+    """CSV or TOML file that names your machines (docs/operations.md); read anew when it changes."""
+    device_names: bool = True
+    """Whether addresses get the devices that the packet sensor knows."""
+    dns_names: bool = True
+    """Whether addresses get the names that the packet sensor saw in DNS within a day."""
+
+    @field_validator("trusted_networks")
+    @classmethod
+    def _known_trusted_networks(cls, value: str) -> str:
+        trusted_networks(value)
+        return value
+
     @field_validator("mask")
     @classmethod
     def _known_classes(cls, value: str) -> str:
@@ -204,6 +227,11 @@ class CollectorSettings(ServiceSettings):
 def listed(text: str) -> list[str]:
     """Read a setting that names several things, with commas between."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def parse_paths(text: str) -> list[Path]:
+    """Read a setting that names several files, with commas between."""
+    return [Path(part).expanduser() for part in listed(text)]
 
 
 def parse_files(text: str) -> list[FollowedFiles]:

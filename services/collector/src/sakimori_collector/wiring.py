@@ -9,6 +9,8 @@ import structlog
 
 from sakimori_collector.adapters.checkpoints import PostgresCheckpoints
 from sakimori_collector.adapters.claims import PostgresClaims
+from sakimori_collector.adapters.device_view import PostgresDeviceView
+from sakimori_collector.adapters.dns_names import ValkeyDnsNames
 from sakimori_collector.adapters.event_store import PostgresEventStore
 from sakimori_collector.adapters.line_spool import spool_of_events, spool_of_rejected
 from sakimori_collector.adapters.posters import PostgresPosters
@@ -28,6 +30,7 @@ from sakimori_collector.inputs.journald import JournalInput
 from sakimori_collector.inputs.network import network_inputs
 from sakimori_collector.inputs.splunk_hec import SplunkHec
 from sakimori_collector.intake import Intake, Spools
+from sakimori_collector.knowledge import Knowledge
 from sakimori_collector.metrics import CollectorMetrics
 from sakimori_collector.ports import EventStore, Input
 from sakimori_collector.replay import Replayer
@@ -53,7 +56,8 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
     publisher = EventPublisher(context.bus, settings.service, PublisherMetrics(context.registry))
     store = PostgresEventStore(context.postgres)
     quarantine = PostgresQuarantine(context.postgres, Sealer(settings.privacy_key))
-    treatment = treatment_of(settings)
+    knowledge = Knowledge(settings, PostgresDeviceView(context.postgres), ValkeyDnsNames(context.valkey), context.log)
+    treatment = treatment_of(settings, knowledge.enrichment.change)
     intake = Intake(publisher, quarantine, metrics, treatment, spools=_spools(settings), log=context.log)
     looked_at = QuarantineApi(
         quarantine,
@@ -64,14 +68,16 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
     consumer = await context.bus.consume(
         Subscription(
             Queue.STORE,
-            StoreHandler(store, metrics),
+            StoreHandler(store, metrics, knowledge.learn),
             group=STORE_GROUP,
             linger_seconds=STORE_LINGER_SECONDS,
             prefetch=STORE_PREFETCH,
         ),
         ConsumerMetrics(context.registry),
     )
+    await knowledge.refresh()
     work = [
+        context.background(knowledge.keep_fresh(), "knowledge"),
         context.supervise(consumer),
         context.background(expire(store, settings.retention_days, context.log), "expiry"),
         context.background(keep_bounded(quarantine, settings.quarantine_max_bytes, context.log), "quarantine"),

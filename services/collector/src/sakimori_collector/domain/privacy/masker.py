@@ -70,9 +70,9 @@ class Masker:
         for name, value in fields.items():
             if value.__class__ is str:
                 if self._has_secrets and (is_secret_name(name) or is_cookie_name(name)):
-                    fields[name] = _masked_by_name(name, cast(str, value))
+                    fields[name] = _masked_by_name(name, value)
                 elif self._is_subject(name):
-                    fields[name] = self._always.masked(_bytes(cast(str, value))).decode()
+                    fields[name] = self._always.masked(_bytes(value)).decode()
                 else:
                     names.append(name)
             elif value.__class__ is list or (value.__class__ is int and is_secret_name(name)):
