@@ -15,6 +15,7 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit
 
 from sakimori.embedded.server import Account, commands_of, spawn
+from servers.debian import install, succeeds
 from servers.ports import free_ports
 from servers.proxy import Proxy
 
@@ -267,29 +268,11 @@ def find_rabbitmq() -> RabbitMQ:
     if url := os.environ.get("RABBITMQ_URL"):
         return GivenRabbitMQ(GivenNode(url))
     wanted = os.environ.get("RABBITMQ_FROM", "")
-    if wanted != "docker" and (SCRIPT.exists() or _install_package()):
+    if wanted != "docker" and (SCRIPT.exists() or install("rabbitmq-server")):
         return RabbitMQ(PrivateNode())
-    if shutil.which("docker") and _succeeds(["docker", "info"]):
+    if shutil.which("docker") and succeeds(["docker", "info"]):
         return RabbitMQ(DockerNode())
     raise NoRabbitMQ(MISSING)
-
-
-def _install_package() -> bool:
-    """Install Debian's package, without starting the service that comes with it."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return False
-    policy = Path("/usr/sbin/policy-rc.d")
-    is_ours = not policy.exists()
-    if is_ours:
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-    try:
-        options = ["-q", "-y", "-o", "DPkg::Lock::Timeout=300"]
-        _succeeds(["apt-get", "update", *options])
-        return _succeeds(["apt-get", "install", "--no-install-recommends", *options, "rabbitmq-server"])
-    finally:
-        if is_ours:
-            policy.unlink()
 
 
 def _answers(netloc: str) -> bool:
@@ -307,8 +290,3 @@ def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if result.returncode:
         raise NoRabbitMQ(f"{' '.join(command[:4])}: {result.stderr.strip() or result.stdout.strip()}")
-
-
-def _succeeds(command: list[str]) -> bool:
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    return subprocess.run(command, env=environment, capture_output=True, check=False).returncode == 0

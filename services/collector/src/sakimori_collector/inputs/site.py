@@ -16,7 +16,6 @@ from sakimori_collector.domain.received import Received
 from sakimori_collector.intake import Intake
 from sakimori_collector.metrics import CollectorMetrics
 
-
 HALF_MESSAGE_SECONDS: Final = 60.0
 """A message that has begun must end by then: a connection that trickles holds a place."""
 

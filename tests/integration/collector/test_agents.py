@@ -1,0 +1,162 @@
+"""Agents ship with the configurations of deploy/agents, and whatever dies meanwhile, each line is stored once."""
+
+import asyncio
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from sakimori_common.bus import Consumer
+from sakimori_common.context import Postgres
+from servers.collector_clients import certificates
+from servers.collector_process import TOKEN, CollectorProcess
+from servers.eventually import eventually
+from servers.ports import free_ports
+from servers.rabbitmq import RabbitMQ
+from servers.rsyslog import Rsyslog, has_rsyslog
+
+pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("bus_url", ["amqp"], indirect=True)]
+
+Run = Callable[..., CollectorProcess]
+
+
+@pytest.fixture
+def run(tmp_path: Path, bus_url: str, postgres_url: str, valkey_url: str, detector: Consumer) -> Iterator[Run]:
+    """Run a collector with some settings, and what else is to be stopped after the test."""
+    with ExitStack() as stack:
+
+        def start(**settings: str) -> CollectorProcess:
+            collector = CollectorProcess(tmp_path, bus_url, postgres_url, valkey_url, **settings)
+            collector.start()
+            stack.callback(collector.stop)
+            return collector
+
+        yield start
+
+
+@pytest.fixture
+def rsyslog(tmp_path: Path) -> Iterator[Callable[..., Rsyslog]]:
+    """Start an rsyslogd with a configuration of deploy/agents."""
+    if not has_rsyslog():
+        pytest.skip("needs Debian's rsyslog, rsyslog-elasticsearch and rsyslog-openssl (apt-get, as root)")
+    with ExitStack() as stack:
+
+        def start(config: str, changes: dict[str, str]) -> Rsyslog:
+            agent = Rsyslog(tmp_path, config, {'resumeInterval="5"': 'resumeInterval="1"', **changes})
+            agent.start()
+            stack.callback(agent.stop)
+            return agent
+
+        yield start
+
+
+def logins(start: int, count: int) -> list[str]:
+    return [
+        f"<38>Jan 16 02:00:00 sshd[{number}]: Failed password for root from 192.0.2.7 port 4000 ssh2"
+        for number in range(start, start + count)
+    ]
+
+
+async def stored(postgres: Postgres) -> tuple[int, int]:
+    """Count stored logins, and different ones among them."""
+    row = await postgres.fetchrow(
+        "SELECT count(*) AS events, count(DISTINCT fields->>'process.pid') AS different FROM collector.events "
+        "WHERE dataset = 'openssh.auth'"
+    )
+    return int(row["events"]), int(row["different"])
+
+
+async def all_stored(postgres: Postgres, count: int, seconds: float = 90.0) -> None:
+    async def check() -> bool:
+        found = await stored(postgres)
+        assert found == (count, count), found
+        return True
+
+    await eventually(check, seconds)
+
+
+async def test_rsyslog_by_tcp_loses_nothing_when_broker_and_collector_are_restarted(
+    run: Run, rsyslog: Callable[..., Rsyslog], postgres: Postgres, rabbitmq: RabbitMQ
+) -> None:
+    [port] = free_ports(1)
+    collector = run(COLLECTOR_SYSLOG_TCP=f"127.0.0.1:{port}")
+    agent = rsyslog("60-sakimori-tcp.conf", {"sakimori.example.org": "127.0.0.1", "5514": str(port)})
+    agent.log(logins(0, 500))
+    await all_stored(postgres, 500)
+    rabbitmq.kill()
+    agent.log(logins(500, 1000))
+    await eventually(lambda: collector.metric("input_stalls_total", 'source="syslog_tcp"') > 0, 30)
+    await asyncio.to_thread(rabbitmq.start)
+    await all_stored(postgres, 1500)
+    collector.stop()
+    agent.log(logins(1500, 1000))
+    await asyncio.to_thread(collector.start)
+    await all_stored(postgres, 2500)
+
+
+async def test_rsyslog_by_http_loses_nothing_when_the_collector_is_killed(
+    run: Run, rsyslog: Callable[..., Rsyslog], postgres: Postgres, rabbitmq: RabbitMQ
+) -> None:
+    collector = run()
+    changes = {"sakimori.example.org": "127.0.0.1", "8002": str(collector.port), "INGEST_TOKEN": TOKEN}
+    agent = rsyslog("60-sakimori-http.conf", changes)
+    agent.log(logins(0, 500))
+    await all_stored(postgres, 500)
+    agent.log(logins(500, 2000))
+    collector.kill()
+    agent.log(logins(2500, 500))
+    await asyncio.to_thread(collector.start)
+    await all_stored(postgres, 3000)
+    rabbitmq.kill()
+    agent.log(logins(3000, 500))
+    await asyncio.to_thread(rabbitmq.start)
+    await all_stored(postgres, 3500)
+
+
+async def test_rsyslog_by_tls_with_a_certificate_of_its_own(
+    run: Run, rsyslog: Callable[..., Rsyslog], postgres: Postgres, tmp_path: Path
+) -> None:
+    [port] = free_ports(1)
+    certificates(tmp_path)
+    run(
+        COLLECTOR_SYSLOG_TLS=f"127.0.0.1:{port}",
+        COLLECTOR_SYSLOG_TLS_CERTIFICATE=str(tmp_path / "server.pem"),
+        COLLECTOR_SYSLOG_TLS_KEY=str(tmp_path / "server.key"),
+        COLLECTOR_SYSLOG_TLS_CLIENT_CA=str(tmp_path / "ca.pem"),
+    )
+    changes = {
+        "sakimori.example.org": "localhost",
+        "6514": str(port),
+        "/etc/rsyslog.d/sakimori-ca.pem": str(tmp_path / "ca.pem"),
+        "/etc/rsyslog.d/sakimori-client": str(tmp_path / "client"),
+    }
+    agent = rsyslog("60-sakimori-tls.conf", changes)
+    agent.log(logins(0, 500))
+    await all_stored(postgres, 500)
+
+
+async def test_logger_by_udp_while_the_broker_is_killed_and_then_the_collector(
+    run: Run, postgres: Postgres, rabbitmq: RabbitMQ
+) -> None:
+    [port] = free_ports(1)
+    collector = run(COLLECTOR_SYSLOG_UDP=f"127.0.0.1:{port}")
+
+    def log(number: int) -> None:
+        message = "Failed password for root from 192.0.2.7 port 4000 ssh2"
+        command = ["logger", "--server", "127.0.0.1", "--port", str(port), "--udp", f"--id={number}", "-t", "sshd"]
+        subprocess.run([*command, message], check=True)
+
+    for number in range(1, 6):
+        log(number)
+    await all_stored(postgres, 5)
+    rabbitmq.kill()
+    for number in range(6, 16):
+        log(number)
+    await eventually(lambda: collector.metric("lines_spooled", 'source="syslog_udp"') == 10, 30)
+    collector.kill()
+    await asyncio.to_thread(rabbitmq.start)
+    await asyncio.to_thread(collector.start)
+    await all_stored(postgres, 15)
+    assert collector.metric("lines_received_total", 'source="syslog_udp"') == 10
