@@ -180,6 +180,11 @@ OPERATIONS = [
     ("GET", "/api/v1/sources", "viewer"),
     ("POST", "/api/v1/sources", "admin"),
     ("DELETE", "/api/v1/sources/none", "admin"),
+    ("GET", "/api/v1/quarantine", "analyst"),
+    ("GET", "/api/v1/quarantine/stats/summary", "analyst"),
+    ("POST", "/api/v1/quarantine/replay", "analyst"),
+    ("GET", "/api/v1/quarantine/none/raw", "admin"),
+    ("DELETE", "/api/v1/quarantine", "admin"),
     ("GET", "/api/v1/users", "admin"),
     ("POST", "/api/v1/users", "admin"),
     ("PATCH", "/api/v1/users/none", "admin"),
@@ -207,7 +212,8 @@ async def test_every_documented_operation_wants_a_token(stage: Stage) -> None:
     assert sorted(operations) == sorted(
         (method, path.replace("/findings/none", "/findings/{finding_id}").replace("/users/none", "/users/{name}")
          .replace("/decisions/none", "/decisions/{decision_id}").replace("00-00-5E-00-53-01", "{mac}")
-         .replace("/recordings/none", "/recordings/{recording_id}").replace("/sources/none", "/sources/{name}"))
+         .replace("/recordings/none", "/recordings/{recording_id}").replace("/sources/none", "/sources/{name}")
+         .replace("/quarantine/none", "/quarantine/{line_id}"))
         for method, path, _ in OPERATIONS
     )  # fmt: skip
     for method, path in operations:

@@ -14,6 +14,7 @@ from sakimori_api_gateway.api import (
     pages,
     problems,
     proxy,
+    quarantine,
     sources,
     traffic,
     users,
@@ -46,7 +47,8 @@ def build(gateway: Gateway) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.gateway = gateway
-    for module in (pages, login, findings, live, decisions, devices, traffic, sources, users, packets, proxy):
+    operated = (findings, live, decisions, devices, traffic, sources, quarantine, users, packets)
+    for module in (pages, login, *operated, proxy):
         app.include_router(module.router)
     problems.register(app)
     answers.describe(app)

@@ -81,6 +81,13 @@ async def to_the_sensor(request: Request, gateway: Gateway, path: bytes, body: b
     return await _forward(request, gateway, gateway.sensor, target, without=_OPERATOR_ONLY, body=body)
 
 
+async def to_the_collector(request: Request, gateway: Gateway, path: bytes, body: bytes | None = None) -> Response:
+    """Pass an operator's request on to the collector, with its query; `body` is its body where that was read."""
+    query = request.scope["query_string"]
+    target = path + (b"?" + query if query else b"")
+    return await _forward(request, gateway, gateway.collector, target, without=_OPERATOR_ONLY, body=body)
+
+
 async def _forward(
     request: Request,
     gateway: Gateway,
