@@ -58,6 +58,14 @@ def put_text(fields: Fields, name: str, value: object) -> None:
         fields[name] = value
 
 
+def put_host(fields: Fields, value: object) -> None:
+    """Set `url.domain` to what a `Host` header names, without its port and the brackets of IPv6."""
+    if isinstance(value, str) and value and value != "-":
+        host, colon, port = value.rpartition(":")
+        has_port = bool(colon) and port.isdigit() and (":" not in host or host[:1] == "[")
+        fields["url.domain"] = (host if has_port else value).strip("[]")
+
+
 def put_number(fields: Fields, name: str, value: object) -> None:
     """Set a field to a whole number that is not negative, also one written as text."""
     number = number_of(value)

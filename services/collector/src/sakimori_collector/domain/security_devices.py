@@ -54,8 +54,8 @@ _TEXTS: Final = {
     "externalId": "event.reference",
 }
 _NUMBERS: Final = {
-    "in": "destination.bytes",
-    "out": "source.bytes",
+    "in": "source.bytes",  # CEF: what flows from the source to the destination
+    "out": "destination.bytes",
     "srcBytes": "source.bytes",
     "dstBytes": "destination.bytes",
     "fsize": "file.size",

@@ -24,17 +24,16 @@ _LEVEL: Final = r"\[(?:([a-z0-9_]{0,32}):)?(emerg|alert|crit|error|warn|notice|i
 _LINE: Final = re.compile(
     rf"(?:{_TIME})?{_LEVEL}(?: \[pid (\d{{1,10}})(?::tid (\d{{1,20}}))?\])?"
     r"((?: [\w.-]{1,64}\(\d{1,6}\):)?(?: \(\d{1,6}\)[^:\[\]]{1,128}:)?)"
-    r"(?: \[(?:client|remote) ([^\]\s]{1,80})\])? ?(.*+)\Z",
+    r"(?: \[(?:client|remote) (\[[^\]\s]{1,64}\]:\d{1,5}|[^\]\s]{1,80})\])? ?(.*+)\Z",
     re.DOTALL,
 )
 _CODE: Final = re.compile(r"(?:[\w.-]{1,64}: )?(AH\d{5}): ")
 _REFERRER: Final = re.compile(r", referer: (\S{1,8192})\Z")
 _USER: Final = (
+    re.compile(r"user `([^:]*?)' in realm `.*?' (?:not found|denied by provider): "),
     re.compile(r"user ([^:]*?) not found: "),
     re.compile(r"user ([^:]*?): authentication failure for "),
     re.compile(r"user ([^:]*?): password mismatch: "),
-    re.compile(r"user `([^:]*?)' in realm `.*?' not found: "),
-    re.compile(r"user ([^:]*?) in realm .*? not found: "),
 )
 _DIGEST: Final = re.compile(
     r"(?:Digest: )?(?:invalid nonce|unknown algorithm|realm mismatch|nonce .{0,99}mismatch|invalid qop)"
@@ -68,7 +67,10 @@ def _parse(line: str, reference: Reference) -> list[Record]:
             fields[name] = int(value)
     put_text(fields, "apache.error.module", module)
     if client is not None:
-        put_host_port(fields, "source", client)
+        # 2.4 always has a port, behind a bare colon also where the address is IPv6; 2.2 has none.
+        host, _, port = client.rpartition(":")
+        has_port = pid is not None and client.count(":") > 1 and client[:1] != "["
+        put_host_port(fields, "source", f"[{host}]:{port}" if has_port else client)
     fields["message"] = unescape((origin.lstrip() + " " + text).lstrip() if origin else text)
     _explain(fields, unescape(text))
     return [(time, fields)]

@@ -6,7 +6,7 @@ from sakimori_collector.domain.ends import put_end, put_host_port
 from sakimori_collector.domain.flat import Fields, put_flat
 from sakimori_collector.domain.format import Record, Reference
 from sakimori_collector.domain.json_kind import JsonKind, Object, nested
-from sakimori_collector.domain.requests import put_number, put_status, put_target, put_text
+from sakimori_collector.domain.requests import put_host, put_number, put_status, put_target, put_text
 from sakimori_collector.domain.timestamps import time_of
 
 _NANOSECONDS: Final = 1_000_000_000
@@ -56,7 +56,7 @@ def _read(read: Object, reference: Reference) -> list[Record]:
 
 def _put_request(fields: Fields, request: Object) -> None:
     put_text(fields, "http.request.method", request["method"])
-    put_text(fields, "url.domain", request.get("host"))
+    put_host(fields, request.get("host"))
     if isinstance(request["uri"], str):
         put_target(fields, request["uri"])
     version = request.get("proto")

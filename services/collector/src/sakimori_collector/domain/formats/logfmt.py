@@ -3,6 +3,7 @@ r"""logfmt: `time=2026-01-16T01:59:58Z level=info msg="it \"works\"" done` (http
 import re
 from typing import Final
 
+from sakimori_collector.domain.carriers import carried
 from sakimori_collector.domain.flat import MAX_OWN_FIELDS, REST, Fields
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
 from sakimori_collector.domain.generic import record_of
@@ -52,4 +53,4 @@ def _recognises(line: str, path: str) -> bool:
     return _BEGIN.match(line) is not None and _TOLD.search(line) is not None
 
 
-LOGFMT: Final = Format("logfmt", _parse, _recognises)
+LOGFMT: Final = Format("logfmt", carried(_parse), _recognises)

@@ -22,7 +22,6 @@ _NAMED: Final = {
     "id": "rule.id",
     "msg": "rule.name",
     "ver": "rule.version",
-    "uri": "url.path",
     "hostname": "url.domain",
 }
 _KEPT: Final = frozenset({"data", "file", "line", "rev", "severity", "unique_id", "maturity", "accuracy", "ref"})

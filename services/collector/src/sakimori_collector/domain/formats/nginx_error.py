@@ -15,12 +15,12 @@ from sakimori_collector.domain.ends import put_end
 from sakimori_collector.domain.flat import Fields
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
 from sakimori_collector.domain.formats.modsecurity import explain, is_modsecurity
-from sakimori_collector.domain.requests import put_request_line, put_text
+from sakimori_collector.domain.requests import put_host, put_request_line, put_text
 from sakimori_collector.domain.timestamps import time_of
 
 _LINE: Final = re.compile(
-    r"(?:\S{1,255} nginx: )?(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) \[(\w{1,10})\] (\d{1,10})#(\d{1,10}): "
-    r"(?:\*(\d{1,20}) )?(.*+)\Z",
+    r"(?:[\w.-]{1,255} nginx(?:\[\d{1,10}\])?: ){0,2}(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d) "
+    r"\[(\w{1,10})\] (\d{1,10})#(\d{1,10}): (?:\*(\d{1,20}) )?(.*+)\Z",
     re.DOTALL,
 )
 _CLIENT: Final = re.compile(r", client: ([0-9A-Fa-f:.]{2,45}|unix:)(?=, |\Z)")
@@ -56,7 +56,9 @@ _ACTIONS: Final = (
     ("SSL_read() failed", "tls-failed", "failure"),
     ("client intended to send too large body", "request-too-large", "failure"),
     ("client sent invalid", "request-malformed", "failure"),
-    ("open() ", "file-not-opened", "failure"),
+    ("open() ", "file-not-found", "failure"),
+    ('"', "file-not-found", "failure"),
+    ("directory index of ", "access-denied", "failure"),
     ("connect() failed", "upstream-failed", "failure"),
     ("upstream timed out", "upstream-failed", "failure"),
     ("no live upstreams", "upstream-failed", "failure"),
@@ -104,9 +106,7 @@ def _put_context(fields: Fields, text: str, begin: int) -> None:
         match = expression.search(text, request.end() if request is not None else begin)
         if match is not None and name not in fields:
             put_text(fields, name, match[1])
-    domain = fields.get("url.domain")
-    if isinstance(domain, str) and domain[-1] != "]":
-        fields["url.domain"] = domain.partition(":")[0]
+    put_host(fields, fields.get("url.domain"))
 
 
 def _explain(fields: Fields, message: str) -> None:

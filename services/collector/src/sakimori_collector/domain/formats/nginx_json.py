@@ -10,7 +10,7 @@ from sakimori_collector.domain.ends import put_end
 from sakimori_collector.domain.flat import Fields, put_flat
 from sakimori_collector.domain.format import Record, Reference
 from sakimori_collector.domain.json_kind import JsonKind, Object
-from sakimori_collector.domain.requests import put_number, put_request_line, put_status, put_target, put_text
+from sakimori_collector.domain.requests import put_host, put_number, put_request_line, put_status, put_target, put_text
 from sakimori_collector.domain.timestamps import time_of
 
 _TIMES: Final = ("msec", "time_iso8601", "@timestamp", "timestamp", "time", "time_local", "ts", "date")
@@ -21,12 +21,12 @@ _TEXTS: Final = {
     "http.request.method": ("request_method", "method", "http_method", "verb"),
     "user_agent.original": ("http_user_agent", "user_agent", "agent", "useragent"),
     "http.request.referrer": ("http_referer", "http_referrer", "referer", "referrer"),
-    "url.domain": ("http_host", "host", "server_name", "vhost", "domain"),
     "user.name": ("remote_user", "user"),
     "http.request.headers.x-forwarded-for": ("http_x_forwarded_for", "x_forwarded_for"),
     "http.request.headers.cookie": ("http_cookie",),
     "trace.id": ("request_id",),
 }
+_HOSTS: Final = ("http_host", "host", "server_name", "vhost", "domain")
 _MARKS: Final = (
     "http_user_agent",
     "body_bytes_sent",
@@ -71,6 +71,7 @@ def _read(read: Object, reference: Reference) -> list[Record]:
         value = take(*names)
         if to not in fields:
             put_text(fields, to, value)
+    put_host(fields, take(*_HOSTS))
     version = take("server_protocol", "protocol", "http_version")
     if isinstance(version, str) and "http.version" not in fields:
         put_text(fields, "http.version", version.removeprefix("HTTP/"))

@@ -12,7 +12,7 @@ from sakimori_collector.domain.formats.caddy import CADDY
 from sakimori_collector.domain.formats.cef import CEF
 from sakimori_collector.domain.formats.cloudtrail import CLOUDTRAIL, CLOUDTRAIL_FILE
 from sakimori_collector.domain.formats.csv_lines import CSV
-from sakimori_collector.domain.formats.docker import CRI, DOCKER
+from sakimori_collector.domain.formats.docker import DOCKER
 from sakimori_collector.domain.formats.haproxy import HAPROXY
 from sakimori_collector.domain.formats.journald import JOURNALD
 from sakimori_collector.domain.formats.json_lines import format_of_kinds, json_format
@@ -55,7 +55,6 @@ STRUCTURED: Final[tuple[Format, ...]] = (
     NGINX_ERROR,
     APACHE_ERROR,
     HAPROXY,
-    CRI,
     WINDOWS_XML,
     ZEEK,
     VPCFLOW,

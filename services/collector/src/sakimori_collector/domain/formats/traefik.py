@@ -9,7 +9,7 @@ from sakimori_collector.domain.ends import put_end, put_host_port
 from sakimori_collector.domain.flat import Fields, put_flat
 from sakimori_collector.domain.format import Record, Reference
 from sakimori_collector.domain.json_kind import JsonKind, Object
-from sakimori_collector.domain.requests import put_number, put_status, put_target, put_text
+from sakimori_collector.domain.requests import put_host, put_number, put_status, put_target, put_text
 from sakimori_collector.domain.timestamps import time_of
 
 _TAKEN: Final = frozenset({
@@ -41,7 +41,7 @@ def _read(read: Object, reference: Reference) -> list[Record]:
         put_host_port(fields, "source", read["ClientAddr"])
     put_text(fields, "user.name", read.get("ClientUsername"))
     put_text(fields, "http.request.method", read["RequestMethod"])
-    put_text(fields, "url.domain", read.get("RequestHost"))
+    put_host(fields, read.get("RequestHost"))
     version = read.get("RequestProtocol")
     if isinstance(version, str):
         put_text(fields, "http.version", version.removeprefix("HTTP/"))

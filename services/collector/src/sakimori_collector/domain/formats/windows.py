@@ -21,6 +21,7 @@ _PARENTS: Final = {"ProcessId": "process.parent.pid", "NewProcessId": "process.p
 """Security's 4688 calls the creator's id `ProcessId`."""
 _AUDIT_FAILURE: Final = 0x10000000000000
 """Bit of `Keywords` on events of an audit that failed."""
+_AUDITS: Final = {"Audit Failure": 0x8010000000000000, "Audit Success": 0x8020000000000000}
 _PROCESS_STARTED: Final = {("windows.sysmon", 1)}
 
 
@@ -75,11 +76,21 @@ def _put_system(fields: Fields, event: WindowsEvent) -> None:
     level = level or _LEVELS.get(number_of(event.level) or 0)
     if level is not None:
         fields["log.level"] = level.lower()
-    if isinstance(event.keywords, str | int) and event.keywords != "":
-        fields["Keywords"] = event.keywords
-        keywords = _number(event.keywords)
-        if (keywords is not None and keywords & _AUDIT_FAILURE) or event.keywords == "Audit Failure":
+    keywords = _keywords(event.keywords)
+    if keywords is not None:
+        fields["Keywords"] = f"0x{keywords:x}"
+        if keywords & _AUDIT_FAILURE:
             fields["event.outcome"] = "failure"
+
+
+def _keywords(value: object) -> int | None:
+    """Bits, which some agents write as a signed number, others by the name of the audit's result."""
+    if isinstance(value, int):
+        return value % (1 << 64)
+    for name, bits in _AUDITS.items():
+        if isinstance(value, str) and name in value:
+            return bits
+    return _number(value)
 
 
 def _put_data(fields: Fields, data: dict[str, Any], dataset: str, code: int) -> None:
