@@ -11,6 +11,7 @@ from sakimori_collector.domain.formats import payload
 from sakimori_collector.domain.formats.apache_access import APACHE_ACCESS
 from sakimori_collector.domain.formats.auditd import AUDITD
 from sakimori_collector.domain.formats.daemon_files import DAEMON_FILES
+from sakimori_collector.domain.formats.docker import CRI
 from sakimori_collector.domain.formats.nginx_access import NGINX_ACCESS
 from sakimori_collector.domain.formats.structured import ANYBODYS, OF_JSON, STRUCTURED
 from sakimori_collector.domain.formats.syslog_program import SYSLOG, format_of, is_usual
@@ -19,7 +20,7 @@ from sakimori_collector.domain.programs import PROGRAMS
 AUTO: Final = "auto"
 """Not a format: each line by the first format that recognises it."""
 
-EXACT: Final[tuple[Format, ...]] = (APACHE_ACCESS, NGINX_ACCESS, AUDITD, *DAEMON_FILES, *STRUCTURED)
+EXACT: Final[tuple[Format, ...]] = (CRI, APACHE_ACCESS, NGINX_ACCESS, AUDITD, *DAEMON_FILES, *STRUCTURED)
 """Formats that nothing else is taken for, in the order in which `auto` asks them."""
 
 GENERIC: Final[tuple[Format, ...]] = ANYBODYS
