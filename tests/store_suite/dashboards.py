@@ -41,6 +41,18 @@ EXPECTED: dict[str, list[tuple[Any, ...]]] = {
         (_at(15, 2, 0), "00-00-5E-00-53-02", "192.0.2.7", "here", "Example", "camera", 0.5),
         (_at(14, 2, 0), "00-00-5E-00-53-03", "192.0.2.7", "here", "Example", "printer", 0.5),
     ],
+    "Log sources": [
+        ("web-2", _at(15, 2, 0), 7, _at(16, 2, 0)),
+        ("web-1", _at(16, 2, 1), 20, None),
+        ("http", _at(16, 2, 0), 1000, None),
+    ],
+    "Events by severity": [
+        (_at(16, 2, 0), "info", 120),
+        (_at(16, 2, 1), "info", 90),
+        (_at(16, 2, 1), "medium", 6),
+        (_at(16, 2, 2), "info", 3),
+    ],
+    "Busiest hosts": [("web-1", 66, 6)],
     "Top sources": [("203.0.113.42", 126, 126), ("198.51.100.7", 60, 0), ("192.0.2.7", 2, 0), ("192.0.2.8", 1, 0)],
 }
 OVERDUE = "Open findings past their response time"

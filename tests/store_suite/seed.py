@@ -14,16 +14,36 @@ _ids = itertools.count(1)
 
 
 async def add_events(
-    store: Any, at: datetime, dataset: str, count: int, *, source: str | None = None, outcome: str = "success"
+    store: Any,
+    at: datetime,
+    dataset: str,
+    count: int,
+    *,
+    source: str | None = None,
+    outcome: str = "success",
+    severity: str = "info",
+    host: str | None = None,
 ) -> None:
     """Add so many events within a second."""
     await store.executemany(
-        "INSERT INTO collector.events (time, id, dataset, action, outcome, source_ip, fields) "
-        "VALUES ($1, $2, $3, 'seen', $4, $5, '{}')",
+        "INSERT INTO collector.events (time, id, dataset, action, outcome, source_ip, severity, host, fields) "
+        "VALUES ($1, $2, $3, 'seen', $4, $5, $6, $7, '{}')",
         [
-            (at + timedelta(milliseconds=number), UUID(int=next(_ids)), dataset, outcome, source)
+            (at + timedelta(milliseconds=number), UUID(int=next(_ids)), dataset, outcome, source, severity, host)
             for number in range(count)
         ],
+    )
+
+
+async def add_log_source(store: Any, name: str, last_seen: datetime, lines: int, silent: datetime | None) -> None:
+    """Add a source of logs and when it was last heard of."""
+    await store.execute(
+        "INSERT INTO collector.source_activity (source, first_seen_at, last_seen_at, lines, silent_at)"
+        " VALUES ($1, $2, $2, $3, $4)",
+        name,
+        last_seen,
+        lines,
+        silent,
     )
 
 
@@ -85,10 +105,23 @@ async def seed(store: Any) -> None:
     """Fill the store with what the dashboard suite counts; all of it is from START to END but where it says so."""
     second_minute = START + timedelta(minutes=1)
     await add_events(store, START, "nginx.access", 120, source="203.0.113.42", outcome="failure")
-    await add_events(store, second_minute, "nginx.access", 60, source="198.51.100.7")
-    await add_events(store, second_minute, "openssh.auth", 6, source="203.0.113.42", outcome="failure")
+    await add_events(store, second_minute, "nginx.access", 60, source="198.51.100.7", host="web-1")
+    await add_events(
+        store,
+        second_minute,
+        "openssh.auth",
+        6,
+        source="203.0.113.42",
+        outcome="failure",
+        severity="medium",
+        host="web-1",
+    )
     await add_events(store, second_minute, "network.flow", 30)
     await add_events(store, START - timedelta(days=1), "nginx.access", 7, source="192.0.2.9")
+
+    await add_log_source(store, "http", START, 1000, None)
+    await add_log_source(store, "web-1", START + timedelta(minutes=1), 20, None)
+    await add_log_source(store, "web-2", START - timedelta(days=1), 7, START)
 
     third_minute = START + timedelta(minutes=2)
     state = "sakimori.flow.state"

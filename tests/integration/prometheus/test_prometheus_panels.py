@@ -48,6 +48,28 @@ sakimori_sensor_ring_drops_total{{interface="eth0"}} 580 {AT}
 sakimori_sensor_events_dropped_total{{reason="spool_full"}} 1000 {AT - 40}
 sakimori_sensor_events_dropped_total{{reason="spool_full"}} 1002 {AT - 20}
 sakimori_sensor_events_dropped_total{{reason="spool_full"}} 1004 {AT}
+# TYPE sakimori_collector_lines_spooled gauge
+sakimori_collector_lines_spooled{{source="syslog_udp"}} 40 {AT}
+sakimori_collector_lines_spooled{{source="http"}} 2 {AT}
+# TYPE sakimori_collector_lines_received counter
+sakimori_collector_lines_received_total{{source="http"}} 91000 {AT - 40}
+sakimori_collector_lines_received_total{{source="http"}} 91600 {AT - 20}
+sakimori_collector_lines_received_total{{source="http"}} 92200 {AT}
+sakimori_collector_lines_received_total{{source="web-1"}} 10000 {AT - 40}
+sakimori_collector_lines_received_total{{source="web-1"}} 10200 {AT - 20}
+sakimori_collector_lines_received_total{{source="web-1"}} 10400 {AT}
+# TYPE sakimori_collector_lines_rejected counter
+sakimori_collector_lines_rejected_total{{source="web-1"}} 1000 {AT - 40}
+sakimori_collector_lines_rejected_total{{source="web-1"}} 1020 {AT - 20}
+sakimori_collector_lines_rejected_total{{source="web-1"}} 1040 {AT}
+# TYPE sakimori_collector_lines_dropped counter
+sakimori_collector_lines_dropped_total{{source="syslog_udp"}} 500 {AT - 40}
+sakimori_collector_lines_dropped_total{{source="syslog_udp"}} 502 {AT - 20}
+sakimori_collector_lines_dropped_total{{source="syslog_udp"}} 504 {AT}
+# TYPE sakimori_collector_events_stored counter
+sakimori_collector_events_stored_total{{instance="10.0.0.1:9202"}} 50000 {AT - 40}
+sakimori_collector_events_stored_total{{instance="10.0.0.1:9202"}} 50500 {AT - 20}
+sakimori_collector_events_stored_total{{instance="10.0.0.1:9202"}} 51000 {AT}
 # EOF
 """
 
@@ -60,6 +82,13 @@ EXPECTED: dict[str, dict[str, float]] = {
     "Packets per second": {"": 100},
     "Bits per second": {"": 800},
     "Packets lost per second": {"eth0": 2},
+    "Lines per second": {"": 40},
+    "Lines on disk": {"": 42},
+    "Lines rejected": {"": 60},
+    "Lines lost": {"": 6},
+    "Lines by source": {"http": 30, "web-1": 10},
+    "Lines rejected by source": {"web-1": 1},
+    "Rows stored per second": {"": 25},
     "Replicas that answer": {"chat": 1, "detector": 2, "notifier": 0},
 }
 
