@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from sakimori_collector.domain.addresses import canonical_ip
+from sakimori_collector.domain.carriers import carried
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
 from sakimori_collector.domain.formats.audit_types import CATEGORIES, LOGINS
 from sakimori_collector.domain.programs.phrases import MESSAGE_LIMIT
@@ -23,10 +24,6 @@ Fields = dict[str, FieldValue]
 _BEGINNING = re.compile(
     r"(?:node=(?P<node>\S{1,255}) )?type=(?P<type>[A-Z0-9_]{2,40}|UNKNOWN\[\d{1,6}\]) "
     r"msg=audit\((?P<seconds>\d{1,11})\.(?P<fraction>\d{3})\d{0,6}:(?P<sequence>\d{1,20})\): ?"
-)
-_CARRIER = re.compile(
-    r"(?:[^\n]{0,255}? )?(?:audispd|audisp-syslog|kernel|audit|auditd)(?:\[\d{1,10}\])?: (?:\[ "
-    r"{0,8}\d{1,9}\.\d{1,9}\] )?(?:audit: )?(?=(?:node=\S{1,255} )?type=)"
 )
 _PAIR = re.compile(r"""([A-Za-z][\w-]{0,63})=("[^"]*+"|'[^']*+'|[^\s'"]*+)""")
 _HEX = re.compile(r"(?:[0-9A-F]{2})+\Z")
@@ -61,15 +58,13 @@ _NUMBERS: Final = {
 
 def parse_auditd(line: str, reference: Reference) -> list[Record]:
     """Read one record. Raises LineRejected."""
-    carrier = _CARRIER.match(line)
-    text = line[carrier.end() :] if carrier is not None else line
-    match = _BEGINNING.match(text)
+    match = _BEGINNING.match(line)
     if match is None:
         raise LineRejected("not a record of auditd: type=... msg=audit(...):")
     time = int(match["seconds"]) * MICROSECONDS + int(match["fraction"]) * 1000
     if time > reference.now + DAY:
         raise LineRejected(f"over a day ahead of this host's clock: {format_instant(time)}")
-    return [(time, _fields(match, text[match.end() :]))]
+    return [(time, _fields(match, line[match.end() :]))]
 
 
 def _fields(match: re.Match[str], rest: str) -> Fields:
@@ -166,4 +161,4 @@ def _recognises(line: str, path: str) -> bool:
     return _BEGINNING.match(line) is not None
 
 
-AUDITD = Format("linux.auditd", parse_auditd, _recognises)
+AUDITD = Format("linux.auditd", carried(parse_auditd), _recognises)

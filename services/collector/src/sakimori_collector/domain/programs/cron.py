@@ -12,6 +12,7 @@ _OWNER = r"\((?P<user__name>[^()]{1,256})\) "
 
 _PHRASES: Final = compiled(
     {
+        ("process", "cron_other", "unknown"): (r"\(CRON\) .*",),
         ("process", "cron_command", "success"): (
             rf"{_OWNER}CMD \(?\s*(?P<process__command_line>.*?)\)?\s*",
             r"Job `(?P<cron__job>[^']{1,256})' started",

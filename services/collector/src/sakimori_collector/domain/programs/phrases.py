@@ -99,6 +99,8 @@ def _fields(phrase: Phrase, match: re.Match[str]) -> dict[str, FieldValue]:
             put_source(fields, value)
         else:
             fields[field] = int(value) if is_number and value.isdecimal() else value
+    if "log.level" in fields:
+        fields["log.level"] = str(fields["log.level"]).lower()
     return fields
 
 

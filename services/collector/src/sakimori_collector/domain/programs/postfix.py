@@ -31,8 +31,8 @@ _FIELD_OF: Final = {
 _SMTPD: Final = compiled(
     {
         ("authentication", "smtp_login", "failure"): (
-            rf"(?:warning: )?{_CLIENT}: SASL (?P<sakimori__auth__method>[\w-]{{1,32}}) authentication failed:?"
-            r"(?! (?:Connection lost|Invalid authentication mechanism)).*?(?:,? sasl_username="
+            rf"(?:warning: )?{_CLIENT}: SASL (?P<sakimori__auth__method>[\w-]{{1,32}}) authentication failed"
+            r"(?!:? (?:Connection lost|Invalid authentication mechanism)).*?(?:,? sasl_username="
             r"(?P<user__name>\S{1,256}))?",
             rf"warning: {_CLIENT}: SASL authentication failed@rest",
         ),
