@@ -106,7 +106,9 @@ def _read(line: str, reference: Reference) -> list[Record]:
 
 
 def _recognises(line: str, path: str) -> bool:
-    return _BEGIN.match(line) is not None or _BARE.match(line) is not None or _INSIDE.search(line, 0, 1024) is not None
+    if "CEF:" not in line:  # what is asked of nearly all lines
+        return _BARE.match(line) is not None
+    return _BEGIN.match(line) is not None or _INSIDE.search(line, 0, 1024) is not None
 
 
 CEF: Final = Format("cef", _read, _recognises)

@@ -26,7 +26,7 @@ def _parse(line: str, reference: Reference) -> list[Record]:
     match = _HEADER.match(line)
     if match is None:
         raise LineRejected("no header of LEEF: LEEF:1.0|vendor|product|version|event|")
-    generation, vendor, product, version, event = (_ESCAPED.sub(r"\1", part) for part in match.groups())
+    generation, vendor, product, version, event = map(_plain, match.groups())
     delimiter, begin = "\t", match.end()
     said = _DELIMITER.match(line, begin) if generation == "2" else None
     if said is not None:
@@ -36,7 +36,7 @@ def _parse(line: str, reference: Reference) -> list[Record]:
     for part in line[begin:].split(delimiter)[:MAX_OWN_FIELDS]:
         key, equals, value = part.strip().partition("=")
         if equals and 0 < len(key) <= 256:
-            pairs[key] = _ESCAPED.sub(r"\1", value)
+            pairs[key] = _plain(value)
     fields: Fields = {}
     time = _take_time(fields, pairs, reference)
     for to, text in (
@@ -50,6 +50,10 @@ def _parse(line: str, reference: Reference) -> list[Record]:
     put_severity(fields, pairs.pop("sev", ""))
     put_pairs(fields, pairs, "leef.")
     return [(time, fields)]
+
+
+def _plain(text: str) -> str:
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text
 
 
 def _take_time(fields: Fields, pairs: dict[str, str], reference: Reference) -> int:
@@ -66,7 +70,7 @@ _carried = carried(_parse)
 
 
 def _read(line: str, reference: Reference) -> list[Record]:
-    inside = _INSIDE.search(line, 0, 1024)
+    inside = _INSIDE.search(line, 0, 1024) if _BEGIN.match(line) is None else None
     if inside is not None:
         try:
             return _carried(line, reference)
@@ -76,6 +80,8 @@ def _read(line: str, reference: Reference) -> list[Record]:
 
 
 def _recognises(line: str, path: str) -> bool:
+    if "LEEF:" not in line:  # what is asked of nearly all lines
+        return False
     return _BEGIN.match(line) is not None or _INSIDE.search(line, 0, 1024) is not None
 
 

@@ -12,7 +12,7 @@ from sakimori_collector.domain.ends import TRANSPORTS, put_end
 from sakimori_collector.domain.flat import Fields, put_flat
 from sakimori_collector.domain.format import LineRejected, Record, Reference
 from sakimori_collector.domain.formats.windows_names import ECS, ENDS, HOSTNAMES, NUMBERS, dataset_of, meaning_of
-from sakimori_collector.domain.formats.windows_shapes import WindowsEvent, shape_of
+from sakimori_collector.domain.formats.windows_shapes import WindowsEvent, is_event, shape_of
 from sakimori_collector.domain.json_kind import JsonKind, Object, number_of
 from sakimori_collector.domain.timestamps import time_of
 
@@ -31,7 +31,7 @@ class _User(NamedTuple):
 
 
 def _is_meant(read: Object, path: str) -> bool:
-    return shape_of(read) is not None
+    return is_event(read)
 
 
 def _read(read: Object, reference: Reference) -> list[Record]:

@@ -22,6 +22,16 @@ class WindowsEvent:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+def is_event(read: Object) -> bool:
+    """Tell an event of Windows, at the cost of some look-ups."""
+    if "Channel" in read and "EventID" in read:
+        return isinstance(read["Channel"], str)
+    for name in ("winlog", "Event", "win"):
+        if name in read:
+            return isinstance(read[name], dict) and shape_of(read) is not None
+    return "System" in read and shape_of(read) is not None
+
+
 def shape_of(read: Object) -> WindowsEvent | None:
     """Take an object apart; None when it is no event of Windows."""
     if "winlog" in read:

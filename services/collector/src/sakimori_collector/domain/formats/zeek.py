@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from sakimori_collector.domain.flat import Fields
+from sakimori_collector.domain.flat import Fields, put_flat
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
 from sakimori_collector.domain.formats.zeek_fields import LOG_OF_COLUMN, LOGS, record_of_columns
 from sakimori_collector.domain.json_kind import JsonKind, Object, decode_object
@@ -22,6 +22,7 @@ _KEPT: Final = ("#separator", "#set_separator", "#empty_field", "#unset_field", 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _FILE: Final = re.compile(r"([a-z][a-z0-9_]*?)(?:[._-]\d[\d:._-]*)?(?:\.(?:log|json|ndjson|gz))+")
 """`conn.log`, `conn.12:00:00-13:00:00.log.gz`."""
+_TEXTS: Final = frozenset({"string", "addr", "enum", "subnet"})
 _INTEGERS: Final = frozenset({"count", "int", "port"})
 _FLOATS: Final = frozenset({"time", "interval", "double"})
 
@@ -83,14 +84,19 @@ def parse(line: str, reference: Reference) -> list[Record]:
     if len(values) != len(header.names):
         raise LineRejected(f"{len(values)} columns, the header of {header.log} names {len(header.names)}")
     columns: Fields = {}
+    unset = header.unset
     for name, kind, text in zip(header.names, header.types, values, strict=True):
-        if text != header.unset:
+        if text == unset:
+            continue
+        if kind in _TEXTS and "\\" not in text and text != header.empty:
+            columns[name] = text
+        else:
             columns[name] = _value(text, kind, header)
     return [record_of_columns(header.log, columns, reference)]
 
 
 def _value(text: str, kind: str, header: Header) -> FieldValue:
-    if kind in {"string", "addr", "enum", "subnet"}:
+    if kind in _TEXTS:
         return "" if text == header.empty else unescape(text)
     try:
         if kind in _INTEGERS:
@@ -104,6 +110,8 @@ def _value(text: str, kind: str, header: Header) -> FieldValue:
     if kind.startswith(("set[", "vector[")):
         inner = kind.partition("[")[2].removesuffix("]")
         items = [] if text == header.empty else text.split(header.inner)[:MAX_FIELDS]
+        if inner in _TEXTS and "\\" not in text:
+            return [item for item in items if item != header.unset]
         return [_element(item, inner, header) for item in items if item != header.unset]
     return unescape(text)
 
@@ -131,7 +139,9 @@ def _read(read: Object, reference: Reference) -> list[Record]:
     log = named if isinstance(named, str) and _NAME.fullmatch(named) else _log_of_path(reference.path)
     if log not in LOGS and not isinstance(named, str):
         log = next((known for column, known in LOG_OF_COLUMN.items() if column in read), log or "log")
-    return [record_of_columns(log, read, reference)]
+    columns: Fields = {}
+    put_flat(columns, "", read)
+    return [record_of_columns(log, columns, reference)]
 
 
 def _log_of_path(path: str) -> str:

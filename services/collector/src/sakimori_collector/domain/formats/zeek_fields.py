@@ -1,9 +1,9 @@
 """What the columns of Zeek's logs mean; those that are in no table are kept as `zeek.<log>.<column>`."""
 
-from typing import Any, Final
+from typing import Final
 
 from sakimori_collector.domain.ends import put_end, put_totals, put_transport
-from sakimori_collector.domain.flat import Fields, put_flat
+from sakimori_collector.domain.flat import Fields
 from sakimori_collector.domain.format import Record, Reference
 from sakimori_collector.domain.requests import put_status, put_target
 from sakimori_collector.domain.timestamps import time_of
@@ -120,10 +120,8 @@ _ENDS: Final = ("id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p")
 _NANOSECONDS: Final = 1_000_000_000
 
 
-def record_of_columns(log: str, columns: dict[str, Any], reference: Reference) -> Record:
-    """Make a record of a line's columns by name, without those that are unset. Raises LineRejected."""
-    flat: Fields = {}
-    put_flat(flat, "", columns)
+def record_of_columns(log: str, flat: Fields, reference: Reference) -> Record:
+    """Make a record of a line's columns by name, without those that are unset; takes them. Raises LineRejected."""
     time = time_of(flat.pop("ts", None), reference)
     fields: Fields = {"event.dataset": f"zeek.{log}", "event.category": _CATEGORIES.get(log, "network")}
     if log in _ALERTS:
