@@ -19,7 +19,7 @@ def _card(match: Match) -> bytes:
 
 def is_card_number(digits: bytes) -> bool:
     """Tell whether decimal digits (ASCII) are a card number: issuer, length, Luhn's sum."""
-    return len(digits) in _lengths(digits) and _luhn(digits)
+    return digits.isdigit() and len(digits) in _lengths(digits) and _luhn(digits)
 
 
 def _lengths(digits: bytes) -> range:

@@ -11,12 +11,12 @@ import msgspec
 import re2
 
 from sakimori_collector.domain.privacy.attacks import masked_value
-from sakimori_collector.domain.privacy.cards import CARDS
+from sakimori_collector.domain.privacy.cards import CARDS, is_card_number
 from sakimori_collector.domain.privacy.contacts import EMAIL, PHONE
 from sakimori_collector.domain.privacy.headers import HEADERS, masked_cookies
 from sakimori_collector.domain.privacy.keyed import KEYED
 from sakimori_collector.domain.privacy.kind import APART, MASK, Kind, Pattern, Replace, compiled
-from sakimori_collector.domain.privacy.names import is_cookie_name, is_secret_name
+from sakimori_collector.domain.privacy.names import NAME_TRIGGER, is_card_name, is_cookie_name, is_secret_name
 from sakimori_collector.domain.privacy.shapes import SHAPES
 from sakimori_common.contracts import Event, FieldValue
 
@@ -42,7 +42,7 @@ class Masker:
 
     def __init__(self, classes: Iterable[str] = tuple(CLASSES), subjects: Sequence[str] = SUBJECTS) -> None:
         chosen = [name for name in CLASSES if name in set(classes)]
-        self._has_secrets = "secrets" in chosen
+        self._has_secrets, self._has_cards = "secrets" in chosen, "cards" in chosen
         self._always = _Masks([kind for name in chosen for kind in CLASSES[name] if name in ("secrets", "cards")])
         self._all = _Masks([kind for name in chosen for kind in CLASSES[name]])
         self._names = frozenset(name for name in subjects if not name.endswith("*"))
@@ -75,7 +75,7 @@ class Masker:
                     fields[name] = self._always.masked(_bytes(value)).decode()
                 else:
                     names.append(name)
-            elif value.__class__ is list or (value.__class__ is int and is_secret_name(name)):
+            elif value.__class__ is list or value.__class__ is int:
                 fields[name] = self._other(name, value)
         joined = APART.join([_bytes(cast(str, fields[name])) for name in names])
         masked = self._all.masked(joined)
@@ -86,9 +86,13 @@ class Masker:
     def _other(self, name: str, value: FieldValue) -> FieldValue:
         if self._has_secrets and is_secret_name(name):
             return MASK.decode()
+        if not isinstance(value, list):
+            return MASK.decode() if self._is_card(name, value) else value
         masks = self._always if self._is_subject(name) else self._all
-        items = value if isinstance(value, list) else []
-        return [masks.masked(_bytes(item)).decode() if isinstance(item, str) else item for item in items]
+        return [masks.masked(_bytes(item)).decode() if isinstance(item, str) else item for item in value]
+
+    def _is_card(self, name: str, value: FieldValue) -> bool:
+        return self._has_cards and is_card_name(name) and is_card_number(str(value).encode())
 
     def _is_subject(self, name: str) -> bool:
         return name in self._names or name.startswith(self._beginnings)
@@ -98,7 +102,8 @@ class _Masks:
     """Some kinds, compiled."""
 
     def __init__(self, kinds: Sequence[Kind]) -> None:
-        self.trigger = compiled("|".join(f"(?:{kind.trigger})" for kind in kinds)) if kinds else None
+        triggers = [*(kind.trigger for kind in kinds), NAME_TRIGGER]
+        self.trigger = compiled("|".join(f"(?:{trigger})" for trigger in triggers)) if kinds else None
         self._kinds = [[(compiled(pattern), replace) for pattern, replace in kind.patterns] for kind in kinds]
         self._which = _set_of([kind.trigger for kind in kinds])
 

@@ -13,6 +13,11 @@ _SECRET: Final = re.compile(
 _ALONE: Final = re.compile(r"session(?:[_-]?id)?|sid|jsessionid|phpsessid|pass|pw|auth", re.IGNORECASE)
 """Secrets only where nothing stands before them: Zeek, Windows and others number their sessions."""
 _COOKIE: Final = re.compile(r"(?:.{0,200}[._-])?(?:set-)?cookies?(?:\.[\w.-]{1,64})?", re.IGNORECASE)
+_CARD: Final = re.compile(
+    r"(?:.{0,200}[._-])?(?:(?:credit|debit)?[_-]?card|cc|pan)(?:[_-]?(?:number|num|no))?", re.IGNORECASE
+)
+NAME_TRIGGER: Final = r"(?i:\"(?:session(?:[_-]?id)?|sid|(?:j|php)sess(?:ion)?id|pass|pw|auth)\":)"
+"""Finds the names of _ALONE in JSON; the other names are found as those of key=value are."""
 _LONGEST: Final = 256
 
 
@@ -20,6 +25,12 @@ _LONGEST: Final = 256
 def is_secret_name(name: str) -> bool:
     """Tell whether a field's value is masked whole: `db.password`, `http.request.headers.authorization`."""
     return len(name) <= _LONGEST and (_SECRET.fullmatch(name) is not None or _ALONE.fullmatch(name) is not None)
+
+
+@lru_cache(maxsize=4096)
+def is_card_name(name: str) -> bool:
+    """Tell whether a field's number may be that of a card: others, such as durations, may look like one."""
+    return len(name) <= _LONGEST and _CARD.fullmatch(name) is not None
 
 
 @lru_cache(maxsize=4096)

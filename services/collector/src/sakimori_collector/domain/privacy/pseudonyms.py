@@ -65,10 +65,12 @@ class Pseudonyms:
 
 def _kind_of(name: str) -> str:
     """`user.name`, `source.user.name` and `user.id` are users; two fields of addresses are of one kind."""
-    parts = name.split(".")
-    if parts[-1] in ("name", "id") and len(parts) > 1:
-        return parts[-2]
-    return _KINDS.get(parts[-1], parts[-1])
+    *before, last = name.split(".")
+    if name.startswith("email.") and last == "address":
+        return "email"
+    if last in ("name", "id") and before:
+        return before[-1]
+    return _KINDS.get(last, last)
 
 
 @lru_cache(maxsize=1024)
