@@ -43,6 +43,11 @@ _SENSOR_PROTOCOLS: Final = (
     "websocket",
 )  # fmt: skip
 
+_LOGINS: Final = (
+    "postfix", "dovecot", "exim", "sendmail", "imap", "vsftpd", "proftpd", "pureftpd", "ftpd", "mysql", "postgresql",
+)  # fmt: skip
+"""Daemons whose logins are a dataset of their own, so that rules for logins see those and nothing else that fails."""
+
 LOG_SOURCES: Final[dict[str, LogSource]] = {
     "nginx.access": LogSource("webserver", "nginx", "access"),
     "apache.access": LogSource("webserver", "apache", "access"),
@@ -63,11 +68,19 @@ LOG_SOURCES: Final[dict[str, LogSource]] = {
     "linux.auth": LogSource("authentication", "linux", "auth"),
     "linux.sudo": LogSource("authentication", "linux", "sudo"),
     "linux.cron": LogSource(None, "linux", "cron"),
+    "linux.accounts": LogSource(None, "linux", "accounts"),
+    "linux.systemd": LogSource(None, "linux", "systemd"),
+    "linux.kernel": LogSource(None, "linux", "kernel"),
     "linux.syslog": LogSource(None, "linux", "syslog"),
     "linux.auditd": LogSource(None, "linux", "auditd"),
     "linux.firewall": LogSource("firewall", "linux", "iptables"),
-    "postfix.mail": LogSource(None, "linux", "postfix"),
-    "vsftpd.log": LogSource("authentication", "linux", "vsftpd"),
+    "pfsense.filterlog": LogSource("firewall", "pfsense", "filterlog"),
+    **{f"{name}.auth": LogSource("authentication", "linux", name) for name in _LOGINS},
+    **{f"{name}.mail": LogSource(None, "linux", name) for name in ("postfix", "dovecot", "exim", "sendmail", "imap")},
+    **{f"{name}.log": LogSource(None, "linux", name) for name in ("vsftpd", "proftpd", "pureftpd", "ftpd", "fail2ban")},
+    "mysql.error": LogSource(None, "linux", "mysql"),
+    "postgresql.log": LogSource(None, "linux", "postgresql"),
+    "bind.named": LogSource("dns", "bind", "named"),
     "suricata.eve": LogSource("ids", "suricata", "eve"),
     **{f"zeek.{name}": LogSource(None, "zeek", name) for name in _ZEEK_LOGS},
     "zeek.dns": LogSource("dns", "zeek", "dns"),
