@@ -64,7 +64,9 @@ def _location(record: Mapping[str, Any]) -> str | None:
     place = record.get("location")
     place = place if isinstance(place, Mapping) else record
     latitude, longitude = (_degrees(place.get(name)) for name in ("latitude", "longitude"))
-    return f"{latitude:g},{longitude:g}" if latitude is not None and longitude is not None else None
+    if latitude is None or longitude is None:
+        return None
+    return f"{round(latitude, 4)},{round(longitude, 4)}"
 
 
 def _degrees(value: object) -> float | None:
