@@ -156,7 +156,7 @@ def test_what_a_database_cannot_hold_stays_visible() -> None:
 
 
 def test_actions_and_documents_alternate_and_each_knows_its_line() -> None:
-    body = b'{"create":{"_index":"a","_id":"7"}}\n{"x":1}\n\n{"delete":{"_id":"8"}}\n{"index":{}}\n{"x":2}'
+    body = b'{"create":{"_index":"a","_id":"7"}}\n{"x":1}\n\n{"delete":{"_id":"8"}}\n{"index":{}}\n{"x":2}\n'
     items = [(item.operation, item.index, item.id, item.place, item.document) for item in items_of(body, "of-path")]
     assert items == [
         ("create", "a", "7", 2, b'{"x":1}'),
@@ -170,6 +170,7 @@ def test_actions_and_documents_alternate_and_each_knows_its_line() -> None:
     [
         b'{"create":{}}\n',
         b'{"create":{}}',
+        b'{"create":{"_index":"a"}}',
         b'{"create":{}}\n\n{"x":1}\n',
         b'{"message": "no action"}\n',
         b'{"create":{},"index":{}}\n{}\n',

@@ -38,7 +38,13 @@ class Item:
 
 
 def items_of(body: bytes, index: str) -> list[Item]:
-    """Take a body apart; `index` is for actions that name none. Raises BulkError: then nothing of it is taken."""
+    """Take a body apart; `index` is for actions that name none. Raises BulkError: then nothing of it is taken.
+
+    It must end with a newline, as Elasticsearch demands: one that was cut off does not.
+    """
+    if body and not body.endswith(b"\n"):
+        number = body.count(b"\n") + 1
+        raise BulkError(f"line {number}: the body must be terminated by a newline")
     items: list[Item] = []
     lines = enumerate(body.split(b"\n"), start=1)
     for number, line in lines:

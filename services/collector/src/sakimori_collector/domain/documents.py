@@ -79,7 +79,8 @@ def events_of(source: Source, document: Document, fields: Fields, standing: tupl
         try:
             return _read_text(source, fields, text.rstrip("\r\n"), dataset, standing)
         except LineRejected:
-            if dataset in FORMATS or (not dataset and source.format != AUTO):
+            is_nothing_else = len(document) == 1 or source.format != AUTO
+            if dataset in FORMATS or (not dataset and is_nothing_else):
                 raise
     if dataset:
         return [_as_event(source, fields, dataset, standing)]
