@@ -115,10 +115,10 @@ def test_a_rule_without_a_firing_case_and_a_near_miss_is_told_so() -> None:
     [
         (
             LogSource(category="webserver"),
-            ("nginx.access", "apache.access", "network.http", "haproxy.access", "caddy.access"),
+            ("nginx.access", "apache.access", "network.http", "haproxy.access", "caddy.access", "traefik.access"),
         ),
         (LogSource(product="sakimori", service="modbus"), ("network.modbus",)),
-        (LogSource(product="apache"), ("apache.access",)),
+        (LogSource(product="apache"), ("apache.access", "apache.error", "apache.auth")),
         (
             LogSource(category="authentication"),
             (
@@ -127,6 +127,8 @@ def test_a_rule_without_a_firing_case_and_a_near_miss_is_told_so() -> None:
                     "gateway.auth",
                     "linux.auth",
                     "linux.sudo",
+                    "nginx.auth",
+                    "apache.auth",
                     "postfix.auth",
                     "dovecot.auth",
                     "exim.auth",

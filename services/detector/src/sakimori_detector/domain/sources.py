@@ -25,16 +25,21 @@ class LogSource:
         return ", ".join(f"{name}: {value}" for name, value in parts.items() if value is not None)
 
 
-_ZEEK_LOGS: Final = ("conn", "http", "ssl", "x509", "smb_files", "rdp", "kerberos", "dce_rpc", "ntlm", "notice")
+_ZEEK_LOGS: Final = (
+    "analyzer", "capture_loss", "conn", "dce_rpc", "dhcp", "dnp3", "dpd", "files", "ftp", "http", "intel", "irc",
+    "kerberos", "known_certs", "known_hosts", "known_services", "ldap", "ldap_search", "modbus", "mqtt_connect",
+    "mqtt_publish", "mqtt_subscribe", "mysql", "notice", "ntlm", "ntp", "ocsp", "pe", "postgresql", "quic", "radius",
+    "rdp", "redis", "reporter", "rfb", "signatures", "sip", "smb_files", "smb_mapping", "smtp", "snmp", "socks", "software",
+    "ssh", "ssl", "syslog", "tunnel", "weird", "x509",
+)  # fmt: skip
 _WINDOWS_CHANNELS: Final = (
-    "sysmon",
-    "security",
-    "system",
-    "application",
-    "powershell",
-    "powershell-classic",
-    "windefend",
-)
+    "sysmon", "security", "system", "application", "powershell", "powershell-classic", "windefend", "appmodel-runtime",
+    "applocker", "appxdeployment-server", "appxpackaging-om", "bits-client", "capi2", "codeintegrity-operational",
+    "diagnosis-scripted", "dns-client", "dns-server", "dns-server-analytic", "driver-framework", "firewall-as",
+    "iis-configuration", "ldap", "lsa-server", "msexchange-management", "ntlm", "openssh", "printservice-admin",
+    "printservice-operational", "security-mitigations", "shell-core", "smbclient-connectivity", "smbclient-security",
+    "smbserver-security", "taskscheduler", "terminalservices-localsessionmanager", "vhdmp", "wmi",
+)  # fmt: skip
 
 _SENSOR_PROTOCOLS: Final = (
     "anomaly", "arp", "bacnet", "bittorrent", "coap", "dcerpc", "dhcp", "dhcpv6", "dnp3", "edonkey", "ftp", "imap",
@@ -51,6 +56,9 @@ _LOGINS: Final = (
 LOG_SOURCES: Final[dict[str, LogSource]] = {
     "nginx.access": LogSource("webserver", "nginx", "access"),
     "apache.access": LogSource("webserver", "apache", "access"),
+    "nginx.error": LogSource(None, "nginx", "error"),
+    "apache.error": LogSource(None, "apache", "error"),
+    "modsecurity.alert": LogSource("ids", "modsecurity", "modsecurity"),
     "openssh.auth": LogSource("authentication", "linux", "sshd"),
     "gateway.auth": LogSource("authentication", "sakimori", "sakimori"),
     "chat.message": LogSource("chat", "sakimori", "chat"),
@@ -64,7 +72,10 @@ LOG_SOURCES: Final[dict[str, LogSource]] = {
     **{f"network.{name}": LogSource("network", "sakimori", name) for name in _SENSOR_PROTOCOLS},
     "sakimori.finding": LogSource("finding", "sakimori", "finding"),
     "haproxy.access": LogSource("webserver", "haproxy", "access"),
+    "haproxy.tcp": LogSource(None, "haproxy", "tcp"),
+    "haproxy.error": LogSource(None, "haproxy", "error"),
     "caddy.access": LogSource("webserver", "caddy", "access"),
+    "traefik.access": LogSource("webserver", "traefik", "access"),
     "linux.auth": LogSource("authentication", "linux", "auth"),
     "linux.sudo": LogSource("authentication", "linux", "sudo"),
     "linux.cron": LogSource(None, "linux", "cron"),
@@ -75,6 +86,8 @@ LOG_SOURCES: Final[dict[str, LogSource]] = {
     "linux.auditd": LogSource(None, "linux", "auditd"),
     "linux.firewall": LogSource("firewall", "linux", "iptables"),
     "pfsense.filterlog": LogSource("firewall", "pfsense", "filterlog"),
+    "nginx.auth": LogSource("authentication", "nginx", "auth"),
+    "apache.auth": LogSource("authentication", "apache", "auth"),
     **{f"{name}.auth": LogSource("authentication", "linux", name) for name in _LOGINS},
     **{f"{name}.mail": LogSource(None, "linux", name) for name in ("postfix", "dovecot", "exim", "sendmail", "imap")},
     **{f"{name}.log": LogSource(None, "linux", name) for name in ("vsftpd", "proftpd", "pureftpd", "ftpd", "fail2ban")},
@@ -85,6 +98,7 @@ LOG_SOURCES: Final[dict[str, LogSource]] = {
     **{f"zeek.{name}": LogSource(None, "zeek", name) for name in _ZEEK_LOGS},
     "zeek.dns": LogSource("dns", "zeek", "dns"),
     "aws.cloudtrail": LogSource(None, "aws", "cloudtrail"),
+    "aws.vpcflow": LogSource("firewall", "aws", "vpcflow"),
     "kubernetes.audit": LogSource("application", "kubernetes", "audit"),
     **{f"windows.{name}": LogSource(None, "windows", name) for name in _WINDOWS_CHANNELS},
 }
@@ -174,7 +188,8 @@ def fits(asked: LogSource, dataset: str, category: str | None) -> bool:
 
 
 _PART: Final = re.compile(r"[._-]")
-_TELLING: Final = frozenset((has.product, has.service) for has in LOG_SOURCES.values() if has.service != "audit")
+_VAGUE: Final = frozenset({"audit", "error", "ldap", "tcp", "files", "software", "syslog"})
+_TELLING: Final = frozenset((has.product, has.service) for has in LOG_SOURCES.values() if has.service not in _VAGUE)
 _CATEGORIES: Final = {
     "webserver": "web",
     "proxy": "web",

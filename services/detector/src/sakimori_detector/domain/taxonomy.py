@@ -110,6 +110,40 @@ ZEEK: Final[Names] = {
     "referrer": "http.request.referrer",
 }
 
+_ZEEK_COLUMNS: Final[Mapping[str, str]] = {
+    "conn": "conn_state duration history local_orig local_resp orig_bytes resp_bytes",
+    "dce_rpc": "endpoint named_pipe operation rtt",
+    "dns": "AA RA RD TC TTLs Z opcode opcode_name qclass qtype rcode rejected rtt",
+    "files": "analyzers fuid is_orig source timedout",
+    "http": "orig_mime_types origin proxied resp_mime_types status_msg tags trans_depth",
+    "kerberos": "cipher error_msg forwardable renewable request_type service success",
+    "ntlm": "domainname hostname server_dns_computer_name success",
+    "rdp": "client_build client_name keyboard_layout result security_protocol",
+    "smb_files": "action fuid name path prev_name size",
+    "smb_mapping": "native_file_system path service share_type",
+    "ssh": "auth_attempts auth_success client direction hassh hasshServer server",
+    "ssl": "cert_chain_fps next_protocol validation_status version",
+    "x509": "certificate.issuer certificate.not_valid_after certificate.serial certificate.subject",
+}
+"""Columns of Zeek's logs without a place in ECS, by log: events have them as `zeek.<log>.<column>`."""
+_ZEEK_NAMES: Final[Mapping[str, Names]] = {
+    "conn": {"service": "network.protocol"},
+    "files": {"filename": "file.name", "mime_type": "file.mime_type"},
+    "http": {"host": "url.domain", "username": "user.name"},
+    "kerberos": {"client": "user.name"},
+    "notice": {"note": "rule.name", "msg": "message"},
+    "ntlm": {"username": "user.name"},
+    "rdp": {"cookie": "user.name"},
+    "ssl": {"server_name": "tls.client.server_name", "subject": "tls.server.subject", "issuer": "tls.server.issuer"},
+    "weird": {"name": "rule.name"},
+}
+ZEEK_LOGS: Final[Mapping[str, Names]] = {
+    log: {column: f"zeek.{log}.{column}" for column in _ZEEK_COLUMNS.get(log, "").split()}
+    | dict(_ZEEK_NAMES.get(log, {}))
+    for log in (*_ZEEK_COLUMNS, "notice", "weird")
+}
+"""What each log calls what no other log calls so."""
+
 AUDITD: Final[Names] = {
     "exe": "process.executable",
     "comm": "process.name",
@@ -158,12 +192,14 @@ _BY_PRODUCT: Final[Mapping[str, tuple[Names, ...]]] = {
 _BY_SERVICE: Final[Mapping[str, Names]] = {"auditd": AUDITD, "cloudtrail": CLOUDTRAIL}
 _HOST_CATEGORIES: Final = ("process_", "file_", "registry_", "image_", "driver_", "pipe_", "dns_query", "create_")
 
-_TABLES: Final = (WEB, HOST, WINDOWS, NETWORK, ZEEK, AUDITD, CLOUDTRAIL, KUBERNETES)
+_TABLES: Final = (WEB, HOST, WINDOWS, NETWORK, ZEEK, *ZEEK_LOGS.values(), AUDITD, CLOUDTRAIL, KUBERNETES)
 
 
 def names_of(category: str, product: str, service: str) -> Names:
     """Join the tables that belong to a log source; its most telling part comes last and wins."""
     tables = [_BY_CATEGORY.get(category, {}), *_BY_PRODUCT.get(product, ()), _BY_SERVICE.get(service, {})]
+    if product == "zeek":
+        tables.append(ZEEK_LOGS.get(service, {}))
     if category.startswith(_HOST_CATEGORIES):
         tables.insert(0, HOST)
     return {name: to for table in tables for name, to in table.items()}

@@ -73,10 +73,7 @@ _NAMES: Final[dict[str, dict[str, str]]] = {
     "rdp": {"cookie": "user.name"},
     "dhcp": {"mac": "source.mac", "host_name": "source.domain"},
     "syslog": {"message": "message"},
-    "x509": {
-        "certificate.subject": "x509.subject.distinguished_name",
-        "certificate.issuer": "x509.issuer.distinguished_name",
-    },
+    "x509": {},
 }
 LOGS: Final = frozenset(_NAMES) | {
     "analyzer", "capture_loss", "dce_rpc", "dnp3", "dpd", "irc", "known_certs", "known_hosts", "known_services",
