@@ -1,7 +1,7 @@
 """One thing that happened, in Elastic Common Schema names."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 
@@ -82,16 +82,8 @@ class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     @classmethod
     def _of_fields(cls, fields: dict[str, FieldValue]) -> "Event":
-        envelope = pop_envelope(fields)
-        return cls(envelope.id or random_event_id(envelope.time), envelope.time, envelope.dataset, fields)
-
-
-class Envelope(NamedTuple):
-    """What an event is beside its fields; `id` is empty where none was given."""
-
-    time: int
-    dataset: str
-    id: str
+        time, dataset, identity = pop_envelope(fields)
+        return cls(identity or random_event_id(time), time, dataset, fields)
 
 
 def decode_flat(text: bytes | str) -> dict[str, FieldValue] | None:
@@ -113,20 +105,23 @@ def flatten(value: Mapping[str, Any]) -> dict[str, FieldValue]:
     return fields
 
 
-def pop_envelope(fields: dict[str, FieldValue]) -> Envelope:
-    """Take time, dataset and id out of flat fields. Raises EventError when one is missing or impossible."""
+def pop_envelope(fields: dict[str, FieldValue]) -> tuple[int, str, str]:
+    """Take time, dataset and id out of flat fields; the id is empty where there is none.
+
+    Raises EventError when one is missing or impossible.
+    """
     time = _instant(fields.pop("@timestamp", None))
     dataset = fields.pop("event.dataset", None)
     if not isinstance(dataset, str) or not dataset:
         raise EventError("event.dataset is missing: a name such as nginx.access")
     identity = fields.pop("event.id", None)
     if identity is None:
-        return Envelope(time, dataset, "")
+        return time, dataset, ""
     if not isinstance(identity, str) or not identity:
         raise EventError("event.id must be a non-empty string")
     if len(identity) > MAX_ID_CHARACTERS:
         raise EventError(f"event.id: over {MAX_ID_CHARACTERS} characters")
-    return Envelope(time, dataset, identity)
+    return time, dataset, identity
 
 
 class _Begin(msgspec.Struct, gc=False):

@@ -7,7 +7,8 @@ The shape that nearly all lines have is one expression; the others are taken apa
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+
+import msgspec
 
 from sakimori_collector.domain.format import LineRejected, Reference
 from sakimori_collector.domain.generic import OF_ARRIVAL
@@ -39,10 +40,11 @@ _MNEMONIC = re.compile(r"(?:: )?%([A-Z][A-Z0-9_]*(?:-[A-Z0-9_]+)*)-([0-7])-([A-Z
 _NOTHING: Mapping[str, FieldValue] = {}
 
 
-class SyslogLine(NamedTuple):
+class SyslogLine(msgspec.Struct, frozen=True, gc=False):
     """A syslog line taken apart; `time` in microseconds since the epoch, `host` and `process` empty where not said.
 
-    `extra` has the fields of the rest of the header: `log.syslog.*`, `log.level`, and those of Cisco's mnemonics.
+    `extra` has the fields of the rest of the header: `log.syslog.*`, `log.level`, and those of Cisco's mnemonics. (A
+    Struct is made in a sixth of the time that a NamedTuple takes.)
     """
 
     time: int
@@ -57,20 +59,18 @@ def read_syslog(line: str, reference: Reference) -> SyslogLine:
     """Take a line apart. Raises LineRejected."""
     match = _LINE.match(line)
     try:
-        if match is None:
-            return _checked(_read_rare(line, reference), reference)
-        priority, year_less, iso, host, process, pid, message = match.groups()
-        time = iso_time(iso) if iso else _year_less_time(year_less, reference)
+        found = _read_rare(line, reference) if match is None else _read_usual(match, reference)
     except ValueError as error:
         raise LineRejected(str(error)) from None
-    extra = priority_fields(priority) if priority else _NOTHING
-    return _checked(SyslogLine(time, host, process, pid, message, extra), reference)
+    if found.time > reference.now + DAY:
+        raise LineRejected(f"over a day ahead of this host's clock: {format_instant(found.time)}")
+    return found
 
 
-def _checked(line: SyslogLine, reference: Reference) -> SyslogLine:
-    if line.time > reference.now + DAY:
-        raise LineRejected(f"over a day ahead of this host's clock: {format_instant(line.time)}")
-    return line
+def _read_usual(match: re.Match[str], reference: Reference) -> SyslogLine:
+    priority, year_less, iso, host, process, pid, message = match.groups()
+    time = iso_time(iso) if iso else _year_less_time(year_less, reference)
+    return SyslogLine(time, host, process, pid, message, priority_fields(priority) if priority else _NOTHING)
 
 
 def _year_less_time(text: str, reference: Reference) -> int:

@@ -4,6 +4,8 @@ import re
 from dataclasses import replace
 from typing import Final
 
+from msgspec import structs
+
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
 from sakimori_collector.domain.formats.payload import read_payload
 from sakimori_collector.domain.generic import OF_ARRIVAL
@@ -72,7 +74,7 @@ def _records(syslog: SyslogLine, program: Program | None) -> list[Record]:
     if repeated is None:
         return [(syslog.time, _fields(syslog, program))]
     times = int(repeated[1])
-    fields = _fields(syslog._replace(message=repeated[2]), program)
+    fields = _fields(structs.replace(syslog, message=repeated[2]), program)
     fields["sakimori.log.repeated"] = times
     return [(syslog.time, fields if number == 0 else dict(fields)) for number in range(min(times, MAX_REPEATS))]
 
@@ -84,7 +86,7 @@ def _fields(syslog: SyslogLine, program: Program | None) -> dict[str, FieldValue
         fields = program.explain(syslog)
         if program.logins and fields["event.category"] == "authentication":
             fields.setdefault("event.dataset", program.logins)
-    fields.update(header_fields(syslog))
+    _put_header(fields, syslog)
     fields["message"] = syslog.message
     return fields
 
@@ -101,6 +103,11 @@ def _unknown(syslog: SyslogLine) -> dict[str, FieldValue]:
 def header_fields(syslog: SyslogLine) -> dict[str, FieldValue]:
     """Give what the header says beside the time."""
     fields: dict[str, FieldValue] = {}
+    _put_header(fields, syslog)
+    return fields
+
+
+def _put_header(fields: dict[str, FieldValue], syslog: SyslogLine) -> None:
     if syslog.host:
         fields["host.hostname"] = syslog.host
     if syslog.process:
@@ -109,7 +116,6 @@ def header_fields(syslog: SyslogLine) -> dict[str, FieldValue]:
         fields["process.pid"] = int(syslog.pid)
     if syslog.extra:
         fields.update(syslog.extra)
-    return fields
 
 
 _CLOCK = r"\d\d:\d\d:\d\d(?:[.,]\d{1,9})?"
