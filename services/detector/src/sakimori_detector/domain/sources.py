@@ -29,8 +29,8 @@ _ZEEK_LOGS: Final = (
     "analyzer", "capture_loss", "conn", "dce_rpc", "dhcp", "dnp3", "dpd", "files", "ftp", "http", "intel", "irc",
     "kerberos", "known_certs", "known_hosts", "known_services", "ldap", "ldap_search", "modbus", "mqtt_connect",
     "mqtt_publish", "mqtt_subscribe", "mysql", "notice", "ntlm", "ntp", "ocsp", "pe", "postgresql", "quic", "radius",
-    "rdp", "redis", "reporter", "rfb", "signatures", "sip", "smb_files", "smb_mapping", "smtp", "snmp", "socks", "software",
-    "ssh", "ssl", "syslog", "tunnel", "weird", "x509",
+    "rdp", "redis", "reporter", "rfb", "signatures", "sip", "smb_files", "smb_mapping", "smtp", "snmp", "socks",
+    "software", "ssh", "ssl", "syslog", "tunnel", "weird", "x509",
 )  # fmt: skip
 _WINDOWS_CHANNELS: Final = (
     "sysmon", "security", "system", "application", "powershell", "powershell-classic", "windefend", "appmodel-runtime",
