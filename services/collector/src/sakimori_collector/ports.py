@@ -1,6 +1,6 @@
 """What the collector needs from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -9,6 +9,7 @@ from sakimori_collector.domain.enrichment.sightings import Device
 from sakimori_collector.domain.posters import Poster
 from sakimori_collector.domain.reading import Rejected
 from sakimori_collector.domain.rows import Row
+from sakimori_collector.domain.silence import SilentSource
 from sakimori_common.contracts import Event
 
 T = TypeVar("T")
@@ -34,6 +35,20 @@ class Posters(Protocol):
         """Keep up with what is issued and revoked until the block ends."""
 
 
+class SourceActivity(Protocol):
+    """When sources were last seen. `tell` is called within the change: what it raises undoes it."""
+
+    async def seen(
+        self, lines: Mapping[str, int], now: int, tell: Callable[[Sequence[SilentSource]], Awaitable[None]]
+    ) -> None:
+        """Note sources with their new lines; tells of those that had been silent. Raises Unavailable."""
+
+    async def silent(
+        self, after_minutes: int, now: int, tell: Callable[[Sequence[SilentSource]], Awaitable[None]]
+    ) -> None:
+        """Find sources that fell silent, each once, and tell of them. Raises Unavailable."""
+
+
 class EventStore(Protocol):
     """Where events stay."""
 
@@ -43,8 +58,28 @@ class EventStore(Protocol):
         All or nothing. Raises Unavailable, or Reject when the store will never take one of them.
         """
 
-    async def expire(self, before_days: int) -> int:
-        """Delete what is older than so many days; returns how much. Raises Unavailable."""
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What was done for order: whole days dropped, events and rejected lines deleted one by one, indexes made."""
+
+    days_dropped: int
+    events_deleted: int
+    lines_deleted: int
+    indexes_made: int
+
+
+class Upkeep(Protocol):
+    """What an event store needs done beside writing. All raise Unavailable; what was done until then stays done."""
+
+    async def set_retention(self, retention: Mapping[str, int]) -> bool:
+        """Say how many days datasets are kept, by how their names begin (`network.*`); tells whether it is a change."""
+
+    async def prepare(self) -> None:
+        """Make room for the days to come and bring the counts up to date."""
+
+    async def tidy(self, rejected_days: int) -> Tidied | None:
+        """Delete what is too old and index what is complete; None while another replica does."""
 
 
 class DeviceView(Protocol):

@@ -16,6 +16,7 @@ from sakimori_collector.domain.listening import parse_listeners
 from sakimori_collector.domain.peers import PRIVATE_NETWORKS, parse_networks, parse_peer_names
 from sakimori_collector.domain.privacy import CLASSES, SUBJECTS
 from sakimori_collector.domain.reading import UnknownFormat, check_format
+from sakimori_collector.domain.retention import parse_retention
 from sakimori_common.settings import ServiceSettings, shared
 
 
@@ -67,8 +68,13 @@ class CollectorSettings(ServiceSettings):
     """PEM file of the certificate (and those between it and the root) that the port shows by TLS; without, plain HTTP."""
     tls_key: Path | None = None
     """PEM file of the certificate's private key."""
+    silent_after_minutes: int = Field(15, ge=1, le=100_000)
+    """A source that was seen regularly and then not for so long is told of; a source of a token may have its own."""
     retention_days: int = Field(90, ge=1, le=36_500)
-    """How long events and rejected lines are kept on plain PostgreSQL; TimescaleDB has its own policy (90 days)."""
+    """How long events and rejected lines are kept, but for datasets that `COLLECTOR_RETENTION` names."""
+    retention: str = ""
+    """Days by dataset, or by how its name begins: `network.*=30,nginx.access=14`; the longest that fits decides.
+    `network.*` is kept for 30 days, or COLLECTOR_RETENTION_DAYS if that is less, unless it is named here."""
 
     @model_validator(mode="after")
     def _has_both_or_none(self) -> "CollectorSettings":
@@ -213,6 +219,11 @@ class CollectorSettings(ServiceSettings):
         except UnknownFormat as error:
             raise ValueError(str(error)) from None
         return value
+
+    @model_validator(mode="after")
+    def _can_read_retention(self) -> "CollectorSettings":
+        parse_retention(self.retention, self.retention_days)
+        return self
 
     @field_validator("timezone")
     @classmethod

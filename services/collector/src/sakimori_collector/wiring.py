@@ -16,10 +16,13 @@ from sakimori_collector.adapters.line_spool import spool_of_events, spool_of_rej
 from sakimori_collector.adapters.posters import PostgresPosters
 from sakimori_collector.adapters.quarantine import PostgresQuarantine
 from sakimori_collector.adapters.sealing import Sealer
+from sakimori_collector.adapters.store_upkeep import PostgresUpkeep
+from sakimori_collector.adapters.source_activity import PostgresSourceActivity
 from sakimori_collector.api.port import HttpPort, Routed
 from sakimori_collector.api.quarantine import QuarantineApi
 from sakimori_collector.api.reception import Reception
 from sakimori_collector.domain.privacy import mask_text
+from sakimori_collector.domain.retention import parse_retention
 from sakimori_collector.handlers import StoreHandler
 from sakimori_collector.inputs.elasticsearch_bulk import ElasticsearchBulk
 from sakimori_collector.inputs.file_reception import FileDesk
@@ -31,11 +34,13 @@ from sakimori_collector.inputs.network import network_inputs
 from sakimori_collector.inputs.splunk_hec import SplunkHec
 from sakimori_collector.intake import Intake, Spools
 from sakimori_collector.knowledge import Knowledge
+from sakimori_collector.inventory import Inventory
 from sakimori_collector.metrics import CollectorMetrics
-from sakimori_collector.ports import EventStore, Input
+from sakimori_collector.ports import Input
 from sakimori_collector.replay import Replayer
 from sakimori_collector.settings import CollectorSettings, parse_files
 from sakimori_collector.treatment import treatment_of
+from sakimori_collector.upkeep import keep_going, keep_tidy
 from sakimori_common.bus import Queue, Subscription, Unavailable
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.context import ServiceContext
@@ -45,7 +50,6 @@ STORE_GROUP = 25
 """Batches a transaction, some 5,000 rows: beyond, COPY gains little and a redelivery costs more."""
 STORE_PREFETCH = 40
 STORE_LINGER_SECONDS = 0.02
-_RETENTION_SECONDS = 3600.0
 _BOUND_SECONDS = 60.0
 
 
@@ -79,7 +83,8 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
     work = [
         context.background(knowledge.keep_fresh(), "knowledge"),
         context.supervise(consumer),
-        context.background(expire(store, settings.retention_days, context.log), "expiry"),
+        *_upkeep(settings, context),
+        context.background(_inventory(settings, context, publisher, metrics).run(), "inventory"),
         context.background(keep_bounded(quarantine, settings.quarantine_max_bytes, context.log), "quarantine"),
     ]
     try:
@@ -93,6 +98,28 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
     finally:
         await _cancel(work)
         await consumer.drain()
+
+
+def _inventory(
+    settings: CollectorSettings, context: ServiceContext, publisher: EventPublisher, metrics: CollectorMetrics
+) -> Inventory:
+    return Inventory(
+        activity=PostgresSourceActivity(context.postgres),
+        publisher=publisher,
+        metrics=metrics,
+        log=context.log,
+        observer=context.instance,
+        silent_after_minutes=settings.silent_after_minutes,
+    )
+
+
+def _upkeep(settings: CollectorSettings, context: ServiceContext) -> list["asyncio.Task[None]"]:
+    upkeep = PostgresUpkeep(context.postgres)
+    retention = parse_retention(settings.retention, settings.retention_days)
+    return [
+        context.background(keep_going(upkeep, context.log), "store-days"),
+        context.background(keep_tidy(upkeep, retention, settings.retention_days, context.log), "store-retention"),
+    ]
 
 
 def _inputs(
@@ -182,18 +209,6 @@ async def keep_bounded(quarantine: PostgresQuarantine, max_bytes: int, log: stru
         except Unavailable as error:
             log.warning("quarantine_not_bounded", reason=str(error))
         await asyncio.sleep(_BOUND_SECONDS)
-
-
-async def expire(store: EventStore, retention_days: int, log: structlog.stdlib.BoundLogger) -> None:
-    """Delete what is too old, once an hour."""
-    while True:
-        try:
-            deleted = await store.expire(retention_days)
-            if deleted:
-                log.info("events_expired", deleted=deleted, retention_days=retention_days)
-        except Unavailable as error:
-            log.warning("expiry_postponed", reason=str(error))
-        await asyncio.sleep(_RETENTION_SECONDS)
 
 
 async def _cancel(work: list["asyncio.Task[None]"]) -> None:

@@ -87,5 +87,7 @@ _DEVICE = _kinds(
     },
 )
 
-ACTIONS: Final[Mapping[str, ActionKind]] = {**_CHAT, **_BOT, **_LOGIN, **_DEVICE}
+_COLLECTOR = _kinds("collector", {"source.silent": (MEDIUM, "T1562"), "source.resumed": (INFO, None)})
+
+ACTIONS: Final[Mapping[str, ActionKind]] = {**_CHAT, **_BOT, **_LOGIN, **_DEVICE, **_COLLECTOR}
 """By `event.action`. Other sources' actions, which the collector takes in as they are, are not ours to list."""

@@ -61,6 +61,7 @@ LOG_SOURCES: Final[dict[str, LogSource]] = {
     "modsecurity.alert": LogSource("ids", "modsecurity", "modsecurity"),
     "openssh.auth": LogSource("authentication", "linux", "sshd"),
     "gateway.auth": LogSource("authentication", "sakimori", "sakimori"),
+    "collector.source": LogSource("collector", "sakimori", "collector"),
     "chat.message": LogSource("chat", "sakimori", "chat"),
     "chat.security": LogSource("chat", "sakimori", "chat"),
     "bot.message": LogSource("bot", "sakimori", "bot"),
