@@ -13,7 +13,7 @@ from store_suite.seed import START, add_delivery, add_events, add_finding
 VIEWS = {
     "events", "events_per_minute", "findings", "decisions", "deliveries", "triaged_findings",
     "devices", "device_addresses", "device_hours", "sessions", "session_ends",
-    "severities_per_minute", "events_per_hour", "sources_per_hour",
+    "severities_per_minute", "events_per_hour", "sources_per_hour", "source_activity",
 }  # fmt: skip
 OWNERS = ("collector", "detector", "notifier", "gateway", "sensor")
 

@@ -19,6 +19,7 @@ BEGIN
     EXECUTE (
         SELECT 'TRUNCATE ' || string_agg(format('%I.%I', schemaname, tablename), ', ')
         FROM pg_tables WHERE schemaname IN ('collector', 'detector', 'notifier', 'gateway', 'sensor')
+            AND tablename <> 'retention'
     );
 END
 $$;

@@ -4,10 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboards import POSTGRES, queries
+from store_suite.counts import CountSuite, all_counts
 from store_suite.dashboards import EXPECTED, DashboardSuite
+from store_suite.retention import RetentionSuite, sweep
 from store_suite.schema import SchemaSuite
 from store_suite.seed import END, START, add_events, seed
 
+AGGREGATES = ("severities_per_minute", "events_per_hour", "sources_per_hour")
 CHUNKS = "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_name = 'events'"
 
 
@@ -16,6 +19,14 @@ class TestSchemaOnTimescale(SchemaSuite):
 
 
 class TestDashboardOnTimescale(DashboardSuite):
+    pass
+
+
+class TestCountsOnTimescale(CountSuite):
+    pass
+
+
+class TestRetentionOnTimescale(RetentionSuite):
     pass
 
 
@@ -52,8 +63,8 @@ async def test_the_jobs_keep_events_90_days_and_counts_400(store: Any) -> None:
         ("policy_retention", "400 days"),
         ("policy_refresh_continuous_aggregate", None),
     }
-    refresh = next(job for job in jobs if job["proc_name"] == "policy_refresh_continuous_aggregate")
-    assert refresh["schedule_interval"] == timedelta(minutes=1)
+    refreshes = [job["schedule_interval"] for job in jobs if "refresh" in job["proc_name"]]
+    assert sorted(refreshes) == [timedelta(minutes=1)] * 2 + [timedelta(minutes=10)] * 2
 
 
 async def test_the_refresh_job_materialises_the_counts_of_whole_minutes(fresh_store: Any) -> None:
@@ -116,10 +127,35 @@ async def test_dropped_events_stay_counted(fresh_store: Any) -> None:
     assert await fresh_store.fetchval("SELECT sum(events) FROM public.events_per_minute") == 3
 
 
-async def test_the_store_worker_needs_to_expire_nothing(store: Any) -> None:
-    await add_events(store, START - timedelta(days=400), "nginx.access", 3)
-    assert await store.fetchval("SELECT collector.expire_events($1, 100)", START) == 0
-    assert await store.fetchval("SELECT count(*) FROM public.events") == 3
+async def test_flows_are_deleted_from_compressed_days_and_stay_counted(fresh_store: Any) -> None:
+    now = datetime.now(UTC)
+    for dataset in ("network.flow", "nginx.access"):
+        await add_events(fresh_store, now - timedelta(days=40), dataset, 50, source="192.0.2.7")
+    for view in ("events_per_minute", *AGGREGATES):
+        await fresh_store.execute(f"CALL refresh_continuous_aggregate('collector.{view}', NULL, NULL)")
+    await _run(fresh_store, "policy_compression", "events")
+    await sweep(fresh_store, 30, 90)
+    assert await fresh_store.fetchval("SELECT count(*) FROM public.events WHERE dataset = 'nginx.access'") == 50
+    assert await fresh_store.fetchval("SELECT count(*) FROM public.events") == 50
+    for view in ("events_per_minute", *AGGREGATES):
+        await _run(fresh_store, "policy_refresh_continuous_aggregate", view)
+    assert await all_counts(fresh_store) == (100, 100, 100, 100)
+
+
+async def test_the_policies_follow_the_retention_that_is_set(fresh_store: Any) -> None:
+    await fresh_store.fetchval("SELECT collector.set_retention($1, $2)", ["*", "network.*"], [60, 14])
+    assert (
+        await fresh_store.fetchval(
+            "SELECT config->>'drop_after' FROM timescaledb_information.jobs "
+            "WHERE proc_name = 'policy_retention' AND hypertable_name = 'events'"
+        )
+        == "60 days"
+    )
+    starts = await fresh_store.fetch(
+        "SELECT DISTINCT config->>'start_offset' FROM timescaledb_information.jobs "
+        "WHERE proc_name = 'policy_refresh_continuous_aggregate'"
+    )
+    assert [row[0] for row in starts] == ["12 days"]
 
 
 async def _run(store: Any, procedure: str, relation: str) -> None:

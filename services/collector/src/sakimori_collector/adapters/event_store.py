@@ -10,16 +10,15 @@ from sakimori_common.postgres import unavailable
 
 _STAGING = """
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming_events (
-    time timestamptz, id uuid, dataset text, action text, outcome text, source_ip text, user_name text, fields jsonb
+    time timestamptz, id uuid, dataset text, action text, outcome text, source_ip text, user_name text, fields jsonb,
+    severity text, host text
 ) ON COMMIT DELETE ROWS
 """
 _INSERT = f"""
 INSERT INTO collector.events ({", ".join(COLUMNS)})
-SELECT time, id, dataset, action, outcome, source_ip::inet, user_name, fields FROM incoming_events
+SELECT time, id, dataset, action, outcome, source_ip::inet, user_name, fields, severity, host FROM incoming_events
 ON CONFLICT DO NOTHING
 """
-_EXPIRE_AT_ONCE = 10_000
-"""Rows that one statement deletes: some 100 ms, so that the store worker does not wait."""
 
 
 class PostgresEventStore:
@@ -39,24 +38,6 @@ class PostgresEventStore:
             raise Reject(f"PostgreSQL: {error}") from None
         except AWAY as error:
             raise unavailable(error) from error
-
-    async def expire(self, before_days: int) -> int:
-        """Delete old events and old rejected lines, some at a time."""
-        total = 0
-        for function in ("expire_events", "expire_rejected_lines"):
-            while True:
-                try:
-                    deleted = await self._postgres.fetchval(
-                        f"SELECT collector.{function}(now() - make_interval(days => $1), $2)",
-                        before_days,
-                        _EXPIRE_AT_ONCE,
-                    )
-                except AWAY as error:
-                    raise unavailable(error) from error
-                total += deleted
-                if deleted < _EXPIRE_AT_ONCE:
-                    break
-        return total
 
 
 def _count(status: str) -> int:

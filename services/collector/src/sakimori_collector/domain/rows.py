@@ -7,14 +7,15 @@ from uuid import UUID
 import msgspec
 
 from sakimori_collector.domain.addresses import canonical_ip
+from sakimori_collector.domain.severity import severity_of
 from sakimori_collector.domain.text import storable, without_nul
 from sakimori_common.contracts import Event, FieldValue
 from sakimori_common.instants import to_datetime
 
-Row = tuple[datetime, str, str, str | None, str | None, str | None, str | None, str]
-"""time, id (UUID), dataset, action, outcome, source_ip (address), user_name, fields (JSON)."""
+Row = tuple[datetime, str, str, str | None, str | None, str | None, str | None, str, str, str | None]
+"""time, id (UUID), dataset, action, outcome, source_ip (address), user_name, fields (JSON), severity, host."""
 
-COLUMNS = ("time", "id", "dataset", "action", "outcome", "source_ip", "user_name", "fields")
+COLUMNS = ("time", "id", "dataset", "action", "outcome", "source_ip", "user_name", "fields", "severity", "host")
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _encoder = msgspec.json.Encoder()
@@ -39,6 +40,8 @@ def row_of(event: Event) -> Row:
             canonical_ip(address) if address is not None else None,
             _text(fields, "user.name"),
             encoded.decode(),
+            severity_of(fields),
+            _text(fields, "host.hostname") or _text(fields, "host.name") or _text(fields, "observer.name"),
         )
     except (ValueError, OverflowError) as error:
         raise ValueError(f"event {event.id[:64]}: {error}") from None
