@@ -8,6 +8,7 @@ from sakimori_collector.domain.datasets import OWN_DATASETS
 from sakimori_collector.domain.flat import Fields
 from sakimori_collector.domain.format import LineRejected, Record, Reference
 from sakimori_collector.domain.json_kind import number_of
+from sakimori_collector.domain.requests import put_target
 from sakimori_collector.domain.timestamps import time_of
 from sakimori_common.contracts import FieldValue
 
@@ -16,13 +17,13 @@ OF_ARRIVAL: Final = "sakimori.time.is_of_arrival"
 
 _TIMES: Final = (
     "@timestamp", "timestamp", "Timestamp", "time", "ts", "datetime", "date", "t", "asctime", "eventTime", "event_time",
-    "event.created", "logtime", "log_time", "created_at", "_time",
+    "event.created", "logtime", "log_time", "created_at", "_time", "start_time",
 )  # fmt: skip
 """Where logs keep their time, the surer names first."""
 _ADDRESSES: Final = frozenset(
     {"client_ip", "clientip", "clientIp", "remote_ip", "remote_addr", "remoteAddr", "remote_address", "src_ip", "srcip"}
     | {"source_ip", "sourceIp", "ip_address", "ipAddress", "ip", "peer", "client", "remote", "src", "addr", "rhost"}
-    | {"remip", "clientAddress"}
+    | {"remip", "clientAddress", "clientIP", "remoteIp", "remoteIP", "visitor_ip", "downstream_remote_address"}
 )
 _PLAIN: Final = {
     **dict.fromkeys(("msg", "event", "MESSAGE", "Message"), "message"),
@@ -30,13 +31,14 @@ _PLAIN: Final = {
     **dict.fromkeys(("user", "username", "user_name", "uname"), "user.name"),
     **dict.fromkeys(("host", "hostname"), "host.hostname"),
     **dict.fromkeys(("method", "http_method", "request_method"), "http.request.method"),
-    **dict.fromkeys(("user_agent", "userAgent", "http_user_agent"), "user_agent.original"),
-    **dict.fromkeys(("uri", "request_uri", "http_path"), "url.original"),
+    **dict.fromkeys(("user_agent", "userAgent", "http_user_agent", "user-agent"), "user_agent.original"),
+    **dict.fromkeys(("uri", "request_uri", "http_path", "x-envoy-origin-path"), "url.original"),
+    **dict.fromkeys((":authority", "http_host"), "url.domain"),
     **dict.fromkeys(("logger", "logger_name", "loggerName"), "log.logger"),
     **dict.fromkeys(("trace_id", "traceId", "traceID"), "trace.id"),
 }
 """Names that mean one thing wherever they are met; only texts are taken, as `user` may be a number elsewhere."""
-_STATUS: Final = ("status", "status_code", "http_status", "statusCode")
+_STATUS: Final = ("status", "status_code", "http_status", "statusCode", "response_code")
 _OFFSET: Final = re.compile(r"[+-]\d\d:?\d\d")
 _LEVELS: Final = {10: "trace", 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal"}
 """Of bunyan and pino."""
@@ -80,12 +82,17 @@ def _take_address(fields: Fields, name: str, value: str) -> None:
     if ip is None:
         return
     fields["source.ip"] = ip
-    if port.isdigit() and len(port) <= 5:
-        fields["source.port"] = int(port)
+    number = number_of(port)
+    if number is not None and 0 < number <= 65_535:
+        fields["source.port"] = number
     del fields[name]
 
 
 def _read_web(fields: Fields) -> None:
+    target = fields.get("url.original", fields.get("url"))
+    if isinstance(target, str) and target.startswith(("/", "http")):
+        fields.pop("url", None)
+        put_target(fields, target)
     for name in _STATUS:
         code = number_of(fields.get(name))
         if code is not None and 100 <= code <= 599 and "http.response.status_code" not in fields:

@@ -71,7 +71,7 @@ def put_severity(fields: Fields, text: str) -> None:
     """Read a severity of 0 to 10, or a word; unknown ones are left out."""
     text = text.strip().lower()
     level = _WORDS.get(text)
-    if level is None and text.isdigit() and len(text) <= 2:
+    if level is None and text.isascii() and text.isdigit() and len(text) <= 2:
         number = int(text)
         level = 0 if number == 0 else 1 if number <= 3 else 2 if number <= 6 else 3 if number <= 8 else 4
     if level is not None:

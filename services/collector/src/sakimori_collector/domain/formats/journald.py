@@ -77,7 +77,9 @@ def _extra(entry: Mapping[str, object]) -> Fields:
     for theirs, ours in _NAMED.items():
         value = value_of(entry.get(theirs))
         if value:
-            fields[ours] = int(value) if ours in _NUMBERS and value.isdigit() and len(value) < 4 else value
+            fields[ours] = (
+                int(value) if ours in _NUMBERS and value.isascii() and value.isdigit() and len(value) < 4 else value
+            )
     priority = value_of(entry.get("PRIORITY"))
     if priority is not None and len(priority) == 1 and priority in "01234567":
         code = int(priority)

@@ -115,6 +115,9 @@ def _explain(fields: Fields, message: str) -> None:
         fields |= {"event.dataset": "nginx.auth", "event.category": "authentication", "event.action": "web_login"}
         fields |= {"event.outcome": "failure", "sakimori.auth.method": "password"}
         put_text(fields, "user.name", user[1])
+    elif message.startswith('client login failed: "'):
+        fields |= {"event.dataset": "nginx.auth", "event.category": "authentication", "event.action": "mail_login"}
+        fields |= {"event.outcome": "failure"}
     elif is_modsecurity(message):
         fields |= explain(message)
     else:

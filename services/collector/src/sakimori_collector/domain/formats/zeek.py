@@ -107,13 +107,15 @@ def _value(text: str, kind: str, header: Header) -> FieldValue:
         raise LineRejected(f"a {kind} is expected, not {text[:64]}") from None
     if kind == "bool":
         return text == "T"
-    if kind.startswith(("set[", "vector[")):
-        inner = kind.partition("[")[2].removesuffix("]")
-        items = [] if text == header.empty else text.split(header.inner)[:MAX_FIELDS]
-        if inner in _TEXTS and "\\" not in text:
-            return [item for item in items if item != header.unset]
-        return [_element(item, inner, header) for item in items if item != header.unset]
-    return unescape(text)
+    return _list(text, kind, header) if kind.startswith(("set[", "vector[")) else unescape(text)
+
+
+def _list(text: str, kind: str, header: Header) -> FieldValue:
+    inner = kind.partition("[")[2].removesuffix("]")
+    items = [] if text == header.empty else text.split(header.inner)[:MAX_FIELDS]
+    if inner in _TEXTS and "\\" not in text:
+        return [item for item in items if item != header.unset]
+    return [_element(item, inner, header) for item in items if item != header.unset]
 
 
 def _element(text: str, kind: str, header: Header) -> str | int | float | bool | None:

@@ -146,7 +146,7 @@ def _put_ends(fields: Fields, flat: Fields, log: str) -> None:
 
 def _put_more(fields: Fields, log: str) -> None:
     duration = fields.get("zeek.conn.duration")
-    if isinstance(duration, int | float):
+    if isinstance(duration, int | float) and 0 <= duration < 1e9:
         fields["event.duration"] = round(duration * _NANOSECONDS)
     if log == "http":
         _put_http(fields)
