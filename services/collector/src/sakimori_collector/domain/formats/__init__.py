@@ -43,13 +43,31 @@ def recognise(line: str, path: str) -> Format | None:
     """
     if is_usual(line):
         return SYSLOG
-    for candidate in _ASKED:
+    for candidate in _BY_FIRST.get(line[:1], _ANY_FIRST):
         if candidate.recognises(line, path):
             return candidate
     return None
 
 
-_ASKED: Final = (*EXACT, SYSLOG, *GENERIC)
+ASKED: Final = (*EXACT, SYSLOG, *GENERIC)
+"""What is asked of lines that are not syslog's usual ones, in this order."""
+
+_DIGITS: Final = "0123456789"
+_STARTS: Final = {
+    "json": "{ \t",
+    "windows.xml": "<",
+    "apache.error": "[",
+    "linux.auditd": "nt",
+    "vsftpd.log": "FMSTW",
+    **dict.fromkeys(("cri", "nginx.error", "mysql.error", "fail2ban.log", "bind.named", "exim.mail"), _DIGITS),
+}
+"""First characters that lines of a format may have, where those are few: so most formats are not even asked."""
+
+_ANY_FIRST: Final = tuple(known for known in ASKED if known.name not in _STARTS)
+_BY_FIRST: Final = {
+    first: tuple(known for known in ASKED if first in _STARTS.get(known.name, first))
+    for first in sorted(set("".join(_STARTS.values())))
+}
 
 payload.ask_all(recognise)
 
