@@ -24,26 +24,23 @@ def went_silent(source: SilentSource, now: int, observer: str) -> Event:
     """Say that a source has not been heard of for too long. The same silence gives the same event."""
     since = format_instant(source.last_seen)
     text = f"{source.name} has sent nothing since {since}"
-    return _event(source, source.last_seen, now, "source.silent", "failure", text, observer)
+    return _event(source, "source.silent", source.last_seen, now, {"message": text, "observer.name": observer})
 
 
 def resumed(source: SilentSource, now: int, observer: str) -> Event:
     """Say that a source that was silent has spoken."""
     text = f"{source.name} sends again, after silence since {format_instant(source.last_seen)}"
-    return _event(source, now, now, "source.resumed", "success", text, observer)
+    return _event(source, "source.resumed", now, now, {"message": text, "observer.name": observer})
 
 
-def _event(
-    source: SilentSource, identity_time: int, now: int, action: str, outcome: str, text: str, observer: str
-) -> Event:
+def _event(source: SilentSource, action: str, identity_time: int, now: int, said: dict[str, FieldValue]) -> Event:
     fields: dict[str, FieldValue] = {
         "event.category": "collector",
         "event.action": action,
-        "event.outcome": outcome,
+        "event.outcome": "failure" if action == "source.silent" else "success",
         "sakimori.source": source.name,
         "sakimori.silence.since": format_instant(source.last_seen),
         "sakimori.silence.seconds": max(0, (now - source.last_seen) // MICROSECONDS),
-        "message": text,
-        "observer.name": observer,
+        **said,
     }
     return Event(event_id(identity_time, DATASET, action, source.name, str(source.last_seen)), now, DATASET, fields)
