@@ -27,7 +27,7 @@ def format_of(program: Program) -> Format:
 
     def parse(line: str, reference: Reference) -> list[Record]:
         syslog = read_syslog(line, reference)
-        if program_of(syslog.process) is not program:
+        if syslog.process not in program.names and program_of(syslog.process) is not program:
             raise LineRejected(f"not a line of {program.dataset}: {syslog.process[:64]}")
         return _records(syslog, program)
 
