@@ -79,13 +79,13 @@ def test_networks_and_direction_are_added_and_what_the_line_said_stays() -> None
     enrichment = Enrichment([NETWORKS.facts])
     both: dict[str, FieldValue] = {"source.ip": "203.0.113.7", "destination.ip": "::ffff:10.0.0.1"}
     assert enriched(enrichment, both) == {
-        "sakimori.source.network": "public",
-        "sakimori.destination.network": "private",
+        "sakimori.known.source.network": "public",
+        "sakimori.known.destination.network": "private",
         "network.direction": "inbound",
     }
     assert "network.direction" not in enriched(enrichment, {**both, "network.direction": "egress"})
-    assert enriched(enrichment, {"source.ip": "10.0.0.1", "sakimori.source.network": "claimed"}) == {
-        "sakimori.source.network": "private"
+    assert enriched(enrichment, {"source.ip": "10.0.0.1", "sakimori.known.source.network": "claimed"}) == {
+        "sakimori.known.source.network": "private"
     }
     for no_address in ("", "web-1", "1.2.3", "x" * 10_000, 5, ["10.0.0.1"], None):
         assert enriched(enrichment, {"source.ip": no_address, "destination.ip": no_address}) == {}  # type: ignore[dict-item]
@@ -141,21 +141,21 @@ def test_assets_are_found_by_the_smallest_network_by_mac_and_by_name() -> None:
     assert (assets.problems, assets.count) == ([], 6)
     enrichment = Enrichment([assets.facts], None, assets.of_host, assets.of_mac)
     assert enriched(enrichment, {"source.ip": "203.0.113.7", "destination.ip": "203.0.113.129"}) == {
-        "sakimori.source.asset.name": "web-1",
-        "sakimori.source.asset.owner": "web team",
-        "sakimori.source.asset.criticality": "critical",
-        "sakimori.source.asset.tags": ["dmz"],
-        "sakimori.destination.asset.name": "lab",
-        "sakimori.destination.asset.owner": "science",
-        "sakimori.destination.asset.criticality": "high",
-        "sakimori.destination.asset.tags": ["iot", "test", "wifi"],
+        "sakimori.known.source.asset.name": "web-1",
+        "sakimori.known.source.asset.owner": "web team",
+        "sakimori.known.source.asset.criticality": "critical",
+        "sakimori.known.source.asset.tags": ["dmz"],
+        "sakimori.known.destination.asset.name": "lab",
+        "sakimori.known.destination.asset.owner": "science",
+        "sakimori.known.destination.asset.criticality": "high",
+        "sakimori.known.destination.asset.tags": ["iot", "test", "wifi"],
     }
     assert enriched(enrichment, {"source.ip": "203.0.114.1"}) == {}
     assert enriched(enrichment, {"source.mac": "00-00-5E-00-53-01", "host.hostname": "DB-1.shop.example."}) == {
-        "sakimori.source.asset.name": "camera",
-        "sakimori.host.asset.name": "database",
+        "sakimori.known.source.asset.name": "camera",
+        "sakimori.known.host.asset.name": "database",
     }
-    assert enriched(enrichment, {"source.ip": "2001:db8::5"}) == {"sakimori.source.asset.name": "v6"}
+    assert enriched(enrichment, {"source.ip": "2001:db8::5"}) == {"sakimori.known.source.asset.name": "v6"}
 
 
 def test_bad_rows_of_csv_are_left_out_with_their_line() -> None:
@@ -221,7 +221,7 @@ def test_an_address_gets_the_name_that_was_asked_for_last() -> None:
     found = {address: name for address, (name, _) in sightings_in(events).items()}
     assert found == {"203.0.113.7": "www.shop.example", "2001:db8::7": "www.shop.example"}
     assert enriched(Enrichment([DnsNames(found).facts]), {"source.ip": "203.0.113.7", "source.domain": "claimed"}) == {
-        "sakimori.source.dns.name": "www.shop.example"
+        "sakimori.known.source.dns.name": "www.shop.example"
     }
 
 
@@ -245,20 +245,20 @@ def test_an_address_gets_the_device_that_has_it() -> None:
     devices = Devices({"192.168.1.5": camera, "192.168.1.6": other})
     enrichment = Enrichment([devices.facts])
     assert enriched(enrichment, {"source.ip": "192.168.1.5", "destination.ip": "192.168.1.6"}) == {
-        "sakimori.source.device.mac": "00-00-5E-00-53-01",
-        "sakimori.source.device.name": "cam-1",
-        "sakimori.source.device.type": "camera",
-        "sakimori.destination.device.mac": "00-00-5E-00-53-02",
+        "sakimori.known.source.device.mac": "00-00-5E-00-53-01",
+        "sakimori.known.source.device.name": "cam-1",
+        "sakimori.known.source.device.type": "camera",
+        "sakimori.known.destination.device.mac": "00-00-5E-00-53-02",
     }
 
 
 def test_what_is_remembered_is_forgotten_when_it_changed() -> None:
     known = {"203.0.113.7": "old.example"}
     enrichment = Enrichment([lambda address: DnsNames(known).facts(address)])
-    assert enriched(enrichment, {"source.ip": "203.0.113.7"}) == {"sakimori.source.dns.name": "old.example"}
+    assert enriched(enrichment, {"source.ip": "203.0.113.7"}) == {"sakimori.known.source.dns.name": "old.example"}
     known["203.0.113.7"] = "new.example"
     enrichment.forget()
-    assert enriched(enrichment, {"source.ip": "203.0.113.7"}) == {"sakimori.source.dns.name": "new.example"}
+    assert enriched(enrichment, {"source.ip": "203.0.113.7"}) == {"sakimori.known.source.dns.name": "new.example"}
 
 
 def test_an_event_with_as_many_fields_as_it_may_have_gets_no_more() -> None:

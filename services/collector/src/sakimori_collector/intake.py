@@ -4,15 +4,16 @@ Every input hands its lines to `Intake`; nothing else publishes events of the co
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from sakimori_collector.backlog import Backlog, Ledger
 from sakimori_collector.domain.format import LineRejected
+from sakimori_collector.domain.privacy import mask_text
 from sakimori_collector.domain.readers import Reader, reader_name
 from sakimori_collector.domain.reading import Rejected, Source
 from sakimori_collector.metrics import CollectorMetrics
@@ -25,6 +26,10 @@ AT_ONCE: Final = 1000
 
 Line = tuple[int, bytes]
 """Where a line stands in its source (byte offset, line number), and the line without its end."""
+
+
+Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
+"""Runs work under a name (`ServiceContext.background`): should it fail, so does the service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +106,18 @@ class Intake:
         self._rejected = Backlog(quarantine.keep, spools.rejected, ledger, ledger.rejected, log)
 
     @asynccontextmanager
-    async def draining(self) -> AsyncIterator[None]:
+    async def draining(self, background: Background) -> AsyncIterator[None]:
         """Empty the spools whenever bus and database are there, until the block ends."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(backlog.keep_draining()) for backlog in (self._events, self._rejected)]
-            try:
-                yield
-            finally:
-                for task in tasks:
-                    task.cancel()
+        tasks = [
+            background(self._events.keep_draining(), "spool-events"),
+            background(self._rejected.keep_draining(), "spool-rejected"),
+        ]
+        try:
+            yield  # not in a TaskGroup, which wraps what is raised here: a port that is taken ends the start as OSError
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def drain(self) -> None:
         """Deliver what waits in the spools, as far as bus and database take it."""
@@ -202,4 +210,7 @@ class Intake:
 
 
 def _rejected(batch: Batch, raw: bytes, place: int, reason: str) -> Rejected:
-    return batch.source.reject(raw, place, reason, reader=reader_name(batch.read), length=batch.lengths.get(place))
+    """Say why, without what the line holds in confidence: reasons quote it, and are not encrypted as it is."""
+    return batch.source.reject(
+        raw, place, mask_text(reason), reader=reader_name(batch.read), length=batch.lengths.get(place)
+    )

@@ -136,7 +136,7 @@ class CollectorSettings(ServiceSettings):
     user_agents: bool = True
     """Whether programs are told by their user agent (`user_agent.name`, `sakimori.user_agent.class`); takes 40 MB."""
     networks: bool = True
-    """Whether addresses get the kind of network they are in (`sakimori.source.network`), and two a direction."""
+    """Whether addresses get the kind of network they are in (`sakimori.known.source.network`), and two a direction."""
     trusted_networks: str = ""
     """Networks that are called `trusted`, and count as inside: `198.51.100.0/24,2001:db8::/32`."""
     geoip_files: str = ""

@@ -88,7 +88,7 @@ class KnownNames:
         alive = {address: named for address, named in {**self._known, **read}.items() if named[1] > oldest}
         if len(alive) > MOST_NAMES:
             alive = dict(sorted(alive.items(), key=lambda item: item[1][1])[-MOST_NAMES:])
-        names = {address: name for address, (name, _) in alive.items()}
+        names = {address: name for address, (name, _) in alive.items() if name}
         self._known = alive
         if names != before:
             self._names = DnsNames(names)

@@ -149,7 +149,7 @@ def _facts_of(row: Mapping[str, Any]) -> Facts:
     found: dict[str, FieldValue] = {"name": name, "owner": owner, "criticality": criticality.lower()}
     tags = row.get("tags") or []
     found["tags"] = [*(tags.replace(";", " ").split() if isinstance(tags, str) else map(str, tags))]
-    return {"sakimori.{side}.asset." + name: value for name, value in found.items() if value}
+    return {"sakimori.known.{side}.asset." + name: value for name, value in found.items() if value}
 
 
 def _matches_of(row: Mapping[str, Any]) -> list[str]:

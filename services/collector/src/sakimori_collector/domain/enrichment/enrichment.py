@@ -67,7 +67,7 @@ class Enrichment:
             put(fields, self._source(source))
         if destination.__class__ is str and len(destination) <= _SHORT:
             put(fields, self._destination(destination))
-            one, other = fields.get("sakimori.source.network"), fields.get("sakimori.destination.network")
+            one, other = fields.get("sakimori.known.source.network"), fields.get("sakimori.known.destination.network")
             if one is not None and other is not None:
                 fields.setdefault("network.direction", direction(one, other))
 

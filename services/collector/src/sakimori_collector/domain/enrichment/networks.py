@@ -10,7 +10,7 @@ Network = IPv4Network | IPv6Network
 
 TRUSTED: Final = "trusted"
 INTERNAL: Final = frozenset((TRUSTED, "private", "loopback", "link_local"))
-FIELD: Final = "sakimori.{side}.network"
+FIELD: Final = "sakimori.known.{side}.network"
 _CLASSES: Final = (
     ("loopback", ("127.0.0.0/8", "::1/128")),
     ("link_local", ("169.254.0.0/16", "fe80::/10")),
@@ -41,7 +41,7 @@ class Networks:
         self._classes: list[tuple[str, tuple[Network, ...]]] = [(TRUSTED, tuple(trusted)), *written]
 
     def facts(self, address: Address) -> Facts:
-        """Name the class under `sakimori.source.network`."""
+        """Name the class under `sakimori.known.source.network`."""
         return {FIELD: self.class_of(address)}
 
     def class_of(self, address: Address) -> str:

@@ -35,15 +35,15 @@ class Devices:
         return self._known.get(str(address))
 
     def facts(self, address: Address) -> Facts:
-        """Say which device it is, as far as the sensor knows: `sakimori.source.device.mac`, `.name`, `.type`."""
+        """Say which device it is, as far as the sensor knows: `sakimori.known.source.device.mac`, `.name`, `.type`."""
         device = self.of(address)
         if device is None:
             return NOTHING
-        found: dict[str, FieldValue] = {"sakimori.{side}.device.mac": device.mac}
+        found: dict[str, FieldValue] = {"sakimori.known.{side}.device.mac": device.mac}
         if device.hostname:
-            found["sakimori.{side}.device.name"] = device.hostname
+            found["sakimori.known.{side}.device.name"] = device.hostname
         if device.type != "unknown":
-            found["sakimori.{side}.device.type"] = device.type
+            found["sakimori.known.{side}.device.type"] = device.type
         return found
 
 
@@ -54,9 +54,9 @@ class DnsNames:
         self._known = known
 
     def facts(self, address: Address) -> Facts:
-        """Say the name: `sakimori.source.dns.name`. Not `source.domain`, which is what a line itself said."""
+        """Say the name: `sakimori.known.source.dns.name`. Not `source.domain`, which is what a line itself said."""
         name = self._known.get(str(address))
-        return NOTHING if name is None else {"sakimori.{side}.dns.name": name}
+        return NOTHING if name is None else {"sakimori.known.{side}.dns.name": name}
 
 
 def sightings_in(events: Iterable[Event]) -> dict[str, tuple[str, int]]:
