@@ -25,12 +25,12 @@ _SEEN: Final = """
         last_seen_at = greatest(known.last_seen_at, excluded.last_seen_at),
         silent_at = NULL"""
 _SILENT: Final = f"""
-    UPDATE collector.source_activity AS known SET silent_at = $1
+    UPDATE collector.source_activity AS known SET silent_at = $1::timestamptz
     FROM (
         SELECT source, coalesce(
             (SELECT make_interval(mins => issued.silent_after_minutes) FROM public.ingest_sources AS issued
              WHERE issued.name = source AND issued.revoked_at IS NULL),
-            $2
+            $2::interval
         ) AS patience
         FROM collector.source_activity
         WHERE silent_at IS NULL AND active_minutes >= {REGULAR_MINUTES} AND NOT EXISTS (
@@ -39,7 +39,7 @@ _SILENT: Final = f"""
         )
     ) AS regular
     WHERE known.source = regular.source AND known.silent_at IS NULL
-        AND known.last_seen_at < $1 - patience
+        AND known.last_seen_at < $1::timestamptz - patience
         AND (known.last_seen_at - known.first_seen_at) / known.active_minutes <= patience
     RETURNING known.source, known.last_seen_at"""
 """Those whose token was revoked may be silent. Of several replicas one gets each row, and that one tells."""
