@@ -1,21 +1,27 @@
 """Agents ship with the configurations of deploy/agents, and whatever dies meanwhile, each line is stored once."""
 
 import asyncio
+import gzip
+import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
+import yaml
 
 from sakimori_common.bus import Consumer
 from sakimori_common.context import Postgres
 from servers.collector_clients import certificates
 from servers.collector_process import TOKEN, CollectorProcess
 from servers.eventually import eventually
+from servers.journal_tools import find_journal_tool
 from servers.ports import free_ports
 from servers.rabbitmq import RabbitMQ
-from servers.rsyslog import Rsyslog, has_rsyslog
+from servers.rsyslog import AGENTS, Rsyslog, has_rsyslog
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("bus_url", ["amqp"], indirect=True)]
 
@@ -160,3 +166,92 @@ async def test_logger_by_udp_while_the_broker_is_killed_and_then_the_collector(
     await asyncio.to_thread(collector.start)
     await all_stored(postgres, 15)
     assert collector.metric("lines_received_total", 'source="syslog_udp"') == 10
+
+
+async def test_journal_upload_sends_a_journal_once(run: Run, postgres: Postgres, tmp_path: Path) -> None:
+    upload, remote = find_journal_tool("systemd-journal-upload"), find_journal_tool("systemd-journal-remote")
+    if upload is None or remote is None:
+        pytest.skip("needs Debian's systemd-journal-remote (apt-get, as root)")
+    collector = run()
+    (tmp_path / "export").write_text("".join(JOURNAL_ENTRY.format(number=number) for number in range(1, 51)))
+    making = [remote, f"--output={tmp_path}/host.journal", tmp_path / "export"]
+    await asyncio.to_thread(subprocess.run, making, check=True)
+    config = (AGENTS / "journal-upload" / "journal-upload.conf").read_text()
+    [url] = re.findall(r"^URL=(.+)$", config, re.MULTILINE)
+    url = url.replace("INGEST_TOKEN", TOKEN).replace("sakimori.example.org:8002", f"127.0.0.1:{collector.port}")
+    for _ in range(2):  # the second time as if it had forgotten how far it came
+        command = [upload, f"--url={url}", f"--file={tmp_path}/host.journal"]
+        await asyncio.to_thread(subprocess.run, command, check=True, timeout=60)
+    await all_stored(postgres, 50)
+
+
+JOURNAL_ENTRY = """__REALTIME_TIMESTAMP=17685288000{number:05}
+__MONOTONIC_TIMESTAMP={number}
+_BOOT_ID=0123456789abcdef0123456789abcdef
+_MACHINE_ID=fedcba9876543210fedcba9876543210
+_HOSTNAME=gate
+_TRANSPORT=syslog
+PRIORITY=6
+SYSLOG_FACILITY=10
+SYSLOG_IDENTIFIER=sshd
+_PID={number}
+MESSAGE=Failed password for root from 192.0.2.7 port 4000 ssh2
+
+"""
+
+
+async def bulk(url: str, password: str, user: str, documents: list[dict[str, object]], action: object) -> int:
+    """Post as the two shippers do: gzip, Basic, an action before each document; twice, as after an answer got lost."""
+    lines = [json.dumps(each) for document in documents for each in (action, document)]
+    body = gzip.compress(("\n".join(lines) + "\n").encode())
+    headers = {"content-type": "application/x-ndjson", "content-encoding": "gzip"}
+    async with httpx.AsyncClient(auth=(user, password)) as client:
+        for _ in range(2):
+            answer = await client.post(f"{url}/_bulk", content=body, headers=headers)
+            assert answer.json()["errors"] is False
+    return answer.status_code
+
+
+async def test_what_fluent_bit_sends_is_stored_once(run: Run, postgres: Postgres) -> None:
+    collector = run()
+    config = yaml.safe_load((AGENTS / "fluent-bit" / "fluent-bit.yaml").read_text())
+    [output] = config["pipeline"]["outputs"]
+    documents: list[dict[str, object]] = [
+        {
+            "@timestamp": "2026-01-16T02:00:00.123Z",
+            config["pipeline"]["inputs"][0]["key"]: line.removeprefix("<38>").replace("sshd", "gate sshd", 1),
+            "log.file.path": "/var/log/auth.log",
+            "log.offset": number * 100,
+        }
+        for number, line in enumerate(logins(1, 100))
+    ]
+    assert (output["host"], output["port"], output["compress"]) == ("sakimori.example.org", 8002, "gzip")
+    url = f"http://127.0.0.1:{collector.port}{output['path']}"
+    password = output["http_passwd"].replace("INGEST_TOKEN", TOKEN)
+    assert await bulk(url, password, output["http_user"], documents, {"create": {"_index": output["index"]}}) == 200
+    await all_stored(postgres, 100)
+    fields = json.loads(await postgres.fetchval("SELECT fields FROM collector.events LIMIT 1"))
+    assert (fields["host.hostname"], fields["log.file.path"]) == ("gate", "/var/log/auth.log")
+
+
+async def test_what_vector_sends_is_stored_once(run: Run, postgres: Postgres) -> None:
+    collector = run()
+    sink = yaml.safe_load((AGENTS / "vector" / "vector.yaml").read_text())["sinks"]["sakimori"]
+    documents: list[dict[str, object]] = [
+        {
+            "file": "/var/log/auth.log",
+            "host": "web-1",
+            "log.offset": number * 100,
+            "message": line.removeprefix("<38>").replace("sshd", "gate sshd", 1),
+            "source_type": "file",
+            "timestamp": "2026-01-16T02:00:00.123456789Z",
+        }
+        for number, line in enumerate(logins(1, 100))
+    ]
+    [endpoint] = sink["endpoints"]
+    url = endpoint.replace("sakimori.example.org:8002", f"127.0.0.1:{collector.port}")
+    async with httpx.AsyncClient(auth=(sink["auth"]["user"], TOKEN)) as client:
+        assert (await client.get(f"{url}/_cluster/health")).status_code == 200  # its health check
+    action = {sink["bulk"]["action"]: {"_index": sink["bulk"]["index"], "_type": "_doc"}}
+    assert await bulk(url, TOKEN, sink["auth"]["user"], documents, action) == 200
+    await all_stored(postgres, 100)

@@ -89,7 +89,7 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
     ]
     try:
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(intake.draining())
+            await stack.enter_async_context(intake.draining(context.background))
             for way_in in _inputs(settings, context, intake, metrics, [looked_at]):
                 await stack.enter_async_context(way_in.running())
             yield

@@ -138,6 +138,10 @@ class Reception:
                 {"retry-after": str(RETRY_AFTER_SECONDS), "idempotency-key": key},
             ) from None
 
+    async def keep(self, batch: Batch) -> None:
+        """Hand in lines of a client that can't be held back: what is not safe at once waits in the spool."""
+        await self._intake.take_or_spool(batch)
+
     def _stamp(self, request: Request, poster: Poster, way: str) -> dict[str, FieldValue]:
         stamp: dict[str, FieldValue] = {
             "observer.name": self._instance,

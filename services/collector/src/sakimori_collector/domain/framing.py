@@ -26,8 +26,9 @@ class Frame:
 class Framing(Protocol):
     """Splits one connection's bytes. What it holds is bounded by the limit of a message."""
 
-    is_broken: bool
-    """Nothing that follows can be told apart any more: the connection is to be closed."""
+    @property
+    def is_broken(self) -> bool:
+        """Tell whether nothing that follows can be told apart: the connection is to be closed."""
 
     @property
     def is_amid(self) -> bool:

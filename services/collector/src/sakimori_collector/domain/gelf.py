@@ -144,7 +144,7 @@ def _value(value: Any) -> FieldValue:
     if isinstance(value, str):
         return storable(cut(value))
     if value is None or isinstance(value, bool | float):
-        return value  # type: ignore[no-any-return]
+        return value
     if isinstance(value, int):
         return value if -(1 << 63) <= value < 1 << 63 else str(value)
     return cut(storable(msgspec.json.encode(value).decode()))

@@ -1,13 +1,18 @@
 """Lines that hosts send to a listening port: many peers, one source."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sakimori_collector.domain.format import LineRejected
 from sakimori_collector.domain.reading import LINE_READER, Rejected, Source
 from sakimori_common.contracts import Event
+from sakimori_common.ids import event_id
 
 PEER_FIELD = "log.source.address"
+_GIVEN = re.compile(rb'<\d{1,3}>1 (?:[^ ]{1,255} ){5}\[sakimori@32473 id="([\w-]{8,64})"\]')
+"""An id that the sender gave the message, as structured data of RFC 5424 (deploy/agents/rsyslog): syslog confirms
+nothing, so after a lost connection a sender repeats what had arrived. 32473 is the number for examples (RFC 5612)."""
 
 
 @dataclass(slots=True)
@@ -29,8 +34,14 @@ class Received(Source):
         if self.header_of is not None:
             self.header_of = None
             self.reference = replace(self.reference, context="")
+        if b"[sakimori@32473 " in raw and (given := _GIVEN.match(raw)) is not None:
+            events = [self._renamed(event, b"%b:%d" % (given[1], at), place) for at, event in enumerate(events)]
         self.mark(events, place)
         return events
+
+    def _renamed(self, event: Event, given: bytes, place: int) -> Event:
+        identity = event_id(event.time, "given", self.name, self.peers.get(place, ""), given)
+        return Event(identity, event.time, event.dataset, event.fields)
 
     def check(self, place: int) -> None:
         """Raise LineRejected for a line that is not whole."""

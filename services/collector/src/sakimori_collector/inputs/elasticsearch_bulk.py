@@ -99,7 +99,11 @@ class ElasticsearchBulk:
                 source = reception.source(request, poster, NAME, f"{NAME}:{poster.name}:{key}")
                 if dataset := dataset_of(index):
                     source.stamp = {**source.stamp, "data_stream.dataset": dataset}
-                await reception.take(Batch(source, lines, read_document), key)
+                batch = Batch(source, lines, read_document)
+                if "user-agent" in request.headers:
+                    await reception.take(batch, key)
+                else:
+                    await reception.keep(batch)  # rsyslog's omelasticsearch throws away what is answered 503
         took = int((time.perf_counter() - started) * 1000)
         answers = [_answer(item, key) for item in items]
         is_failed = len(written) < len(items)

@@ -43,7 +43,6 @@ class Gathering:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    @property
     def is_full(self) -> bool:
         """Tell whether no more is to be added for now: this process is slower than what comes."""
         return self._lines >= FULL_LINES or self._bytes >= FULL_BYTES

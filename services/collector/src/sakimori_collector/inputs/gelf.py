@@ -37,7 +37,7 @@ class GelfUdp:
                 gathering = Gathering(self._site, self.name, listener.format, read_gelf, MAX_MESSAGE_BYTES)
                 await stack.enter_async_context(gathering.running())
                 joining = GelfDatagrams(self._site, gathering)
-                port = DatagramPort(self._site, self.name, listener, joining.arrived, joining.is_full)
+                port = DatagramPort(self._site, self.name, listener, joining.arrived, gathering.is_full)
                 await stack.enter_async_context(joining.running())
                 await stack.enter_async_context(port.running())
             yield
@@ -51,10 +51,6 @@ class GelfDatagrams:
         self._gathering = gathering
         self._chunks = Reassembly()
         self._timer: asyncio.TimerHandle | None = None
-
-    def is_full(self) -> bool:
-        """Tell whether no more is to be read for now."""
-        return self._gathering.is_full
 
     def arrived(self, peer: Peer, datagram: bytes) -> None:
         """Take a datagram."""

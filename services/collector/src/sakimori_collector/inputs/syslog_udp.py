@@ -29,9 +29,7 @@ class SyslogUdp:
                 limit = self._site.limits.message_bytes
                 gathering = Gathering(self._site, self.name, listener.format, read_received, limit)
                 await stack.enter_async_context(gathering.running())
-                port = DatagramPort(
-                    self._site, self.name, listener, _into(gathering), lambda held=gathering: held.is_full
-                )
+                port = DatagramPort(self._site, self.name, listener, _into(gathering), gathering.is_full)
                 await stack.enter_async_context(port.running())
             yield
 
