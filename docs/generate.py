@@ -90,7 +90,7 @@ def _default(value: object) -> str:
         value = ",".join(str(item) for item in value)
     if isinstance(value, bool):
         value = int(value)
-    return f"`{value}`" if value not in {None, ""} else ""
+    return f"`{value}`" if value or value in (0, False) else ""
 
 
 GENERATED = {"reference/configuration.md": configuration, "reference/metrics.md": metrics}
