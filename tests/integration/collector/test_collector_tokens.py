@@ -213,12 +213,14 @@ async def test_a_certificate_that_is_none_is_an_error_before_the_port_is_bound(
 
 def test_a_certificate_without_its_key_is_a_mistake_in_the_settings() -> None:
     secret = SecretStr("a secret of the tests")
-    with pytest.raises(ValidationError, match="COLLECTOR_TLS_CERTIFICATE and COLLECTOR_TLS_KEY go together"):
-        CollectorSettings(
-            database_url=SecretStr("postgresql://x"),
-            valkey_url=SecretStr("redis://x"),
-            ingest_token=secret,
-            edge_token=secret,
-            privacy_key=secret,
-            tls_certificate=Path("chain.pem"),
-        )
+    given: dict[str, Any] = {
+        "database_url": SecretStr("postgresql://x"),
+        "valkey_url": SecretStr("redis://x"),
+        "ingest_token": secret,
+        "edge_token": secret,
+        "privacy_key": secret,
+    }
+    assert CollectorSettings(**given).tls_key is None
+    for one in ("tls_certificate", "tls_key"):
+        with pytest.raises(ValidationError, match="COLLECTOR_TLS_CERTIFICATE and COLLECTOR_TLS_KEY go together"):
+            CollectorSettings(**given, **{one: Path("some.pem")})
