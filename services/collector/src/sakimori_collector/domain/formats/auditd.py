@@ -25,7 +25,7 @@ _BEGINNING = re.compile(
     r"(?:node=(?P<node>\S{1,255}) )?type=(?P<type>[A-Z0-9_]{2,40}|UNKNOWN\[\d{1,6}\]) "
     r"msg=audit\((?P<seconds>\d{1,11})\.(?P<fraction>\d{3})\d{0,6}:(?P<sequence>\d{1,20})\): ?"
 )
-_PAIR = re.compile(r"""([A-Za-z][\w-]{0,63})=("[^"]*+"|'[^']*+'|[^\s'"]*+)""")
+_PAIR = re.compile(r"""(?<![\w-])([A-Za-z][\w-]{0,63})=("[^"]*+"|'[^']*+'|[^\s'"]*+)""")
 _HEX = re.compile(r"(?:[0-9A-F]{2})+\Z")
 _ENCODED: Final = frozenset(
     {"acct", "comm", "exe", "cmd", "proctitle", "name", "cwd", "path", "key", "data", "old", "new", "vm", "file", "dir"}

@@ -14,11 +14,11 @@ _PHRASES: Final = compiled(
     {
         ("process", "cron_other", "unknown"): (r"\(CRON\) .*",),
         ("process", "cron_command", "success"): (
-            rf"{_OWNER}CMD \(?\s*(?P<process__command_line>.*?)\)?\s*",
+            rf"{_OWNER}CMD \( {{0,32}}+(?P<process__command_line>.*)\)\s{{0,8}}",
             r"Job `(?P<cron__job>[^']{1,256})' started",
         ),
         ("process", "cron_command_ended", "unknown"): (
-            rf"{_OWNER}CMDEND \(?\s*(?P<process__command_line>.*?)\)?\s*",
+            rf"{_OWNER}CMDEND \( {{0,32}}+(?P<process__command_line>.*)\)\s{{0,8}}",
             r"Job `(?P<cron__job>[^']{1,256})' terminated@rest",
         ),
         ("process", "cron_output", "unknown"): (rf"{_OWNER}CMDOUT \(?.*",),

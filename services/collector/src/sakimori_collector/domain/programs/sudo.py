@@ -13,7 +13,7 @@ _LINE = re.compile(
     r"(?:\(command continued\) (?P<continued>.*)|(?P<error>[^;=]{1,256} ; )?(?P<rest>[A-Z]{2,16}=.*))\Z",
     re.DOTALL,
 )
-_KEY = re.compile(r"(?:\A|(?: ; | +))(HOST|TTY|PWD|CHROOT|USER|GROUP|TSID|EXIT|SIGNAL|ENV|RUSER|COMMAND)=")
+_KEY = re.compile(r"(?<![^ ])(HOST|TTY|PWD|CHROOT|USER|GROUP|TSID|EXIT|SIGNAL|ENV|RUSER|COMMAND)=")
 _FIELD_OF: Final = {
     "TTY": "sudo.tty",
     "PWD": "process.working_directory",
