@@ -36,7 +36,9 @@ def time_of(value: object, reference: Reference) -> int:
         raise LineRejected("no time in it" if value is None else f"no time: {str(value)[:_LONGEST]}")
     try:
         if isinstance(value, str):
-            time = _iso(value, reference.zone) if value[4:5] == "-" else _text_time(value, reference)
+            time = (
+                _iso(value, reference.zone) if value[4:5] == "-" or value[8:9] == "T" else _text_time(value, reference)
+            )
         else:
             time = epoch_time(value)
     except (ValueError, OverflowError) as error:
@@ -126,7 +128,10 @@ def _worded(text: str, zone: tzinfo) -> int:
     for pattern in _WORDED:
         match = pattern.fullmatch(text)
         if match is not None:
-            return to_microseconds(_moment(match.groupdict(), zone))
+            try:
+                return to_microseconds(_moment(match.groupdict(), zone))
+            except ValueError as error:
+                raise ValueError(f"no such time: {text[:_LONGEST]} ({error})") from None
     raise ValueError(f"no such time: {text[:_LONGEST]}")
 
 
