@@ -1,5 +1,6 @@
 """Connections to the services behind the gateway."""
 
+import ssl
 from collections.abc import AsyncIterator, Sequence
 
 import httpx
@@ -21,7 +22,9 @@ class Upstream:
     def __init__(self, name: str, base_url: str) -> None:
         self.name = name
         self._base = httpx.URL(base_url)
-        self._transport = httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False)
+        # What the system trusts, or SSL_CERT_FILE: a certificate of the deployment's own is in no library's list.
+        verify = ssl.create_default_context() if self._base.scheme == "https" else False
+        self._transport = httpx.AsyncHTTPTransport(limits=_LIMITS, trust_env=False, verify=verify)
 
     async def send(
         self, method: str, target: bytes, headers: RawHeaders, body: AsyncIterator[bytes] | None
