@@ -107,6 +107,14 @@ class LogFile:
         status = os.fstat(self._descriptor)
         return status.st_dev, status.st_ino
 
+    def is_at(self, path: str) -> bool:
+        """Whether a path leads here."""
+        try:
+            found = os.stat(path)  # noqa: PTH116
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self.place()
+
     def modified_ns(self) -> int:
         """When it was last written."""
         return os.fstat(self._descriptor).st_mtime_ns
@@ -120,7 +128,7 @@ class LogFile:
     def _check(self) -> None:
         """A file that begins otherwise, or has other bytes before the place, is another one with this one's inode."""
         if isinstance(self._content, GzipContent):
-            if self._content.damage is not None:
+            if self.is_unfinished:
                 self._content.start_over()
             return
         if os.fstat(self._descriptor).st_size < self.position or not self.holds(self.checkpoint):

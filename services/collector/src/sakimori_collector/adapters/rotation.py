@@ -163,16 +163,31 @@ def _open_same(entry: Entry, checkpoint: Checkpoint) -> LogFile | None:
     """Open a file if it holds what was read up to the checkpoint."""
     try:
         descriptor = os.open(entry.path, os.O_RDONLY | os.O_NONBLOCK)
-    except OSError:
+    except FileNotFoundError:
         return None
-    file = LogFile(descriptor, checkpoint)
+    except PermissionError:
+        if entry.place == (checkpoint.device, checkpoint.inode):
+            raise  # to read it anew once it may be read would be to read it twice
+        return None
+    file: LogFile | None = None
     try:
+        file = LogFile(descriptor, checkpoint)
         if file.holds(checkpoint):
             return file
-    except (OSError, Damaged):
+    except Damaged:
         pass
-    file.close()
+    except OSError:
+        _close(file, descriptor)
+        raise
+    _close(file, descriptor)
     return None
+
+
+def _close(file: LogFile | None, descriptor: int) -> None:
+    if file is not None:
+        file.close()
+    else:
+        os.close(descriptor)
 
 
 def _moved(path: str, checkpoint: Checkpoint, entries: Sequence[Entry]) -> LogFile | None:

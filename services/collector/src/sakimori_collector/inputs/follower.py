@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sakimori_collector.adapters.contents import Damaged
@@ -129,21 +130,33 @@ class Follower:
         """Nothing new: go on to the file that took this one's place, once this one is silent."""
         now = self._clock()
         self._silent_since = self._silent_since if self._silent_since is not None else now
-        if self._joiner.start is not None or file.is_unfinished:
-            self.wake_at = self._silent_since + JOIN_SECONDS if self._joiner.start is not None else now + JOIN_SECONDS
+        if file.is_packed and not file.is_unfinished and await self._finish(file):
+            return True  # nobody appends to gzip: half a line at its end is all there will be
         following = await asyncio.to_thread(open_next, self.path, file)
+        self.wake_at = await self._next_look(file, now, has_successor=following is not None)
         if following is None:
             return False
         if file.is_unfinished or (not file.is_packed and now - self._silent_since < ROTATION_SECONDS):
             following.close()
-            self.wake_at = now + ROTATION_SECONDS / 4
             return False
-        try:
-            part = await asyncio.to_thread(lambda: self._read(file, is_final=True))
-            file.checkpoint = await self._safe.deliver(part)
-        except Truncated:
-            pass
+        with suppress(Truncated):
+            while await self._finish(file):
+                pass
         self._safe.note("file_rotated", self.path, position=file.checkpoint.position)
         self.close()
-        following.checkpoint = replace(following.checkpoint, path=self.path)
         return await self._begin(following, None)
+
+    async def _finish(self, file: LogFile) -> bool:
+        """Read on as one that nobody appends to any more; returns whether there was anything. Raises Truncated."""
+        part = await asyncio.to_thread(lambda: self._read(file, is_final=True))
+        if not part.lines and not part.reason and part.reached.position <= file.checkpoint.position:
+            return False
+        file.checkpoint = await self._safe.deliver(part)
+        return True
+
+    async def _next_look(self, file: LogFile, now: float, *, has_successor: bool) -> float | None:
+        """Tell when to look again although the path does not change."""
+        if self._joiner.start is not None:
+            return now + JOIN_SECONDS / 4
+        is_elsewhere = has_successor or file.is_unfinished or not await asyncio.to_thread(file.is_at, self.path)
+        return now + ROTATION_SECONDS / 4 if is_elsewhere else None
