@@ -1,7 +1,7 @@
 """The collector on one core, against the least that any parser must do and against its peers in the same run.
 
     python -m bench.collector [--lines N] [--peers] [--check | --update]
-    python -m bench.collector.ingest [--bus memory|rabbitmq] [--seconds S]
+    python -m bench.collector.ingest [--bus memory rabbitmq] [--events N]
     python -m bench.collector.memory [LINES]
 
 `least` decodes, matches one expression and makes an Event of its groups, all with the same id: what parsing in Python

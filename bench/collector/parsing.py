@@ -20,7 +20,8 @@ BARE: Final = {
     ),
     "openssh.auth": re.compile(
         r"(?P<time>\w{3} [ \d]\d \S+) (?P<host>\S+) (?P<process>\w+)\[(?P<pid>\d+)\]: "
-        r"(?P<what>\w+)(?: (?P<method>\w+) for (?:invalid user )?(?P<user>.*) from (?P<address>\S+) port (?P<port>\d+))?"
+        r"(?P<what>\w+)"
+        r"(?: (?P<method>\w+) for (?:invalid user )?(?P<user>.*) from (?P<address>\S+) port (?P<port>\d+))?"
     ),
 }
 _STAMP: Final = {"observer.name": "bench", "sakimori.input": "file", "log.file.path": "bench.log"}
