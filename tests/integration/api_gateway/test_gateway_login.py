@@ -169,6 +169,7 @@ OPERATIONS = [
     ("GET", "/api/v1/devices/00-00-5E-00-53-01", "viewer"),
     ("GET", "/api/v1/devices/00-00-5E-00-53-01/activity", "viewer"),
     ("PUT", "/api/v1/devices/00-00-5E-00-53-01", "analyst"),
+    ("GET", "/api/v1/events", "viewer"),
     ("GET", "/api/v1/sessions", "viewer"),
     ("GET", "/api/v1/sessions/stats/summary", "viewer"),
     ("GET", "/api/v1/packets", "analyst"),

@@ -102,7 +102,8 @@ async def test_days_that_are_over_get_indexes_and_broken_ones_are_made_again(sto
         f"CREATE INDEX CONCURRENTLY {day}_dataset ON collector.{day} (dataset, time)",
         f"CREATE INDEX CONCURRENTLY {day}_host ON collector.{day} (host, time) WHERE host IS NOT NULL",
         f"CREATE INDEX CONCURRENTLY {day}_user ON collector.{day} (user_name, time) WHERE user_name IS NOT NULL",
-        f"CREATE INDEX CONCURRENTLY {day}_words ON collector.{day} USING gin (collector.words(fields))",
+        f"CREATE INDEX CONCURRENTLY {day}_words ON collector.{day} "
+        "USING gin (collector.words_of(collector.text_of(fields)))",
     ]
     for statement in statements:
         await store.execute(statement)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from sakimori_api_gateway.domain.events import EventQuery, EventRows
 from sakimori_api_gateway.domain.network import (
     Device,
     DeviceActivity,
@@ -153,6 +154,13 @@ class SessionStore(Protocol):
 
     async def stats(self, since: int, until: int) -> SessionStats:
         """Add up the sessions that began in the span, in microseconds."""
+
+
+class EventSearch(Protocol):
+    """All events that are stored."""
+
+    async def page(self, query: EventQuery) -> EventRows:
+        """List up to `query.limit` events, the latest first, and say how far the search came."""
 
 
 class AuditLog(Protocol):

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from sakimori_api_gateway.adapters.audit import PostgresAuditLog
 from sakimori_api_gateway.adapters.decisions import PostgresDecisionStore
 from sakimori_api_gateway.adapters.devices import PostgresDeviceStore
+from sakimori_api_gateway.adapters.events import PostgresEventSearch
 from sakimori_api_gateway.adapters.findings import PostgresFindingStore
 from sakimori_api_gateway.adapters.login_events import LoginEvents
 from sakimori_api_gateway.adapters.login_limit import ValkeyLoginLimit
@@ -78,6 +79,7 @@ def build(
         decisions=decisions,
         devices=PostgresDeviceStore(context.postgres, now),
         traffic=PostgresSessionStore(context.postgres),
+        events=PostgresEventSearch(context.postgres),
         sources=PostgresLogSourceStore(context.postgres),
         audit=PostgresAuditLog(context.postgres),
         login_limit=ValkeyLoginLimit(

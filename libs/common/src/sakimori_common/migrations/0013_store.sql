@@ -40,15 +40,18 @@ CREATE FUNCTION collector.hour(at timestamptz) RETURNS timestamptz
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN date_bin(INTERVAL '1 hour', at, TIMESTAMPTZ '2000-01-01 00:00:00Z');
 
-CREATE FUNCTION collector.words(fields jsonb) RETURNS tsvector
+CREATE FUNCTION collector.text_of(fields jsonb) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN to_tsvector('pg_catalog.simple', translate(
-        concat_ws(' ', fields ->> 'message', coalesce(fields ->> 'url.original', fields ->> 'url.path'),
-            fields ->> 'process.command_line'),
-        '/.:;,=?&%+-_"''()[]{}<>|\@#!*$~^`', repeat(' ', 40)
-    ));
+    RETURN coalesce(fields ->> 'message', '') || ' ' || coalesce(fields ->> 'url.original', fields ->> 'url.path', '')
+        || ' ' || coalesce(fields ->> 'process.command_line', '');
 
-COMMENT ON FUNCTION collector.words IS 'What the text search looks for: letters and digits between anything else.';
+COMMENT ON FUNCTION collector.text_of IS 'What the text search looks at.';
+
+CREATE FUNCTION collector.words_of(content text) RETURNS tsvector
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN to_tsvector('pg_catalog.simple', translate(content, '/.:;,=?&%+-_"''()[]{}<>|\@#!*$~^`', repeat(' ', 40)));
+
+COMMENT ON FUNCTION collector.words_of IS 'Letters and digits between anything else, in lower case.';
 
 -- What both kinds of server do ----------------------------------------------------------------------------------------
 
@@ -234,7 +237,7 @@ CREATE FUNCTION collector.indexes_to_make(now_at timestamptz) RETURNS TABLE (sta
             (2, 'host', '(host, time) WHERE host IS NOT NULL'),
             (3, 'action', '(action, time) WHERE action IS NOT NULL'),
             (4, 'user', '(user_name, time) WHERE user_name IS NOT NULL'),
-            (5, 'words', 'USING gin (collector.words(fields))')
+            (5, 'words', 'USING gin (collector.words_of(collector.text_of(fields)))')
         ) AS kinds (place, kind, definition)
     )
     SELECT CASE
@@ -430,8 +433,11 @@ COMMENT ON FUNCTION collector.expire_counts IS 'Deletes counts before an instant
 -- What others may read ---------------------------------------------------------------------------------------------------
 
 CREATE OR REPLACE VIEW public.events AS
-    SELECT time, id, dataset, action, outcome, source_ip, user_name, fields, inserted_at, severity, host
+    SELECT time, id, dataset, action, outcome, source_ip, user_name, fields, inserted_at, severity, host,
+        collector.text_of(fields) AS text, collector.words_of(collector.text_of(fields)) AS words
     FROM collector.events;
+
+COMMENT ON COLUMN public.events.words IS 'Of `text`, which is message, URL and command line; days that are over have an index.';
 
 CREATE VIEW public.severities_per_minute AS
     SELECT bucket, dataset, severity, events FROM collector.severities_per_minute;

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from sakimori_api_gateway.domain import network, records, sources
+from sakimori_api_gateway.domain import events, network, records, sources
 from sakimori_api_gateway.domain.masking import AddressMask
 from sakimori_api_gateway.domain.roles import Role
 
@@ -20,6 +20,7 @@ _ANSWERS = (
     network.DeviceActivity,
     network.DevicePage,
     network.DeviceStats,
+    events.EventPage,
     records.FindingDetail,
     records.FindingPage,
     records.FindingStats,

@@ -7,6 +7,7 @@ from sakimori_api_gateway.api import (
     answers,
     decisions,
     devices,
+    events,
     findings,
     live,
     login,
@@ -47,7 +48,7 @@ def build(gateway: Gateway) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.gateway = gateway
-    operated = (findings, live, decisions, devices, traffic, sources, quarantine, users, packets)
+    operated = (findings, live, decisions, devices, traffic, events, sources, quarantine, users, packets)
     for module in (pages, login, *operated, proxy):
         app.include_router(module.router)
     problems.register(app)

@@ -17,6 +17,7 @@ from sakimori_api_gateway.ports import (
     Clock,
     DecisionStore,
     DeviceStore,
+    EventSearch,
     FindingStore,
     LoginLimit,
     LogSourceStore,
@@ -42,6 +43,7 @@ class Gateway:
     decisions: DecisionStore
     devices: DeviceStore
     traffic: SessionStore
+    events: EventSearch
     sources: LogSourceStore
     audit: AuditLog
     login_limit: LoginLimit
