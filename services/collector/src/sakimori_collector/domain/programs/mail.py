@@ -141,6 +141,6 @@ SENDMAIL = Program(
 _IMAP_NAMES: Final = (
     "imapd", "imapd-ssl", "pop3d", "pop3d-ssl", "courierpop3login", "courierimaplogin", "couriertls", "ipop3d", "imap",
     "pop3", "imaps", "pop3s", "courier-imapd", "courier-pop3d", "imaplogin", "pop3login", "couriersmtpd", "*/imap",
-    "*/pop3", "*/imaps", "*/pop3s",
+    "*/pop3", "*/imaps", "*/pop3s", "sieve", "timsieved", "*/sieve", "courieresmtpd",
 )  # fmt: skip
 IMAP = Program("imap.mail", frozenset(_IMAP_NAMES), explain_imap, logins="imap.auth")
