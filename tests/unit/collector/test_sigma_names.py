@@ -80,7 +80,8 @@ SHAPES = [
     },
 ]
 PROCESS = r"""{Image|endswith: \certutil.exe, OriginalFileName: CertUtil.exe,
-    CommandLine|contains|all: [urlcache, http], ParentImage|endswith: \cmd.exe, User|contains: alice, IntegrityLevel: High, Hashes|contains: IMPHASH=00EF}"""
+    CommandLine|contains|all: [urlcache, http], ParentImage|endswith: \cmd.exe,
+    User|contains: alice, IntegrityLevel: High, Hashes|contains: IMPHASH=00EF}"""
 
 
 @pytest.mark.parametrize("shape", SHAPES)

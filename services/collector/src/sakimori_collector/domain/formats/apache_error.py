@@ -27,14 +27,16 @@ _LINE: Final = re.compile(
     r"(?: \[(?:client|remote) (\[[^\]\s]{1,64}\]:\d{1,5}|[^\]\s]{1,80})\])? ?(.*+)\Z",
     re.DOTALL,
 )
+_LONGEST: Final = 16_384
+"""Apache cuts at 8,192 bytes (MAX_STRING_LEN)."""
 _CODE: Final = re.compile(r"(?:[\w.-]{1,64}: )?(AH\d{5}): ")
 _REFERRER: Final = re.compile(r", referer: (\S{1,8192})\Z")
 _USER: Final = (
-    re.compile(r"user `([^:]*?)' in realm `.*?' (?:not found|denied by provider): "),
     re.compile(r"user ([^:]*?) not found: "),
     re.compile(r"user ([^:]*?): authentication failure for "),
     re.compile(r"user ([^:]*?): password mismatch: "),
 )
+_REALM: Final = "' in realm `"
 _DIGEST: Final = re.compile(
     r"(?:Digest: )?(?:invalid nonce|unknown algorithm|realm mismatch|nonce .{0,99}mismatch|invalid qop)"
 )
@@ -72,7 +74,7 @@ def _parse(line: str, reference: Reference) -> list[Record]:
         has_port = pid is not None and client.count(":") > 1 and client[:1] != "["
         put_host_port(fields, "source", f"[{host}]:{port}" if has_port else client)
     fields["message"] = unescape((origin.lstrip() + " " + text).lstrip() if origin else text)
-    _explain(fields, unescape(text))
+    _explain(fields, unescape(text[:_LONGEST]))
     return [(time, fields)]
 
 
@@ -88,17 +90,25 @@ def _explain(fields: Fields, text: str) -> None:
     if code is not None:
         fields["event.code"] = code[1]
         text = text[code.end() :]
-    user = next((found for found in (each.match(text) for each in _USER) if found is not None), None)
+    user = _user_of(text)
     if user is not None or _DIGEST.match(text):
         fields |= {"event.dataset": "apache.auth", "event.category": "authentication", "event.action": "web_login"}
         fields |= {"event.outcome": "failure", "sakimori.auth.method": "password"}
-        if user is not None:
-            put_text(fields, "user.name", user[1])
+        put_text(fields, "user.name", user)
         return
     for beginning, action in _ACTIONS:
         if text.startswith(beginning):
             fields["event.action"], fields["event.outcome"] = action, "failure"
             return
+
+
+def _user_of(text: str) -> str | None:
+    """Name who failed to log in; None where nobody did."""
+    if text.startswith("user `"):
+        end = text.find(_REALM)
+        is_refused = end > 0 and any(verdict in text[end:] for verdict in ("' not found: ", "' denied by provider: "))
+        return text[6:end] if is_refused else None
+    return next((found[1] for found in (each.match(text) for each in _USER) if found is not None), None)
 
 
 APACHE_ERROR: Final = Format(

@@ -6,6 +6,7 @@ In the header `|` and `\` are escaped, in values `=`, `\` and line ends. A value
 """
 
 import re
+from itertools import islice
 from typing import Final
 
 from sakimori_collector.domain.carriers import carried
@@ -57,7 +58,7 @@ def _header_text(text: str) -> str:
 
 def pairs_of(text: str) -> dict[str, str]:
     """Take the extension apart; of a key that comes twice the last counts."""
-    found = list(_KEY.finditer(text))
+    found = list(islice(_KEY.finditer(text), MAX_OWN_FIELDS + 1))
     pairs: dict[str, str] = {}
     for number, match in enumerate(found[:MAX_OWN_FIELDS]):
         end = found[number + 1].start() if number + 1 < len(found) else len(text)

@@ -14,6 +14,7 @@ from sakimori_collector.domain.generic import record_of
 
 _DELIMITERS: Final = ",;\t|"
 _MAX_HEADER: Final = 16_384
+_MAX_DELIMITERS: Final = 4096
 _NAME: Final = re.compile(r"[A-Za-z_@#][\w .@#()/-]{0,99}")
 _TIMES: Final = frozenset(
     {"time", "timestamp", "@timestamp", "date", "datetime", "ts", "event_time", "eventtime", "start_time"}
@@ -42,6 +43,8 @@ def columns_of(header: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
+    if line.count(delimiter) > _MAX_DELIMITERS:
+        raise LineRejected(f"over {_MAX_DELIMITERS} columns")
     try:
         rows = list(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error as error:

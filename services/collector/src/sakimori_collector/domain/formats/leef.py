@@ -33,7 +33,7 @@ def _parse(line: str, reference: Reference) -> list[Record]:
         delimiter = chr(int(said[1], 16)) if said[1] else said[2] or "\t"
         begin = said.end()
     pairs: dict[str, str] = {}
-    for part in line[begin:].split(delimiter)[:MAX_OWN_FIELDS]:
+    for part in line[begin:].split(delimiter, MAX_OWN_FIELDS)[:MAX_OWN_FIELDS]:
         key, equals, value = part.strip().partition("=")
         if equals and 0 < len(key) <= 256:
             pairs[key] = _plain(value)

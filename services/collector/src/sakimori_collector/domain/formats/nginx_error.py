@@ -23,9 +23,11 @@ _LINE: Final = re.compile(
     r"\[(\w{1,10})\] (\d{1,10})#(\d{1,10}): (?:\*(\d{1,20}) )?(.*+)\Z",
     re.DOTALL,
 )
+_LONGEST: Final = 8192
+"""nginx itself cuts at 2,048 bytes (NGX_MAX_ERROR_STR)."""
 _CLIENT: Final = re.compile(r", client: ([0-9A-Fa-f:.]{2,45}|unix:)(?=, |\Z)")
 _SERVER: Final = re.compile(r", server: ([^,]{0,255})")
-_REQUEST: Final = re.compile(r', request: "([^"]*+(?:"(?!, )[^"]*+)*+)"(?=, |\Z)')
+_REQUEST: Final = re.compile(r', request: "([^"]*+(?:"(?!, |\Z)[^"]*+)*+)"(?=, |\Z)')
 _QUOTED: Final = {
     "nginx.error.upstream": re.compile(r', upstream: "([^"]*+)"'),
     "url.domain": re.compile(r', host: "([^"]*+)"'),
@@ -71,6 +73,7 @@ def _parse(line: str, reference: Reference) -> list[Record]:
         raise LineRejected("not a line of nginx's error log")
     written, level, pid, thread, connection, text = match.groups()
     time = time_of(written, reference)
+    text = text[:_LONGEST]
     client = _client_of(text)
     message = text[: client.start()] if client is not None else text
     fields: Fields = {"event.category": "web", "event.outcome": "unknown"}

@@ -26,6 +26,7 @@ _COLUMNS: Final = frozenset(_DEFAULT.split()) | {
     "ecs-task-definition-arn", "ecs-task-arn", "ecs-task-id", "reject-reason", "resource-id", "encryption-status",
 }  # fmt: skip
 _MAX_COLUMNS: Final = 64
+_MAX_HEADER: Final = 4096
 _LINE: Final = re.compile(r"2 \d{12} eni-[0-9a-z]{1,32} (?:\S+ ){10}(?:OK|NODATA|SKIPDATA)\s*\Z")
 _NAMED: Final = {
     "account-id": "cloud.account.id",
@@ -42,7 +43,7 @@ _READ: Final = frozenset({
 
 def learn(line: str, context: str) -> str | None:
     """Take the header: a line of nothing but names of columns, hyphens or underscores in them."""
-    names = line.replace("_", "-").split()
+    names = line[:_MAX_HEADER].replace("_", "-").split()
     if 2 < len(names) <= _MAX_COLUMNS and all(name in _COLUMNS for name in names):
         return " ".join(names)
     return None
@@ -55,7 +56,7 @@ def _columns(context: str) -> tuple[str, ...]:
 
 def _parse(line: str, reference: Reference) -> list[Record]:
     names = _columns(reference.context)
-    values = line.split()
+    values = line.split(maxsplit=len(names))
     if len(values) != len(names):
         raise LineRejected(f"{len(values)} columns, {len(names)} are expected")
     columns = {name: value for name, value in zip(names, values, strict=True) if value != "-"}

@@ -80,7 +80,7 @@ def parse(line: str, reference: Reference) -> list[Record]:
     if line.lstrip()[:1] == "{":
         return _read(decode_object(line), reference)
     header = header_of(reference.context)
-    values = line.split(header.separator)
+    values = line.split(header.separator, len(header.names))
     if len(values) != len(header.names):
         raise LineRejected(f"{len(values)} columns, the header of {header.log} names {len(header.names)}")
     columns: Fields = {}
