@@ -30,8 +30,9 @@ class Health:
 
     async def report(self) -> dict[str, str]:
         """Run every check at once; `ok` or what went wrong (NotReady's text, else the kind of error only)."""
-        results = await asyncio.gather(*(self._run(check) for check in self._checks.values()))
-        return dict(zip(self._checks, results, strict=True))
+        checks = dict(self._checks)  # one may be removed meanwhile
+        results = await asyncio.gather(*map(self._run, checks.values()))
+        return dict(zip(checks, results, strict=True))
 
     async def _run(self, check: Check) -> str:
         try:

@@ -92,7 +92,7 @@ def _read_text(source: Source, fields: Fields, text: str, dataset: str, standing
     header = _syslog_header(fields, source) if chosen in (AUTO, _SYSLOG) else ""
     path = _first_text(fields, _FILES)
     events = source.read_text(header + text, *standing, _SYSLOG if header else chosen, path)
-    identity = _place_in_file(source, fields, text)
+    identity = _given_identity(source, fields) or _place_in_file(source, fields, text)
     host = _first_text(fields, _HOSTS)
     known = {name: fields[name] for name in fields.keys() - _SAID_OTHERWISE if fields[name] != text}
     if host:
@@ -195,6 +195,14 @@ def _syslog_header(fields: Fields, source: Source) -> str:
     pid = next((str(fields[name]) for name in _PIDS if str(fields.get(name, "")).isdecimal()), "")
     written = format_instant(source.reference.now if time is None else time)
     return f"{written} {host} {tag}{f'[{pid}]' if pid else ''}: "
+
+
+def _given_identity(source: Source, fields: Fields) -> str | None:
+    """Take the shipper's own id of a line: however it batches what it sends again, it is that line."""
+    given = fields.get("event.id")
+    if not isinstance(given, str) or not 0 < len(given) <= MAX_ID_CHARACTERS:
+        return None
+    return repr(("given", source.name, given))
 
 
 def _place_in_file(source: Source, fields: Fields, text: str) -> str | None:
