@@ -29,6 +29,7 @@ from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.log import SecurityLogger, configure_logging, logger
 from sakimori_common.metrics import PublisherMetrics
 from sakimori_common.runtime import calm_garbage_collector, new_runner
+from sakimori_common.settings import exit_on_bad_settings
 
 
 class OneToken:
@@ -57,7 +58,7 @@ class NoQuarantine:
 
 async def serve(*, is_bare: bool) -> int:
     """Serve until standard input ends."""
-    settings = CollectorSettings()
+    settings = exit_on_bad_settings(CollectorSettings)
     configure_logging("ERROR")
     bus_url = settings.bus_url.get_secret_value()
     bus = await open_bus(bus_url, service="collector")

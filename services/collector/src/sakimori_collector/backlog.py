@@ -26,11 +26,16 @@ class Ledger:
         self.published = metrics.lines_published_total
         self.rejected = metrics.lines_rejected_total
         self.dropped = metrics.lines_dropped_total
+        self._series: dict[tuple[str, Counter], tuple[Counter, Counter]] = {}
 
     def settle(self, source: str, lines: int, account: Counter) -> None:
         """Count lines that came in and have reached their end."""
-        self._metrics.lines_received_total.labels(source).inc(lines)
-        account.labels(source).inc(lines)
+        series = self._series.get((source, account))
+        if series is None:  # looking them up costs three times what counting does, and sources are few
+            series = self._metrics.lines_received_total.labels(source), account.labels(source)
+            self._series[source, account] = series
+        for each in series:
+            each.inc(lines)
 
     def spool(self, source: str, lines: int) -> None:
         """Count lines that came in and wait on disk."""

@@ -42,6 +42,9 @@ class EventPublisher:
         """Publish events and wait for the confirmation. Raises BusUnavailable: publish the same again later."""
         if not events:
             return
+        if len(events) <= BATCH_EVENTS:
+            await asyncio.shield(self._add(events))  # single posts by the thousand: gathering costs as much again
+            return
         waits = []
         for start in range(0, len(events), BATCH_EVENTS):
             waits.append(self._add(events[start : start + BATCH_EVENTS]))
