@@ -18,11 +18,11 @@ from sakimori_common.instants import MICROSECONDS, format_instant
 Fields = dict[str, FieldValue]
 
 CLOCK: Final = r"(?P<clock>\d{1,2}:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
-ISO: Final = (
-    rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)[T ] ?{CLOCK}"
-    r"(?: ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?|[A-Z]{3,4}\b))?"
-)
-"""`2026-01-16 01:59:58.123 UTC`: groups of `file_format`'s expressions, together with those of CLOCK."""
+_ISO: Final = rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)[T ] ?{CLOCK}"
+ISO: Final = _ISO + r"(?: ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?))?"
+"""`2026-01-16 01:59:58.123+09:00`: groups of `file_format`'s expressions, together with those of CLOCK."""
+ISO_NAMED: Final = _ISO + r"(?: ?(?P<zone>Z|[+-]\d\d(?::?\d\d)?|[A-Z]{3,4}\b))?"
+"""The same, and `2026-01-16 01:59:58.123 JST`."""
 
 
 def file_format(
@@ -36,7 +36,7 @@ def file_format(
 
     `line` is what stands before the text in the file; its groups: year (of four digits or two), month (a number or a
     name), day, clock, fraction, zone (what is missing is the host's), pid, host, client; what follows the match is the
-    text, and `explain` says what it means. `recognises` tells the lines of the file (`line` does where it is not given).
+    text, and `explain` says what it means. `recognises` tells the lines of the file (else `line` does).
     """
     through_syslog = format_of(program)
     beginning = recognises or line

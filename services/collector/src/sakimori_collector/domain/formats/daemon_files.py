@@ -7,7 +7,7 @@ import re
 from typing import Final
 
 from sakimori_collector.domain.format import Format
-from sakimori_collector.domain.formats.daemon_file import CLOCK, ISO, Fields, file_format
+from sakimori_collector.domain.formats.daemon_file import CLOCK, ISO, ISO_NAMED, Fields, file_format
 from sakimori_collector.domain.programs.databases import (
     MYSQL,
     POSTGRES_LEVEL,
@@ -39,7 +39,7 @@ _MYSQL = re.compile(
 )
 """Before 5.7 `160107  8:25:38 [Warning]`, then ISO 8601 with the thread behind it."""
 
-_POSTGRES = re.compile(rf"(?:(?P<client>[\w.:-]{{1,255}}) )?{ISO}(?= .{{0,512}}?{POSTGRES_LEVEL})")
+_POSTGRES = re.compile(rf"(?:(?P<client>[\w.:-]{{1,255}}) )?{ISO_NAMED}(?= .{{0,512}}?{POSTGRES_LEVEL})")
 _POSTGRES_PID = re.compile(r"\s*\[(\d{1,10})(?:-\d{1,10})?\]")
 _POSTGRES_EXACT = re.compile(
     rf"(?:[\w.:-]{{1,255}} )?\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{{1,6}})? (?:[A-Z]{{3,4}}|[+-]\d\d) "

@@ -32,14 +32,14 @@ _PREFIX = re.compile(
 )
 _WHO = r"(?P<dovecot__backend>[a-z][\w-]{1,32})\(@known,@address(?:,(?:master|<[^>]{0,128}>|[^)]{0,128}))*+\): "
 
-_BACKEND: Final = compiled(
+_BACKEND: Final = compiled(  # what is in parentheses is not kept as the reason: it may hold the password that was given
     {
         ("authentication", "mail_login", "failure"): (
-            rf"{_WHO}pam_authenticate\(\) failed: (?P<error__message>(?:User not known|Authentication failure|"
-            rf"Permission denied|"
-            r"Account expired|Maximum).*)",
+            rf"{_WHO}pam_authenticate\(\) failed: (?P<error__message>User not known|Authentication failure|"
+            r"Permission denied|Account expired|Maximum)@rest",
             rf"{_WHO}(?P<error__message>(?:[Uu]nknown user|[Pp]assword mismatch|[Ii]nvalid (?:password|credentials)|"
-            r"[Cc]redentials mismatch|No password|Empty (?:user|pass)word|Authentication failure|Login not allowed).*)",
+            r"[Cc]redentials mismatch|No password|Empty (?:user|pass)word|Authentication failure|Login not allowed))"
+            r"@rest",
             r"(?:ldap|sql|pam|passwd-file|static|lua)\(@known,@address\): @rest failed",
             r"login: Authentication failed for @known .*",
         ),
