@@ -223,4 +223,4 @@ def test_a_certificate_without_its_key_is_a_mistake_in_the_settings() -> None:
     assert CollectorSettings(**given).tls_key is None
     for one in ("tls_certificate", "tls_key"):
         with pytest.raises(ValidationError, match="COLLECTOR_TLS_CERTIFICATE and COLLECTOR_TLS_KEY go together"):
-            CollectorSettings(**given, **{one: Path("some.pem")})
+            CollectorSettings(**{**given, one: Path("some.pem")})
