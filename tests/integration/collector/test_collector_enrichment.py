@@ -100,8 +100,8 @@ async def test_all_can_be_switched_off(start: Start) -> None:
 
 async def test_addresses_get_the_devices_of_the_sensors_view(start: Start, postgres: Postgres) -> None:
     await postgres.execute(
-        "INSERT INTO sensor.devices (mac, first_seen_at, last_seen_at, is_online, hostname, is_random, type, probability,"
-        " trust) VALUES ('00-00-5E-00-53-01', now(), now(), true, 'cam-1', false, 'camera', 1, 1)"
+        "INSERT INTO sensor.devices (mac, first_seen_at, last_seen_at, is_online, hostname, is_random, type,"
+        " probability, trust) VALUES ('00-00-5E-00-53-01', now(), now(), true, 'cam-1', false, 'camera', 1, 1)"
     )
     await postgres.execute(
         "INSERT INTO sensor.device_addresses VALUES ('00-00-5E-00-53-01', '192.168.1.5', now(), now()),"

@@ -28,12 +28,19 @@ _OBJECT: Final = compiled(
     r"(?:^|[=:\"'\s])(?:rO0AB|H4sIAAAA|AAEAAAD/|gAS[A-Z]|BAh[bv7uoc])|(?i:[oac]:\+?[0-9]{1,6}:[\"{]|aced0005|_\$\$nd_func|__proto__)"
 )
 """Serialised objects of Java, .NET, Python, Ruby, PHP and Node.js: base64 all through, so nothing of them is plain."""
+_WORD: Final = re.compile(rb"[A-Za-z0-9.-]*+")
+"""Most values, and no attack but for those of _BEGINNINGS; told at a tenth of the cost."""
+_BEGINNINGS: Final = (b"rO0AB", b"H4sIAAAA", b"gAS", b"BAh")
 _PLAIN: Final = re.compile(rb"[\w.@!*+-]{0,256}")
 
 
 def masked_value(value: bytes) -> bytes:
     """Mask a value that its name says to be secret; what is an attack stays, but for the plain start of it."""
-    if not value or value == MASK or _holds(_OBJECT, value):
+    if not value or value == MASK:
+        return value
+    if _WORD.fullmatch(value) and not value.startswith(_BEGINNINGS) and b"aced0005" not in value.lower():
+        return MASK
+    if _holds(_OBJECT, value):
         return value
     if not is_attack(value):
         return MASK

@@ -5,7 +5,8 @@ is nothing, nearly all. What has a trigger is then looked at by its values.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final, cast
+from functools import lru_cache
+from typing import Final
 
 import msgspec
 import re2
@@ -31,6 +32,11 @@ SUBJECTS: Final = ("user.name", "user.email", "source.user.*", "destination.user
 """Where an address or number is whom the event is about: rules count by it, and roles decide who sees it."""
 
 _encoder = msgspec.json.Encoder()
+_APART: Final = APART.decode()
+_NAMES: Final = 4096
+"""Field names whose meaning is remembered."""
+Special = Callable[[str, str], str]
+"""Masks the text of a field, given its name."""
 _Rule = tuple[Pattern, Replace]
 
 
@@ -45,6 +51,7 @@ class Masker:
         self._has_secrets, self._has_cards = "secrets" in chosen, "cards" in chosen
         self._always = _Masks([kind for name in chosen for kind in CLASSES[name] if name in ("secrets", "cards")])
         self._all = _Masks([kind for name in chosen for kind in CLASSES[name]])
+        self._special = lru_cache(maxsize=_NAMES)(self._kind_of_name)
         self._names = frozenset(name for name in subjects if not name.endswith("*"))
         self._beginnings = tuple(name[:-1] for name in subjects if name.endswith("*"))
 
@@ -66,22 +73,33 @@ class Masker:
 
     def _change(self, fields: dict[str, FieldValue]) -> None:
         """Mask all texts of an event at once; lists, names that say secret and subjects apart."""
-        names = []
+        names: list[str] = []
+        texts: list[str] = []
         for name, value in fields.items():
-            if value.__class__ is str:
-                if self._has_secrets and (is_secret_name(name) or is_cookie_name(name)):
-                    fields[name] = _masked_by_name(name, value)
-                elif self._is_subject(name):
-                    fields[name] = self._always.masked(_bytes(value)).decode()
-                else:
+            if isinstance(value, str):
+                special = self._special(name)
+                if special is None:
                     names.append(name)
+                    texts.append(value)
+                else:
+                    fields[name] = special(name, value)
             elif value.__class__ is list or value.__class__ is int:
                 fields[name] = self._other(name, value)
-        joined = APART.join([_bytes(cast(str, fields[name])) for name in names])
-        masked = self._all.masked(joined)
-        if masked is not joined and masked != joined:
-            for name, text in zip(names, masked.split(APART), strict=True):
-                fields[name] = text.decode()
+        joined = _APART.join(texts)
+        if joined.count(_APART) >= len(texts) > 0:
+            joined = _APART.join([text.replace(_APART, "\\x00") for text in texts])
+        masked = self._all.masked(joined.encode(errors="replace")).decode()
+        if masked != joined:
+            fields.update(zip(names, masked.split(_APART), strict=True))
+
+    def _kind_of_name(self, name: str) -> "Special | None":
+        """Tell how a text field is masked that is not masked as most are."""
+        if self._has_secrets and (is_secret_name(name) or is_cookie_name(name)):
+            return _masked_by_name
+        return self._masked_subject if self._is_subject(name) else None
+
+    def _masked_subject(self, _: str, text: str) -> str:
+        return self._always.masked(_bytes(text)).decode()
 
     def _other(self, name: str, value: FieldValue) -> FieldValue:
         if self._has_secrets and is_secret_name(name):
@@ -104,26 +122,27 @@ class _Masks:
     def __init__(self, kinds: Sequence[Kind]) -> None:
         triggers = [*(kind.trigger for kind in kinds), NAME_TRIGGER]
         self.trigger = compiled("|".join(f"(?:{trigger})" for trigger in triggers)) if kinds else None
-        self._kinds = [[(compiled(pattern), replace) for pattern, replace in kind.patterns] for kind in kinds]
-        self._which = _set_of([kind.trigger for kind in kinds])
+        found = [rule for kind in kinds for rule in kind.patterns]
+        self._rules: list[_Rule] = [(compiled(pattern), replace) for pattern, replace in found]
+        self._which = _set_of([pattern for pattern, _ in found])
 
     def masked(self, text: bytes) -> bytes:
         for number in self._which(text):
-            for pattern, replace in self._kinds[number]:
-                text = pattern.sub(replace, text)
+            pattern, replace = self._rules[number]
+            text = pattern.sub(replace, text)
         return text
 
 
-def _set_of(triggers: Sequence[str]) -> Callable[[bytes], Sequence[int]]:
-    """Tell which kinds' triggers are in a text, in one pass."""
-    if not triggers:
+def _set_of(patterns: Sequence[str]) -> Callable[[bytes], Sequence[int]]:
+    """Tell which patterns match somewhere in a text, in one pass."""
+    if not patterns:
         return lambda _: ()
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.max_mem = 32 << 20
     found = re2.Set.SearchSet(options)
-    for trigger in triggers:
-        found.Add(trigger)
+    for pattern in patterns:
+        found.Add(pattern)
     found.Compile()
     return lambda text: sorted(found.Match(text) or ())
 

@@ -1,7 +1,6 @@
 """Keyed hashes in place of what the operator does not want to be known (X-05)."""
 
 import hmac
-import re
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
@@ -55,7 +54,7 @@ class Pseudonyms:
             return
         for name, text in fields.items():
             if isinstance(text, str) and value in text and name not in self._kinds and not name.startswith(_OURS):
-                fields[name] = _standing_alone(value).sub(token, text)
+                fields[name] = _replaced_alone(text, value, token)
 
     def _made(self, kind: str, value: str) -> str:
         canonical = value.lower() if kind in {"email", "host", "mac"} else value
@@ -73,6 +72,18 @@ def _kind_of(name: str) -> str:
     return _KINDS.get(last, last)
 
 
-@lru_cache(maxsize=1024)
-def _standing_alone(value: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w.]){re.escape(value)}(?!\w|\.\w)" if value[-1:].isalnum() else re.escape(value))
+def _replaced_alone(text: str, value: str, token: str) -> str:
+    """Replace a value where it is no part of a longer word or address; compiling an expression would cost more."""
+    pieces, start = [], 0
+    while (at := text.find(value, start)) >= 0:
+        end = at + len(value)
+        pieces += [text[start:at], value if _goes_on(text, at, end) else token]
+        start = end
+    return "".join(pieces) + text[start:]
+
+
+def _goes_on(text: str, at: int, end: int) -> bool:
+    before, after = text[at - 1 : at], text[end : end + 2]
+    if before.isalnum() or before in ("_", "."):
+        return True
+    return after[:1].isalnum() or after[:1] == "_" or (after[:1] == "." and after[1:].isalnum())
