@@ -148,7 +148,18 @@ AUDITD: Final[Names] = {
     "exe": "process.executable",
     "comm": "process.name",
     "cwd": "process.working_directory",
+    "proctitle": "process.command_line",
+    "type": "auditd.record_type",
+    "uid": "user.id",
+    "auid": "user.audit.id",
+    "SYSCALL": "auditd.data.syscall",
+    **{
+        name: f"auditd.data.{name}"
+        for name in ("syscall", "name", "key", "nametype", "path", "mode", "success", "exit", "saddr", "unit", "op")
+    },
+    **{f"a{number}": f"auditd.data.a{number}" for number in range(10)},
 }
+"""What auditd writes; the pairs of a record that ECS has no place for keep their own name."""
 
 CLOUDTRAIL: Final[Names] = {
     "eventName": "event.action",

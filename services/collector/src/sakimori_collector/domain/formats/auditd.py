@@ -124,9 +124,9 @@ def _plain(name: str, value: str) -> str:
 
 
 def _put_arguments(fields: Fields, pairs: dict[str, str]) -> None:
-    arguments = [pairs.pop(name) for name in list(pairs) if _ARGUMENT.match(name)]
+    arguments = [value for name, value in pairs.items() if _ARGUMENT.match(name)]
     if arguments:
-        fields["process.args"] = list(arguments)
+        fields["process.args"] = [*arguments]
         fields["process.command_line"] = " ".join(arguments)
 
 
