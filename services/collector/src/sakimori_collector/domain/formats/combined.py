@@ -28,8 +28,8 @@ _REST = rf" {_QUOTED}{_ANSWER}"
 _ASKED = r'"([A-Z]++) ((/[^" ?]*+)(?:\?([^" ]*+))?) HTTP/([^" ]*+)"'
 _USUAL = re.compile(rf"([0-9A-Fa-f.:]++) \S++ (\S++) {_TIME} {_ASKED}{_ANSWER}".replace(_QUOTED, _PLAIN))
 _LINE = re.compile(rf"()(\S++) \S++ (\S++) {_TIME}{_REST}")
-_LINE_WITH_HOST = re.compile(rf'([^\s"]+) (?!- )(\S+) \S+ (\S+) {_TIME}{_REST}')
-_SPACES = re.compile(rf'(?:([^\s"]+) (?!- ))?(?=\S*[.:])(\S+) \S+ ((?:[^"\\]|\\.){{0,4096}}) {_TIME}{_REST}')
+_LINE_WITH_HOST = re.compile(rf'([^\s"]++) (?!- )(\S++) \S++ (\S++) {_TIME}{_REST}')
+_SPACES = re.compile(rf'(?:([^\s"]++) (?!- ))?(?=[^\s.:]*+[.:])(\S++) \S++ ((?:[^"\\]|\\.){{0,4096}}) {_TIME}{_REST}')
 """The same for a user name with spaces in it, which only basic authentication gives."""
 _CARRIER = re.compile(
     r"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} (?:[ \d]\d|\d) \d\d:\d\d:\d\d|\d{4}-\d\d-\S{10,30}) (\S{1,255}) \S{1,64}: "
