@@ -139,9 +139,12 @@ def _index_of(entries: Sequence[Entry], checkpoint: Checkpoint) -> int | None:
     """Find the file of a checkpoint: by its inode, else by what is in it, as a copy or packed."""
     here = [number for number, entry in enumerate(entries) if entry.place == (checkpoint.device, checkpoint.inode)]
     others = [number for number in range(len(entries)) if number not in here]
-    is_known = checkpoint.position > 0 or _length_of(checkpoint.fingerprint) >= _LEAST_BYTES
-    candidates: list[int] = here + (others[::-1] if is_known else [])
-    for number in candidates:
+    if checkpoint.position > 0 or _length_of(checkpoint.fingerprint) >= _LEAST_BYTES:
+        others.reverse()
+    else:
+        # Hardly anything is known of it: but it is the oldest of those that were written since.
+        others = [number for number in others if entries[number].modified_ns > checkpoint.modified_ns]
+    for number in here + others:
         if _is_same(entries[number], checkpoint):
             return number
     return None
@@ -233,4 +236,6 @@ def _fresh(path: str, entry: Entry, before: Checkpoint | None) -> LogFile | None
     if before is not None and before.identity.partition("#")[0] == identity:
         # The same inode, and it begins as before: but it was emptied in between.
         identity = f"{identity}#{int(before.identity.partition('#')[2] or 0) + 1}"
-    return LogFile(descriptor, Checkpoint(path, status.st_dev, status.st_ino, fingerprint, 0, identity))
+    before_it = status.st_mtime_ns - 1  # should it be moved and packed before it is met again, it is unread still
+    checkpoint = Checkpoint(path, status.st_dev, status.st_ino, fingerprint, 0, identity, modified_ns=before_it)
+    return LogFile(descriptor, checkpoint)
