@@ -80,7 +80,8 @@ def main() -> None:
     masker, agents, networks = Masker(), UserAgents(), Networks(())
     wanted = parse_filter("log.level=debug; url.path=/healthz user_agent.original=kube-probe/*")
     hashed = Pseudonyms("a key for the benchmark", ["user.name", "source.ip"])
-    rows: list[tuple[str, Sequence[bytes], str, Treat]] = [
+    new_agents = with_new_agents(made.nginx(max(count, 40_000)))
+    rows: list[tuple[str, list[bytes], str, Treat]] = [
         ("mask, nothing in it", nginx, "nginx.access", masker.change),
         ("mask, nothing in it", sshd, "openssh.auth", masker.change),
         ("mask, a token in every 100th", with_secrets(nginx, 100), "nginx.access", masker.change),
@@ -88,7 +89,7 @@ def main() -> None:
         ("networks", nginx, "nginx.access", Enrichment([networks.facts]).change),
         ("networks and agents", nginx, "nginx.access", Enrichment([networks.facts], agents.facts).change),
         ("networks", sshd, "openssh.auth", Enrichment([networks.facts], agents.facts).change),
-        ("agents, each new", with_new_agents(nginx), "nginx.access", Enrichment((), agents.facts).change),
+        ("agents, each new", new_agents, "nginx.access", Enrichment((), agents.facts).change),
         ("two drop rules", nginx, "nginx.access", lambda events: [wanted.drops(event) for event in events]),
         ("two fields hashed", sshd, "openssh.auth", hashed.change),
     ]  # fmt: skip

@@ -18,6 +18,7 @@ from sakimori_common.contracts import Event, FieldValue
 _CONDITION = re.compile(r"([\w@.-]{1,256}?)(!?=)(.*)", re.DOTALL)
 _LOOKED_AT = 4096
 """Characters of a value that are compared."""
+_ENVELOPE = ("event.dataset", "event.id", "@timestamp")
 
 
 class BadFilter(ValueError):
@@ -31,7 +32,11 @@ class _Condition:
     is_negated: bool
 
     def holds(self, event: Event) -> bool:
-        value = event.fields.get(self.field) if self.field in event.fields else event.get(self.field)
+        value = event.fields.get(self.field)
+        if value is None and self.field in _ENVELOPE:
+            value = event.get(self.field)
+        if isinstance(value, str):
+            return self.is_meant(value[:_LOOKED_AT].lower()) is not self.is_negated
         return any(map(self.is_meant, _texts(value))) is not self.is_negated
 
 
@@ -43,7 +48,13 @@ class Filter:
 
     def drops(self, event: Event) -> bool:
         """Tell whether nobody wants this event."""
-        return any(all(condition.holds(event) for condition in rule) for rule in self.rules)
+        for rule in self.rules:
+            for condition in rule:
+                if not condition.holds(event):
+                    break
+            else:
+                return True
+        return False
 
 
 def parse_filter(text: str) -> Filter:
