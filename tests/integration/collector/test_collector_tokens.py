@@ -147,6 +147,24 @@ async def test_a_source_over_its_rate_is_told_when_to_come_again(start: Start, p
     assert collector.lines("received", "web-1") == 10
 
 
+async def test_a_shipper_that_throws_away_what_is_refused_waits_for_its_answer_instead(
+    start: Start, postgres: Postgres
+) -> None:
+    token = await issue(postgres, lines_per_second=10)
+    collector = await start()
+    collector.client.headers.pop("user-agent")
+    for lines in (100, 10):
+        body = '{"create":{}}\n{"event.dataset":"my.app"}\n' * lines
+        request = collector.client.build_request(
+            "POST", "/_bulk", content=body, headers={"authorization": f"Bearer {token}"}
+        )
+        assert "user-agent" not in request.headers
+        begun = time.monotonic()
+        assert (await collector.client.send(request)).status_code == 200
+    assert time.monotonic() - begun > 0.5
+    assert collector.lines("received", "web-1") == 110
+
+
 async def test_a_sources_own_size_and_format_count(start: Start, postgres: Postgres) -> None:
     token = await issue(postgres, max_body_bytes=2000, format="openssh.auth")
     collector = await start()

@@ -1,5 +1,6 @@
 """What every way in over HTTP has in common: who posts, whether they may, how much, and what became of it."""
 
+import asyncio
 import hmac
 import time
 import zoneinfo
@@ -81,11 +82,8 @@ class Reception:
         """Let lines in, and tell the headers of the answer. Raises Problem: 429 over the poster's rate."""
         if poster.lines_per_second is None:
             return {}
-        now = self._clock()
-        rate = self._rates.get(poster.name)
-        if rate is None or rate.lines_per_second != poster.lines_per_second:
-            rate = self._rates[poster.name] = LineRate(poster.lines_per_second, now)
-        wait = rate.take(lines, now)
+        rate = self._rate(poster.name, poster.lines_per_second)
+        wait = rate.take(lines, self._clock())
         policy = f'"lines";q={rate.capacity};w={BURST_SECONDS}'
         if not wait:
             return {"ratelimit-policy": policy, "ratelimit": f'"lines";r={rate.level};t={BURST_SECONDS}'}
@@ -101,6 +99,19 @@ class Reception:
                 "ratelimit": f'"lines";r={rate.level};t={seconds}',
             },
         )
+
+    async def admit_slowly(self, poster: Poster, lines: int) -> None:
+        """Let lines of a client in that cannot be told to come again: it waits for its answer instead."""
+        if poster.lines_per_second is None:
+            return
+        while wait := self._rate(poster.name, poster.lines_per_second).take(lines, self._clock()):
+            await asyncio.sleep(wait)
+
+    def _rate(self, name: str, lines_per_second: int) -> LineRate:
+        rate = self._rates.get(name)
+        if rate is None or rate.lines_per_second != lines_per_second:
+            rate = self._rates[name] = LineRate(lines_per_second, self._clock())
+        return rate
 
     def key(self, request: Request) -> str:
         """Read the Idempotency-Key, empty where there is none. Raises Problem: 400 for one that is too long."""

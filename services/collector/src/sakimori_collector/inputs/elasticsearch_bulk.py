@@ -94,16 +94,21 @@ class ElasticsearchBulk:
             if not items:
                 raise Problem(400, "body_empty", "request body is required")
             written = [item for item in items if item.operation in _WRITTEN]
-            headers = reception.admit(poster, len(written))
+            repeats = (
+                "user-agent" in request.headers
+            )  # rsyslog's omelasticsearch throws away what is answered 429 or 503
+            headers = reception.admit(poster, len(written)) if repeats else {}
+            if not repeats:
+                await reception.admit_slowly(poster, len(written))
             for index, lines in _by_index(written).items():
                 source = reception.source(request, poster, NAME, f"{NAME}:{poster.name}:{key}")
                 if dataset := dataset_of(index):
                     source.stamp = {**source.stamp, "data_stream.dataset": dataset}
                 batch = Batch(source, lines, read_document)
-                if "user-agent" in request.headers:
+                if repeats:
                     await reception.take(batch, key)
                 else:
-                    await reception.keep(batch)  # rsyslog's omelasticsearch throws away what is answered 503
+                    await reception.keep(batch)
         took = int((time.perf_counter() - started) * 1000)
         answers = [_answer(item, key) for item in items]
         is_failed = len(written) < len(items)
