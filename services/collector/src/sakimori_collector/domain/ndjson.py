@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from sakimori_collector.domain.datasets import OWN_DATASETS
 from sakimori_collector.domain.formats import LineRejected
 from sakimori_collector.domain.reading import Source, UnknownFormat, check_format
 from sakimori_collector.domain.text import storable, without_nul
@@ -17,8 +18,6 @@ from sakimori_common.instants import format_instant
 
 MAX_LINE_BYTES = 1 << 20
 """Of one posted line: what it becomes must fit into one message of the bus."""
-OWN_DATASETS = ("chat.", "collector.", "gateway.", "sakimori.")
-"""Only the services themselves know these: who holds the ingest token must not put words into their mouths."""
 _CARRIED = ("host.hostname", "log.file.path", "log.offset")
 
 _Lookup = Callable[[str], Any]

@@ -10,8 +10,8 @@ from functools import lru_cache
 
 from sakimori_collector.domain.format import Reference
 from sakimori_collector.domain.months import month_number, zone_seconds
-from sakimori_collector.domain.times import DAY, iso_time
-from sakimori_common.instants import EARLIEST, MICROSECONDS, to_datetime, to_microseconds
+from sakimori_collector.domain.times import DAY, iso_time, since_epoch
+from sakimori_common.instants import MICROSECONDS, to_datetime
 
 _CLOCK = r"(?P<clock>\d{1,2}:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
 _NAME = r"(?P<month>1?\d[月월]|[^\W\d_]{3,9}\.?)"
@@ -76,10 +76,7 @@ def dated(year: int, month: int, day: int, clock: str, zone: tzinfo) -> int:
         moment = datetime(year, month, day, int(hour), int(minute), int(second), tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(f"no such time: {year}-{month}-{day} {clock}") from None
-    time = to_microseconds(moment)
-    if time < EARLIEST:
-        raise ValueError("before 1970")
-    return time
+    return since_epoch(moment)
 
 
 def year_less(month: int, day: int, clock: str, now: int, zone: tzinfo) -> int:

@@ -7,10 +7,18 @@ are remembered.
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
-from sakimori_common.instants import EARLIEST, MICROSECONDS, to_datetime, to_microseconds
+from sakimori_common.instants import MICROSECONDS, to_datetime, to_microseconds
 
 DAY = 86_400 * MICROSECONDS
 """How far ahead of this host's clock a line may be: what is beyond comes of a broken clock, not of a time zone."""
+
+OLDEST = 631_152_000 * MICROSECONDS
+"""1 January 1990, UTC: a clock that was never set begins in 1970 or 1980."""
+
+
+class ClockNeverSet(ValueError):
+    """A time before OLDEST; an event of it would be deleted at once, being too old to keep."""
+
 
 _MONTHS = {
     name: number
@@ -33,7 +41,9 @@ def access_time(text: str) -> int:
             _second(text[18:20]),
             tzinfo=timezone(offset),
         )
-        return _since_epoch(moment)
+        return since_epoch(moment)
+    except ClockNeverSet:
+        raise
     except (ValueError, KeyError, IndexError, OverflowError):
         raise ValueError(f"no such time: {text}") from None
 
@@ -42,7 +52,9 @@ def access_time(text: str) -> int:
 def iso_time(text: str) -> int:
     """Read RFC 3339 as syslog writes it, also with `+0900`."""
     try:
-        return _since_epoch(datetime.fromisoformat(text))
+        return since_epoch(datetime.fromisoformat(text))
+    except ClockNeverSet:
+        raise
     except (ValueError, OverflowError):
         raise ValueError(f"no such time: {text}") from None
 
@@ -64,7 +76,7 @@ def syslog_time(text: str, latest_day: int, zone: tzinfo) -> int:
         except ValueError:
             continue  # 29 February, until the year is a leap year
         if moment < latest:
-            return _since_epoch(moment)
+            return since_epoch(moment)
     raise ValueError(f"no such time: {text}")
 
 
@@ -73,8 +85,9 @@ def _second(text: str) -> int:
     return min(int(text), 59) if text == "60" else int(text)
 
 
-def _since_epoch(moment: datetime) -> int:
+def since_epoch(moment: datetime) -> int:
+    """Count microseconds since the epoch. Raises ClockNeverSet, and ValueError for a naive datetime."""
     microseconds = to_microseconds(moment)
-    if microseconds < EARLIEST:
-        raise ValueError("before 1970")
+    if microseconds < OLDEST:
+        raise ClockNeverSet(f"no such time: {moment.isoformat()}, before 1990: a clock that was never set")
     return microseconds

@@ -10,11 +10,9 @@ from functools import lru_cache
 from typing import Final
 
 from sakimori_collector.domain.format import LineRejected, Reference
-from sakimori_collector.domain.times import DAY, access_time, syslog_time
+from sakimori_collector.domain.times import DAY, OLDEST, access_time, syslog_time
 from sakimori_common.instants import MICROSECONDS, format_instant, to_datetime, to_microseconds
 
-OLDEST: Final = 631_152_000 * MICROSECONDS
-"""1 January 1990, UTC."""
 _LONGEST: Final = 64
 _NUMBER: Final = re.compile(r"-?\d{1,20}(?:\.\d{1,20})?")
 _BY_MAGNITUDE: Final = ((10**11, MICROSECONDS, 1), (10**14, 1000, 1), (10**17, 1, 1), (10**20, 1, 1000))
@@ -26,7 +24,7 @@ def plausible(time: int, reference: Reference) -> int:
     if time > reference.now + DAY:
         raise LineRejected(f"over a day ahead of this host's clock: {_show(time)}")
     if time < OLDEST:
-        raise LineRejected(f"before 1990, so of a clock that was never set: {_show(time)}")
+        raise LineRejected(f"no such time: {_show(time)}, before 1990: a clock that was never set")
     return time
 
 
