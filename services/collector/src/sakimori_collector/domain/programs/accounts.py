@@ -40,7 +40,7 @@ _PHRASES: Final = compiled(
             rf"user {_USER} removed by @user from group {_GROUP}",
         ),
         ("iam", "password_changed", "success"): (
-            rf"password (?:for|of) {_USER} changed by @user",
+            rf"password (?:for|of) {_USER} changed by '?(?P<user__name>[^\s',]{{1,256}})'?",
             rf"changed? (?:user )?{_USER} password",
             rf"password changed for {_USER}",
             rf"pam_unix\(\S+:chauthtok\): password changed for {_USER}\s*",

@@ -28,6 +28,7 @@ _PHRASES: Final = compiled(
             r"(?:\[[\w :.-]{1,64}\] )*(?:Authentication request for @known has been denied|Auth: Auth-Failure ip "
             r"@address username '(?P<user__name>.{0,256})').*?"
             r"(?:\(IP: \"?(?P<address>[^\s,;()<>\[\]'\"]{1,255})\"?\))?\.?",
+            r"do_auth +: auth failure: \[user=@known\] .*",
             r"FAIL: (?P<service__name>[\w./-]{1,64}) (?:address|libwrap|access_time|per_source_limit|service_limit) "
             r"from=@address",
             r"Auth: @address:@port->.{0,128} (?:protocol=\S{1,16} )?.{0,256}status=\"failed:@rest",

@@ -41,9 +41,22 @@ _TRANSPORTS: Final = {
     "132": "sctp",
     "icmpv6": "ipv6-icmp",
 }
-_DENIED: Final = re.compile(r"block|drop|deny|denied|reject|refus|invalid|discard|ban|shield|martian", re.IGNORECASE)
-_ALLOWED: Final = re.compile(r"allow|accept|permit|pass\b|audit|\bact=accept", re.IGNORECASE)
+_DENIED: Final = re.compile(
+    r"-[BDR](?:-\d{1,10})?\Z|block|drop|deny|denied|reject|refus|invalid|discard|ban|shield|martian", re.IGNORECASE
+)
+_ALLOWED: Final = re.compile(r"-A(?:-\d{1,10})?\Z|allow|accept|permit|pass\b|audit|\bact=accept", re.IGNORECASE)
 
+_APPARMOR: Final = compiled(
+    {
+        ("host", "apparmor_denied", "failure"): (
+            r"audit: type=1400 audit\([\d.:]{1,40}\): apparmor=\"DENIED\" operation=\""
+            r"(?P<apparmor__operation>\w{1,64})\" "
+            r"(?:class=\"\w{1,32}\" )?(?:info=\"[^\"]{0,256}\" error=-?\d{1,5} )?profile=\""
+            r"(?P<apparmor__profile>[^\"]{1,512})\" "
+            r"(?:name=\"(?P<file__path>[^\"]{1,4096})\" )?@rest",
+        ),
+    }
+)
 _WIREGUARD: Final = compiled(
     {
         ("network", "wireguard_refused", "failure"): (
@@ -58,7 +71,7 @@ _WIREGUARD: Final = compiled(
 
 
 def explain(line: SyslogLine) -> Fields:
-    """Say what the kernel reports: a packet (dataset `linux.firewall`), or `kernel_other`."""
+    """Say what the kernel reports: a packet (dataset `linux.firewall`), a refusal, or `kernel_other`."""
     message = _UPTIME.sub("", line.message, count=1)
     if len(message) <= MESSAGE_LIMIT:
         packet = explain_packet(message)
@@ -67,6 +80,8 @@ def explain(line: SyslogLine) -> Fields:
             return packet
         if message.startswith("wireguard: "):
             return said(message.rstrip(), _WIREGUARD) or other("network", "wireguard_other")
+        if message.startswith("audit: type=1400 "):
+            return said(message, _APPARMOR) or other("host", "kernel_other")
     return other("host", "kernel_other")
 
 
@@ -87,7 +102,7 @@ def explain_packet(message: str) -> Fields | None:
     source, destination = canonical_ip(pairs.get("SRC", "")), canonical_ip(pairs.get("DST", ""))
     if source is None and destination is None and "MAC" not in pairs:
         return None
-    fields = _verdict(match["prefix"].strip().strip("[]:").strip())
+    fields = _verdict(match["prefix"].strip().lstrip("[").partition("]")[0].strip(" :"))
     fields |= {name: address for name, address in (("source.ip", source), ("destination.ip", destination)) if address}
     if source or destination:
         fields["network.type"] = "ipv6" if ":" in (source or destination or "") else "ipv4"
