@@ -22,7 +22,7 @@ _STAMP = re.compile(
     rf"(?: (?P<after>\d{{4}}))?{_ZONE}"
     r"|(?P<date>\d{4}[-/.]\d\d[-/.]\d\d)[T ](?P<at>\d\d:\d\d:\d\d)(?:[.,](?P<part>\d{1,9}))?"
     r"(?P<offset>Z|[+-]\d\d:?\d\d)?"
-    r"|(?P<epoch>\d{10})(?:\.(?P<rest>\d{1,9}))?"
+    r"|(?P<epoch>[1-9]\d{9})(?:\.(?P<rest>\d{1,9}))?"
     r")(?: ?: | |\Z)"
 )
 
