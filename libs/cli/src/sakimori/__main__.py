@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 EPILOG: Final = "Exit status: 0 done, 1 something was refused or failed a check, 2 wrong usage."
-COMMANDS: Final = ("run", "demo", "parse", "pcap", "detect", "rules", "dead", "db", "user")
+COMMANDS: Final = ("run", "demo", "parse", "pcap", "detect", "rules", "dead", "quarantine", "db", "user")
 """Each is a module of sakimori.commands with a function, or a group of commands, of its name."""
 
 
