@@ -15,9 +15,9 @@ from sakimori_collector.domain.carriers import carried
 from sakimori_collector.domain.format import Format, LineRejected, Record, Reference
 from sakimori_collector.domain.formats.audit_types import CATEGORIES, LOGINS
 from sakimori_collector.domain.programs.phrases import MESSAGE_LIMIT
-from sakimori_collector.domain.times import DAY, OLDEST
+from sakimori_collector.domain.timestamps import plausible
 from sakimori_common.contracts import FieldValue
-from sakimori_common.instants import MICROSECONDS, format_instant
+from sakimori_common.instants import MICROSECONDS
 
 Fields = dict[str, FieldValue]
 
@@ -62,11 +62,7 @@ def parse_auditd(line: str, reference: Reference) -> list[Record]:
     if match is None:
         raise LineRejected("not a record of auditd: type=... msg=audit(...):")
     time = int(match["seconds"]) * MICROSECONDS + int(match["fraction"]) * 1000
-    if time < OLDEST:
-        raise LineRejected(f"no such time: {format_instant(time)}, before 1990: a clock that was never set")
-    if time > reference.now + DAY:
-        raise LineRejected(f"over a day ahead of this host's clock: {format_instant(time)}")
-    return [(time, _fields(match, line[match.end() :]))]
+    return [(plausible(time, reference), _fields(match, line[match.end() :]))]
 
 
 def _fields(match: re.Match[str], rest: str) -> Fields:

@@ -12,8 +12,9 @@ from sakimori_collector.domain.months import month_number, zone_seconds
 from sakimori_collector.domain.programs import Program
 from sakimori_collector.domain.syslog_times import dated
 from sakimori_collector.domain.times import DAY
+from sakimori_collector.domain.timestamps import plausible
 from sakimori_common.contracts import FieldValue
-from sakimori_common.instants import MICROSECONDS, format_instant
+from sakimori_common.instants import MICROSECONDS
 
 Fields = dict[str, FieldValue]
 
@@ -76,9 +77,7 @@ def _time(said: dict[str, str], reference: Reference) -> int:
         raise LineRejected(str(error)) from None
     if "fraction" in said:
         time += int(said["fraction"][:6].ljust(6, "0"))
-    if time > reference.now + DAY:
-        raise LineRejected(f"over a day ahead of this host's clock: {format_instant(time)}")
-    return time
+    return plausible(time, reference)
 
 
 def _zone(said: dict[str, str], reference: Reference) -> tzinfo:
