@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sakimori_collector.domain.format import LineRejected, Reference
@@ -71,6 +71,7 @@ def test_each_format_has_lines_that_are_read_and_one_that_is_not(format: str) ->
 
 
 @pytest.mark.parametrize("format", FORMATS)
+@settings(deadline=None)  # busy machines are slow machines
 @given(data=st.data())
 def test_a_line_that_is_damaged_raises_nothing_else(format: str, data: st.DataObject) -> None:
     """Cut, doubled, and with bytes of anything in it."""

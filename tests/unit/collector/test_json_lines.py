@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sakimori_collector.domain.format import LineRejected, Reference
@@ -142,6 +142,7 @@ KEYS = st.sampled_from([*TIMES, *MARKS, *OTHERS])
 GOOD_TIME = st.sampled_from([1768528798, "2026-01-16T01:59:58Z", "1768528798000000"])
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, VALUES | GOOD_TIME | st.dictionaries(KEYS, VALUES | GOOD_TIME, max_size=5), max_size=14))
 def test_any_object_of_known_keys_is_read_or_rejected(value: dict[str, Any]) -> None:
     try:

@@ -6,12 +6,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sakimori_collector.domain.format import LineRejected, Reference
-from sakimori_collector.domain.times import DAY
-from sakimori_collector.domain.timestamps import OLDEST, epoch_time, time_of
+from sakimori_collector.domain.times import DAY, OLDEST
+from sakimori_collector.domain.timestamps import epoch_time, time_of
 from sakimori_common.instants import format_instant, parse_instant
 
 NOW = parse_instant("2026-01-16T02:00:00Z")
@@ -123,6 +123,7 @@ def test_the_borders_of_the_rule() -> None:
         time_of(format_instant(NOW + DAY + 1), HERE)
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(1990, 1, 2), datetime(2026, 1, 15), timezones=st.just(UTC)))
 def test_every_unit_of_the_epoch_and_iso_agree(moment: datetime) -> None:
     whole = moment.replace(microsecond=0)
@@ -134,6 +135,7 @@ def test_every_unit_of_the_epoch_and_iso_agree(moment: datetime) -> None:
     assert time_of(moment.isoformat(), HERE) == expected + moment.microsecond
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_no_text_raises_anything_else(text: str) -> None:
     with suppress(LineRejected):

@@ -37,17 +37,18 @@ def _put(into: Fields, prefix: str, value: Mapping[str, Any], depth: int, rest: 
     for key, item in value.items():
         if item is None:
             continue
-        name = prefix + key if len(key) <= MAX_NAME_CHARACTERS else prefix + key[:MAX_NAME_CHARACTERS]
-        if not name or name[-1] == ".":
-            name += "_"
+        name = prefix + key if 0 < len(key) <= MAX_NAME_CHARACTERS else prefix + (key[:MAX_NAME_CHARACTERS] or "_")
+        kind = type(item)
         if len(into) >= MAX_OWN_FIELDS and name not in into:
             rest[name] = item
-        elif type(item) is dict:
+        elif kind is str:  # most are
+            into[name] = item
+        elif kind is dict:
             if depth >= MAX_DEPTH or len(name) > 2 * MAX_NAME_CHARACTERS:
                 into[name] = json_text(item)
             else:
                 _put(into, name + ".", item, depth + 1, rest)
-        elif type(item) is list:
+        elif kind is list:
             _put_list(into, name, item, depth, rest)
         else:
             into[name] = scalar(item)

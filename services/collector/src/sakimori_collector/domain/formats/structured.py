@@ -4,13 +4,15 @@ Lines of JSON are decoded once: `json` looks at the keys and hands the object to
 format of its own, too, for sources that say what they send.
 """
 
+from dataclasses import replace
 from typing import Final
 
-from sakimori_collector.domain.format import Format
+from sakimori_collector.domain.format import Format, Record, Reference
 from sakimori_collector.domain.formats.apache_error import APACHE_ERROR
 from sakimori_collector.domain.formats.caddy import CADDY
 from sakimori_collector.domain.formats.cef import CEF
 from sakimori_collector.domain.formats.cloudtrail import CLOUDTRAIL, CLOUDTRAIL_FILE
+from sakimori_collector.domain.formats.combined import parse_combined
 from sakimori_collector.domain.formats.csv_lines import CSV
 from sakimori_collector.domain.formats.docker import DOCKER
 from sakimori_collector.domain.formats.haproxy import HAPROXY
@@ -66,11 +68,18 @@ STRUCTURED: Final[tuple[Format, ...]] = (
 ANYBODYS: Final[tuple[Format, ...]] = (LOGFMT, KEYVALUE, CSV)
 """Formats that nobody owns: asked last."""
 
+_TRAEFIK: Final = format_of_kinds(TRAEFIK)
+
+
+def _parse_traefik(line: str, reference: Reference) -> list[Record]:
+    return (_TRAEFIK.parse if line[:1] == "{" else parse_combined)(line, reference)
+
+
 OF_JSON: Final[tuple[Format, ...]] = (
     format_of_kinds(DOCKER),
     format_of_kinds(JOURNALD),
     format_of_kinds(SURICATA),
-    format_of_kinds(TRAEFIK),
+    replace(_TRAEFIK, parse=_parse_traefik),
     format_of_kinds(CADDY),
     format_of_kinds(NGINX_JSON),
     format_of_kinds(CLOUDTRAIL, CLOUDTRAIL_FILE),

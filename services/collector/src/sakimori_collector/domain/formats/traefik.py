@@ -1,6 +1,7 @@
 """Traefik's access log (https://doc.traefik.io/traefik/observability/access-logs/), JSON.
 
-Its CLF is Apache's combined format with fields of its own behind, which `sakimori.log.rest` has.
+Its CLF is Apache's combined format with fields of its own behind (requests, router, server, duration), which
+`sakimori.log.rest` has: `auto` takes it for nginx's, as nothing else tells them apart.
 """
 
 from typing import Final
