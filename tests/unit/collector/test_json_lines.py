@@ -29,7 +29,7 @@ def objects() -> list[Any]:
     found = []
     for name in {kind.name for kind in JSON_KINDS}:
         for case in yaml.safe_load((FOLDER / f"{name}.yml").read_text())["cases"]:
-            if "events" in case and "line" in case:
+            if "events" in case and case.get("line", "")[:1] == "{":
                 found.append(pytest.param(name, case.get("path", ""), case["line"], id=f"{name}: {case['name']}"))
     return found
 
