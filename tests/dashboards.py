@@ -28,8 +28,11 @@ class Query:
     def over(self, start: datetime, end: datetime) -> str:
         """Write the query for a time range as Grafana does: `$__timeFilter(column)` becomes a BETWEEN."""
         text = _TIME_FILTER.sub(rf"\1 BETWEEN '{start.isoformat()}' AND '{end.isoformat()}'", self.text)
+        text = text.replace("$__timeFrom()", f"'{start.isoformat()}'").replace("$__timeTo()", f"'{end.isoformat()}'")
         if "$" in text:
-            raise ValueError(f"{self.panel}: only $__timeFilter(column) may stand for something")
+            raise ValueError(
+                f"{self.panel}: only $__timeFilter(column), $__timeFrom() and $__timeTo() stand for something"
+            )
         return text
 
 
