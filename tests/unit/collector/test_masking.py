@@ -89,6 +89,7 @@ HARMLESS = [
     "bytes=18446744073709551615 duration=4111111111 pid=212555 ports 21255-50100",
     "v2.212.555.0100 file-090-1234-5678-x 01-16-2026 002-01-2026",
     "session opened for user root(uid=0) by (uid=0); ses=4294967295 sid=S-1-5-18",
+    "/?x=%23a%3D%40org.example.io.Streams%40read",
     "key=value code=200 auth=PLAIN state=new",
 ]
 ATTACKS = [

@@ -23,7 +23,7 @@ def _email(match: Match) -> bytes:
         return match[0]
     before = match.string[max(0, match.start() - 4) : match.start()]
     escaped = match[1][:2] if before.endswith(b"%") else b""  # the end of %2F and the like, no part of a name
-    if (before + escaped).lower().endswith((b"//", b"%2f%2f")):
+    if escaped == match[1] or (before + escaped).lower().endswith((b"//", b"%2f%2f")):
         return match[0]
     after = match.string[match.end() : match.end() + 48]
     if after[:3].upper() in (b"%27", b"%22") and is_attack(after):
