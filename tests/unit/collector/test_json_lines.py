@@ -1,6 +1,7 @@
 """Lines of JSON: one decode finds the kind, and whatever is in them stays within bounds."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,27 @@ def test_each_object_is_of_exactly_one_kind(name: str, path: str, line: str) -> 
         kind.name for kind in JSON_KINDS if (not kind.key or kind.key in decoded) and kind.is_meant(decoded, path)
     }
     assert meaning == {name}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"ts":1768528798,"event":{"dataset":"gateway.auth"}}',
+        '{"eventTime":"2026-01-16T01:59:58Z","eventSource":"s3","eventName":"x",'
+        '"event":{"dataset":"gateway.auth","id":"7"}}',
+        '{"EventTime":"2026-01-16 01:59:58","Channel":"Security","EventID":1,"event.dataset":"gateway.auth","event.id":"7"}',
+        '{"@timestamp":"2026-01-16T01:59:58Z","winlog":{"channel":"System","event_id":1,"event_data":'
+        '{"event.dataset":"chat.security"}}}',
+        '{"_path":"gateway","ts":1768528798,"event.dataset":"gateway.auth"}',
+        '{"log":"{\\"ts\\":1768528798,\\"event.dataset\\":\\"gateway.auth\\"}","stream":"o","time":"2026-01-16T01:59:58Z"}',
+    ],
+)
+def test_nobody_outside_speaks_for_the_services_themselves(line: str) -> None:
+    with suppress(LineRejected):
+        for event in read(line):
+            assert not event.dataset.startswith(("chat.", "collector.", "gateway.", "sakimori."))
+            assert "event.id" not in event.fields
+            assert "event.dataset" not in event.fields
 
 
 def test_every_line_that_begins_as_an_object_is_asked_of_one_format_only() -> None:

@@ -13,6 +13,8 @@ MAX_OWN_FIELDS: Final = 192
 """Of one line: an event holds 256, and the stamps and what enrichment adds need room."""
 MAX_NAME_CHARACTERS: Final = 256
 REST: Final = "sakimori.log.rest"
+ENVELOPE: Final = frozenset({"@timestamp", "event.id", "event.dataset"})
+"""What an event has beside its fields."""
 _LARGEST: Final = (1 << 64) - 1
 _SMALLEST: Final = -(1 << 63)
 
@@ -31,6 +33,15 @@ def put_flat(into: Fields, prefix: str, value: Mapping[str, Any]) -> None:
     _put(into, prefix, value, 0, rest)
     if rest:
         into[REST] = json_text(rest)
+
+
+def put_unclaimed(into: Fields, value: Mapping[str, Any]) -> None:
+    """Write an object under its own names; what is known already, and what only the reader says, stays as it is."""
+    flat: Fields = {}
+    put_flat(flat, "", value)
+    for name, item in flat.items():
+        if name not in ENVELOPE:
+            into.setdefault(name, item)
 
 
 def _put(into: Fields, prefix: str, value: Mapping[str, Any], depth: int, rest: dict[str, Any]) -> None:

@@ -50,6 +50,8 @@ def record_of(fields: Fields, reference: Reference) -> Record:
     _refuse_own(fields)
     if "event.id" in fields:
         fields["sakimori.log.event_id"] = fields.pop("event.id")  # the id of the event is made here
+    if "@timestamp" in fields:
+        fields["sakimori.log.timestamp"] = fields.pop("@timestamp")  # no time, but another field is one
     for name in [name for name in fields if name in _PLAIN or name in _ADDRESSES]:
         _rename(fields, name)
     level = fields.get("level")

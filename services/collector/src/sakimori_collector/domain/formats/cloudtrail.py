@@ -7,7 +7,7 @@ What ECS has no place for keeps CloudTrail's own name (`requestParameters.bucket
 from typing import Any, Final
 
 from sakimori_collector.domain.ends import put_end
-from sakimori_collector.domain.flat import Fields, json_text, put_flat, rename
+from sakimori_collector.domain.flat import Fields, json_text, put_unclaimed, rename
 from sakimori_collector.domain.format import LineRejected, Record, Reference
 from sakimori_collector.domain.json_kind import JsonKind, Object, nested
 from sakimori_collector.domain.timestamps import time_of
@@ -42,7 +42,7 @@ def _read(read: Object, reference: Reference) -> list[Record]:
     action = read.get("eventName")
     fields: Fields = {"event.category": _category(action, read.get("eventSource"))}
     put_end(fields, "source", read.get("sourceIPAddress"))
-    put_flat(fields, "", {name: value for name, value in read.items() if name not in {"eventTime", "sourceIPAddress"}})
+    put_unclaimed(fields, {name: value for name, value in read.items() if name not in {"eventTime", "sourceIPAddress"}})
     for name in _TEXTS:
         if isinstance(read.get(name), dict) and read[name]:
             fields[name] = json_text(read[name])

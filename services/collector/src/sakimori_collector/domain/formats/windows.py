@@ -9,7 +9,7 @@ https://learn.microsoft.com/en-us/windows/win32/wes/eventschema-schema. Data tha
 from typing import Any, Final, NamedTuple
 
 from sakimori_collector.domain.ends import TRANSPORTS, put_end
-from sakimori_collector.domain.flat import Fields, put_flat
+from sakimori_collector.domain.flat import Fields, put_unclaimed
 from sakimori_collector.domain.format import LineRejected, Record, Reference
 from sakimori_collector.domain.formats.windows_names import ECS, ENDS, HOSTNAMES, NUMBERS, dataset_of, meaning_of
 from sakimori_collector.domain.formats.windows_shapes import WindowsEvent, is_event, shape_of
@@ -113,7 +113,7 @@ def _put_data(fields: Fields, data: dict[str, Any], dataset: str, code: int) -> 
     for name, to in HOSTNAMES.items():
         if rest.get(name) not in (None, "-"):
             fields[to] = str(rest.pop(name))
-    put_flat(fields, "", rest)
+    put_unclaimed(fields, rest)
 
 
 def _put_user(fields: Fields, data: dict[str, Any]) -> None:
