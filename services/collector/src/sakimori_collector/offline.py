@@ -1,10 +1,14 @@
 """Parsing without a broker: what `sakimori parse` does."""
 
+import gzip
+import io
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from sakimori_collector.domain.formats import LineRejected, Reference
+from sakimori_collector.domain.joining import FileLine, NoJoiner, joiner_of
 from sakimori_collector.domain.reading import Rejected, Source
 from sakimori_common.contracts import Event
 
@@ -26,10 +30,11 @@ def parse_stream(
 ) -> Iterator[tuple[list[Event], RejectedAt | None]]:
     """Read a stream line by line: for each either its events or why there are none; empty lines give nothing.
 
-    `format` must be known (check_format). Raises OSError when the stream cannot be read.
+    Gzip is unpacked, and lines that the format says go on are joined. `format` must be known (check_format). Raises
+    OSError when the stream cannot be read, or not to its end.
     """
     source = Source(path, f"file:{path}", format, reference, {"log.file.path": path}, path)
-    for number, offset, raw, length in lines_of(stream):
+    for number, offset, raw, length in _records_of(_unpacked(stream), format):
         try:
             if length > len(raw):
                 raise LineRejected(f"{length} bytes in one line, over {MAX_LINE_BYTES}")
@@ -40,6 +45,31 @@ def parse_stream(
         for event in events:
             event.fields["log.offset"] = offset
         yield events, None
+
+
+def _unpacked(stream: BinaryIO) -> BinaryIO:
+    if isinstance(stream, io.BufferedReader) and stream.peek(2)[:2] == b"\x1f\x8b":
+        return gzip.GzipFile(fileobj=stream)  # type: ignore[return-value]  # as far as it is used here, it is one
+    return stream
+
+
+def _records_of(stream: BinaryIO, format: str) -> Iterator[tuple[int, int, bytes, int]]:
+    """Join the lines that go on, each record with the number of its first line."""
+    joiner, numbers = joiner_of(format), dict[int, int]()
+    try:
+        if isinstance(joiner, NoJoiner):
+            yield from lines_of(stream)
+            return
+        for number, offset, raw, length in lines_of(stream):
+            numbers[offset] = number
+            for whole in joiner.feed([FileLine(offset, raw, length)]):
+                yield numbers[whole.offset], *whole
+                start = joiner.start
+                numbers = {at: known for at, known in numbers.items() if start is not None and at >= start}
+    except (EOFError, zlib.error) as error:
+        raise OSError(f"damaged gzip: {error}") from None
+    for whole in joiner.flush():
+        yield numbers[whole.offset], *whole
 
 
 def lines_of(stream: BinaryIO) -> Iterator[tuple[int, int, bytes, int]]:

@@ -5,8 +5,11 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
+from sakimori_collector.domain.formats import FORMATS
 from sakimori_collector.domain.text import decode
 
+DOCKER: Final = "docker"
+"""The format of the files that Docker writes, one container each."""
 MAX_LINES: Final = 500
 MAX_BYTES: Final = 1 << 20
 """Of what is joined: beyond either bound the rest is a record of its own."""
@@ -129,6 +132,14 @@ class DockerJoiner:
             return FileLine(first.offset, first.raw, len(first.raw))
         raw = msgspec.json.encode({**envelope, "log": "".join(pieces)})
         return FileLine(first.offset, raw, len(raw))
+
+
+def joiner_of(format: str) -> Joiner:
+    """Make what joins the lines of files in a format; `auto` joins none."""
+    if format == DOCKER:
+        return DockerJoiner()
+    known = FORMATS.get(format)
+    return LineJoiner(known.continues) if known is not None and known.continues is not None else NoJoiner()
 
 
 def _entry(raw: bytes) -> dict[str, Any] | None:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sakimori_collector.adapters.rotation import rotated_from
-from sakimori_collector.domain.formats import FORMATS
-from sakimori_collector.domain.joining import DockerJoiner, Joiner, LineJoiner, NoJoiner
+from sakimori_collector.domain.joining import DOCKER, Joiner, LineJoiner, joiner_of
 from sakimori_collector.inputs.containers import container_of
 from sakimori_collector.inputs.file_reception import FileDesk, FileReception
 from sakimori_collector.inputs.follower import Follower
@@ -23,8 +22,6 @@ from sakimori_common.bus import Unavailable
 
 POLL_SECONDS: Final = 0.25
 GLOB_SECONDS: Final = 2.0
-DOCKER: Final = "docker"
-"""The format of the files that Docker writes, one container each."""
 MAX_OPEN: Final = 128
 """Descriptors that stay open; beyond, those of files at rest are closed and opened again when they grow."""
 _AT_ONCE: Final = 8
@@ -133,10 +130,7 @@ class FileInput:
         first = self._first_lines.get(entry.pattern)
         if first is not None:
             return LineJoiner(lambda line: first.search(line[:_FIRST_CHARACTERS]) is None)
-        if entry.format == DOCKER:
-            return DockerJoiner()
-        known = FORMATS.get(entry.format)
-        return LineJoiner(known.continues) if known is not None and known.continues is not None else NoJoiner()
+        return joiner_of(entry.format)
 
     async def _stop(self, paths: Sequence[str]) -> None:
         stopped = [self._followed.pop(path) for path in paths]
