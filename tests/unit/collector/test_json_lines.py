@@ -50,7 +50,8 @@ def test_each_object_is_of_exactly_one_kind(name: str, path: str, line: str) -> 
         '{"ts":1768528798,"event":{"dataset":"gateway.auth"}}',
         '{"eventTime":"2026-01-16T01:59:58Z","eventSource":"s3","eventName":"x",'
         '"event":{"dataset":"gateway.auth","id":"7"}}',
-        '{"EventTime":"2026-01-16 01:59:58","Channel":"Security","EventID":1,"event.dataset":"gateway.auth","event.id":"7"}',
+        '{"EventTime":"2026-01-16 01:59:58","Channel":"Security","EventID":1,'
+        '"event.dataset":"gateway.auth","event.id":"7"}',
         '{"@timestamp":"2026-01-16T01:59:58Z","winlog":{"channel":"System","event_id":1,"event_data":'
         '{"event.dataset":"chat.security"}}}',
         '{"_path":"gateway","ts":1768528798,"event.dataset":"gateway.auth"}',
