@@ -89,5 +89,40 @@ _DEVICE = _kinds(
 
 _COLLECTOR = _kinds("collector", {"source.silent": (MEDIUM, "T1562"), "source.resumed": (INFO, None)})
 
-ACTIONS: Final[Mapping[str, ActionKind]] = {**_CHAT, **_BOT, **_LOGIN, **_DEVICE, **_COLLECTOR}
+_DAEMONS = {
+    **_kinds(
+        "authentication",
+        {
+            **dict.fromkeys(
+                (
+                    "login",
+                    "su",
+                    "smtp_login",
+                    "mail_login",
+                    "ftp_login",
+                    "web_login",
+                    "mysql_login",
+                    "postgresql_login",
+                ),
+                (INFO, "T1078"),
+            ),
+            **dict.fromkeys(
+                ("pam_failure", "pam_locked", "sudo_wrong_password", "mysql_login_refused"), (LOW, "T1110")
+            ),
+            **dict.fromkeys(("pam_success", "pam_remark", "smtp_login_broken", "mail_login_aborted"), (INFO, None)),
+        },
+    ),
+    **_kinds(
+        "process",
+        {
+            **dict.fromkeys(("sudo_command", "sudo_command_continued", "sudo_other", "pkexec_command"), (INFO, None)),
+            **dict.fromkeys(("sudo_denied", "sudo_error", "pkexec_denied"), (LOW, "T1548")),
+        },
+    ),
+    **_kinds("host", {"pam_other": (INFO, None)}),
+    **_kinds("intrusion_detection", {"blocked": (MEDIUM, "T1190")}),
+}
+"""What the collector makes of the logins that daemons log, and of those who become somebody else."""
+
+ACTIONS: Final[Mapping[str, ActionKind]] = {**_CHAT, **_BOT, **_LOGIN, **_DEVICE, **_COLLECTOR, **_DAEMONS}
 """By `event.action`. Other sources' actions, which the collector takes in as they are, are not ours to list."""
