@@ -97,14 +97,14 @@ class Outbox:
 
     def _log_line(self, occurrence: Occurrence) -> None:
         is_severe = SEVERITIES[occurrence.action].rank >= Severity.HIGH.rank
-        write = self._log.error if is_severe else self._log.warning
         self._streams.log_security(
             occurrence.action.value,
             occurrence.address,
             level="error" if is_severe else "warning",
             user=str(occurrence.fields.get("user.id", "")),
         )
-        write("security_event_reported", **{name.replace(".", "_"): value for name, value in occurrence.fields.items()})
+        told = {name.replace(".", "_"): value for name, value in occurrence.fields.items()}
+        self._log.warning("security_event_reported", **told)
 
     async def _publish(self) -> None:
         while not (self._is_stopping and not self._waiting):
