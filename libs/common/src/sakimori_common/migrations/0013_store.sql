@@ -334,15 +334,11 @@ BEGIN
     CREATE OR REPLACE VIEW collector.events_per_minute AS
         SELECT bucket, dataset, sum(events)::bigint AS events FROM collector.severities_per_minute GROUP BY 1, 2;
     CREATE VIEW collector.sources_per_hour AS
-        SELECT bucket, source_ip, sum(events)::bigint AS events, sum(failures)::bigint AS failures
-        FROM (
-            SELECT bucket, source_ip, events, failures FROM collector.rolled_sources
-            UNION ALL
-            SELECT collector.hour(time), source_ip, count(*), count(*) FILTER (WHERE outcome = 'failure')
-            FROM collector.events
-            WHERE time >= (SELECT until FROM collector.sources_rolled_up) AND source_ip IS NOT NULL
-            GROUP BY 1, 2
-        ) AS counts
+        SELECT bucket, source_ip, events, failures FROM collector.rolled_sources
+        UNION ALL
+        SELECT collector.hour(time), source_ip, count(*), count(*) FILTER (WHERE outcome = 'failure')
+        FROM collector.events
+        WHERE time >= (SELECT until FROM collector.sources_rolled_up) AND source_ip IS NOT NULL
         GROUP BY 1, 2;
     EXECUTE 'CREATE OR REPLACE VIEW public.sessions AS ' || sessions;
 END
@@ -448,7 +444,8 @@ CREATE VIEW public.events_per_hour AS
 CREATE VIEW public.sources_per_hour AS
     SELECT bucket, source_ip, events, failures FROM collector.sources_per_hour;
 
-COMMENT ON VIEW public.sources_per_hour IS 'Events by address and hour; failures are those whose outcome is failure.';
+COMMENT ON VIEW public.sources_per_hour IS
+    'Events by address and hour, to be added up: the latest hour may have two rows. Failures have that outcome.';
 
 DO $$
 BEGIN
