@@ -51,6 +51,8 @@ SECRETS = [
     ("mysql -u root -pcanary shop", "mysql -u root -p*** shop"),
     ("sshpass -p canary ssh web-1", "sshpass -p *** ssh web-1"),
     ("curl -u hanako:canary https://shop.example", "curl -u hanako:*** https://shop.example"),
+    ("auth: Password mismatch (given password: canary)", "auth: Password mismatch (given password: ***)"),
+    ("PWD=canary MYSQL_PWD=canary", "PWD=*** MYSQL_PWD=***"),
     ("net user hanako Canary1 /add", "net user hanako *** /add"),
 ]
 CARDS = [
@@ -90,6 +92,7 @@ HARMLESS = [
     "v2.212.555.0100 file-090-1234-5678-x 01-16-2026 002-01-2026",
     "session opened for user root(uid=0) by (uid=0); ses=4294967295 sid=S-1-5-18",
     "/?x=%23a%3D%40org.example.io.Streams%40read",
+    "sudo: ann : TTY=pts/0 ; PWD=/home/ann ; USER=root ; COMMAND=/usr/bin/id",
     "key=value code=200 auth=PLAIN state=new",
 ]
 ATTACKS = [

@@ -15,6 +15,7 @@ from sakimori_detector.offline import Latest, OfflineDetector, load_folder
 from sakimori_detector.offline import _world_of as world_of
 
 RULES = Path(__file__).resolve().parents[3] / "rules"
+MASKER = Masker()
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def loaded() -> RuleSet:
 
 def masked(events: Sequence[Event]) -> list[Event]:
     copies = [Event(event.id, event.time, event.dataset, dict(event.fields)) for event in events]
-    Masker().change(copies)
+    MASKER.change(copies)
     return copies
 
 

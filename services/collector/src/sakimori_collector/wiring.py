@@ -16,8 +16,8 @@ from sakimori_collector.adapters.line_spool import spool_of_events, spool_of_rej
 from sakimori_collector.adapters.posters import PostgresPosters
 from sakimori_collector.adapters.quarantine import PostgresQuarantine
 from sakimori_collector.adapters.sealing import Sealer
-from sakimori_collector.adapters.store_upkeep import PostgresUpkeep
 from sakimori_collector.adapters.source_activity import PostgresSourceActivity
+from sakimori_collector.adapters.store_upkeep import PostgresUpkeep
 from sakimori_collector.api.port import HttpPort, Routed
 from sakimori_collector.api.quarantine import QuarantineApi
 from sakimori_collector.api.reception import Reception
@@ -33,8 +33,8 @@ from sakimori_collector.inputs.journald import JournalInput
 from sakimori_collector.inputs.network import network_inputs
 from sakimori_collector.inputs.splunk_hec import SplunkHec
 from sakimori_collector.intake import Intake, Spools
-from sakimori_collector.knowledge import Knowledge
 from sakimori_collector.inventory import Inventory
+from sakimori_collector.knowledge import Knowledge
 from sakimori_collector.metrics import CollectorMetrics
 from sakimori_collector.ports import Input
 from sakimori_collector.replay import Replayer

@@ -44,8 +44,8 @@ _SAYS_NOTHING: Final = frozenset(
 
 def _keyed(match: Match) -> bytes:
     quote, value = _unquoted(match[2])
-    if value.strip().lower() in _SAYS_NOTHING:
-        return match[0]
+    if value.strip().lower() in _SAYS_NOTHING or (b"PWD=" in match[1] and value[:1] in (b"/", b"~")):
+        return match[0]  # the second is the working directory, of sudo and of every shell
     return match[1] + quote + masked_value(value)
 
 
