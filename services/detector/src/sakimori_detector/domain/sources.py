@@ -84,6 +84,7 @@ LOG_SOURCES: Final[dict[str, LogSource]] = {
     "linux.systemd": LogSource(None, "linux", "systemd"),
     "linux.kernel": LogSource(None, "linux", "kernel"),
     "linux.syslog": LogSource(None, "linux", "syslog"),
+    "gelf.log": LogSource(None, "gelf", None),
     "linux.auditd": LogSource(None, "linux", "auditd"),
     "linux.firewall": LogSource("firewall", "linux", "iptables"),
     "pfsense.filterlog": LogSource("firewall", "pfsense", "filterlog"),
