@@ -149,6 +149,7 @@ def test_what_is_masked_once_is_not_changed_again(text: str, _: str) -> None:
         ("password", "can ary", "***"),
         ("db.password", "canary", "***"),
         ("app.clientSecret", "canary", "***"),
+        ("aws.cloudtrail.requestParameters.masterUserPassword", "canary", "***"),
         ("http.request.headers.authorization", "Bearer canary", "Bearer ***"),
         ("http.request.headers.cookie", "a=canary; b=canary", "a=***; b=***"),
         ("http.request.headers.x-api-key", "canary", "***"),

@@ -5,11 +5,11 @@ from functools import lru_cache
 from typing import Final
 
 _SECRET: Final = re.compile(
-    r"(?:.{0,200}[._-])?(?:pass(?:word|wd|phrase|code)|pwd|secret(?:[_-]?(?:access)?[_-]?key)?|(?:(?:access|refresh|id|auth|bearer|"
-    r"session|security|csrf|xsrf|api|client)[_-]?)?token|api[_-]?key|(?:x[_-])?api[_-]?key|private[_-]?key|client[_-]?secret|"
-    r"(?:proxy-)?authorization|credentials?|psk|otp)",
+    r".{0,200}(?:pass(?:word|wd|phrase|code)|secret(?:[_-]?(?:access)?[_-]?key)?|token|api[_-]?key|private[_-]?key)"
+    r"|(?:.{0,200}[._-])?(?:pwd|(?:proxy-)?authorization|credentials?|psk|otp)",
     re.IGNORECASE,
 )
+"""Also as the end of longer names: `masterUserPassword`, `http.request.headers.x-auth-token`."""
 _ALONE: Final = re.compile(r"session(?:[_-]?id)?|sid|jsessionid|phpsessid|pass|pw|auth", re.IGNORECASE)
 """Secrets only where nothing stands before them: Zeek, Windows and others number their sessions."""
 _COOKIE: Final = re.compile(r"(?:.{0,200}[._-])?(?:set-)?cookies?(?:\.[\w.-]{1,64})?", re.IGNORECASE)
