@@ -17,8 +17,8 @@ from sakimori_collector.api.reception import Reception
 from sakimori_collector.domain.enrichment.enrichment import Enrichment
 from sakimori_collector.domain.enrichment.networks import Networks
 from sakimori_collector.domain.enrichment.user_agents import UserAgents
-from sakimori_collector.domain.posters import Poster
 from sakimori_collector.domain.reading import Rejected
+from sakimori_collector.domain.wire.posters import Poster
 from sakimori_collector.inputs.http import HttpInput
 from sakimori_collector.intake import Intake, Treatment
 from sakimori_collector.metrics import CollectorMetrics

@@ -7,9 +7,9 @@ from datetime import UTC
 
 from prometheus_client import CollectorRegistry
 
-from sakimori_collector.domain.listening import Listener
-from sakimori_collector.domain.peers import Peer, Peers, Rates, parse_networks
 from sakimori_collector.domain.reading import Rejected
+from sakimori_collector.domain.wire.listening import Listener
+from sakimori_collector.domain.wire.peers import Peer, Peers, Rates, parse_networks
 from sakimori_collector.inputs.datagrams import DatagramPort
 from sakimori_collector.inputs.site import Limits, Site
 from sakimori_collector.intake import Intake, Treatment

@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sakimori_collector.domain.joining import NoJoiner
+from sakimori_collector.domain.wire.joining import NoJoiner
 from sakimori_collector.inputs.follower import Follower, Part
 from sakimori_collector.ports import Checkpoint
 

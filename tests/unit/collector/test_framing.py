@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sakimori_collector.domain.framing import Frame, Framing, SeparatedFraming, SyslogFraming
+from sakimori_collector.domain.wire.framing import Frame, Framing, SeparatedFraming, SyslogFraming
 
 LIMIT = 100
 

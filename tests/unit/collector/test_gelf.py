@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sakimori_collector.domain.format import LineRejected, Reference
-from sakimori_collector.domain.gelf import MAX_MESSAGE_BYTES, read_gelf, unpack
-from sakimori_collector.domain.gelf_chunks import MAX_HELD_BYTES, Reassembly
+from sakimori_collector.domain.posted.gelf import MAX_MESSAGE_BYTES, read_gelf, unpack
 from sakimori_collector.domain.reading import Source
+from sakimori_collector.domain.wire.gelf_chunks import MAX_HELD_BYTES, Reassembly
 from sakimori_common.contracts import EVENTS, Event
 from sakimori_common.instants import format_instant
 

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sakimori_collector.domain.joining import MAX_BYTES, MAX_LINES, DockerJoiner, FileLine, LineJoiner
+from sakimori_collector.domain.wire.joining import MAX_BYTES, MAX_LINES, DockerJoiner, FileLine, LineJoiner
 
 
 def lines(*texts: str) -> list[FileLine]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sakimori_collector.domain.journal_export import (
+from sakimori_collector.domain.wire.journal_export import (
     MAX_ENTRY_BYTES,
     BadExport,
     Entry,

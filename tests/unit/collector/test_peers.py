@@ -2,9 +2,9 @@
 
 import pytest
 
-from sakimori_collector.domain.listening import Listener, parse_listeners
-from sakimori_collector.domain.peers import PRIVATE_NETWORKS, Peer, Peers, Rates, parse_networks, parse_peer_names
 from sakimori_collector.domain.reading import UnknownFormat
+from sakimori_collector.domain.wire.listening import Listener, parse_listeners
+from sakimori_collector.domain.wire.peers import PRIVATE_NETWORKS, Peer, Peers, Rates, parse_networks, parse_peer_names
 
 PEERS = Peers(parse_networks("192.0.2.0/24, 2001:db8::/32"), parse_peer_names("switches=192.0.2.0/28, core=192.0.2.1"))
 

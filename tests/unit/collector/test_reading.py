@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sakimori_collector.domain.formats import FORMAT_NAMES, FORMATS, LineRejected, Reference
-from sakimori_collector.domain.ndjson import read_posted
+from sakimori_collector.domain.posted.ndjson import read_posted
 from sakimori_collector.domain.reading import Source, UnknownFormat, check_format
 from sakimori_collector.domain.rows import COLUMNS, row_of
 from sakimori_collector.domain.text import unescape

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from sakimori_collector.domain.bulk import BulkError, dataset_of, items_of
-from sakimori_collector.domain.documents import epoch_microseconds, read_document
 from sakimori_collector.domain.format import LineRejected, Reference
-from sakimori_collector.domain.hec import NoEvent, envelopes_of, read_hec
-from sakimori_collector.domain.inflating import Damaged, Inflater, TooLarge
-from sakimori_collector.domain.posted_bodies import records_of
-from sakimori_collector.domain.posters import LineRate
+from sakimori_collector.domain.posted.bulk import BulkError, dataset_of, items_of
+from sakimori_collector.domain.posted.documents import epoch_microseconds, read_document
+from sakimori_collector.domain.posted.hec import NoEvent, envelopes_of, read_hec
 from sakimori_collector.domain.reading import Source
+from sakimori_collector.domain.wire.inflating import Damaged, Inflater, TooLarge
+from sakimori_collector.domain.wire.posted_bodies import records_of
+from sakimori_collector.domain.wire.posters import LineRate
 from sakimori_common.contracts import Event
 from sakimori_common.instants import format_instant, parse_instant
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from sakimori_collector.domain.formats import LineRejected, Reference
-from sakimori_collector.domain.joining import FileLine, NoJoiner, joiner_of
 from sakimori_collector.domain.reading import Rejected, Source
+from sakimori_collector.domain.wire.joining import FileLine, NoJoiner, joiner_of
 from sakimori_common.contracts import Event
 
 MAX_LINE_BYTES = 16 << 20

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from sakimori_collector.domain.enrichment.sightings import Device
-from sakimori_collector.domain.posters import Poster
 from sakimori_collector.domain.reading import Rejected
 from sakimori_collector.domain.rows import Row
 from sakimori_collector.domain.silence import SilentSource
+from sakimori_collector.domain.wire.posters import Poster
 from sakimori_common.contracts import Event
 
 T = TypeVar("T")

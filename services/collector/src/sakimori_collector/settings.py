@@ -12,11 +12,11 @@ from pydantic_settings import SettingsConfigDict
 from sakimori_collector.domain.enrichment.networks import parse_networks as trusted_networks
 from sakimori_collector.domain.filters import parse_filter
 from sakimori_collector.domain.formats import AUTO
-from sakimori_collector.domain.listening import parse_listeners
-from sakimori_collector.domain.peers import PRIVATE_NETWORKS, parse_networks, parse_peer_names
 from sakimori_collector.domain.privacy import CLASSES, SUBJECTS
 from sakimori_collector.domain.reading import UnknownFormat, check_format
 from sakimori_collector.domain.retention import parse_retention
+from sakimori_collector.domain.wire.listening import parse_listeners
+from sakimori_collector.domain.wire.peers import PRIVATE_NETWORKS, parse_networks, parse_peer_names
 from sakimori_common.settings import ServiceSettings, shared
 
 
@@ -52,8 +52,8 @@ class CollectorSettings(ServiceSettings):
     """By path or glob as in COLLECTOR_FILES: how the first line of a record begins, as JSON, `{"/var/log/app.log":
     "^\\d{4}-"}`. Lines that do not match it (by their first 256 characters) are joined to the one before."""
     journal: str = ""
-    """The journal of systemd to follow: `system`, the folder of one (`/var/log/journal`; both need journalctl), or a file
-    or named pipe in its export format. Empty: none."""
+    """The journal of systemd to follow: `system`, the folder of one (`/var/log/journal`; both need journalctl), or a
+    file or named pipe in its export format. Empty: none."""
     node: str = ""
     """Name of the machine whose files these are, where several collectors with one database read files of their own."""
     quarantine_max_bytes: int = Field(1 << 30, ge=1 << 20)
@@ -65,7 +65,8 @@ class CollectorSettings(ServiceSettings):
     max_held_bytes: int = Field(128_000_000, ge=1_000_000)
     """Bodies that are worked on at once, in bytes; what comes beyond is answered 503."""
     tls_certificate: Path | None = None
-    """PEM file of the certificate (and those between it and the root) that the port shows by TLS; without, plain HTTP."""
+    """PEM file of the certificate (and those between it and the root) that the port shows by TLS; without, plain
+    HTTP."""
     tls_key: Path | None = None
     """PEM file of the certificate's private key."""
     silent_after_minutes: int = Field(15, ge=1, le=100_000)

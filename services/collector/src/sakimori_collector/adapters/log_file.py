@@ -15,7 +15,7 @@ from sakimori_collector.adapters.contents import (
     head_of,
     tail_of,
 )
-from sakimori_collector.domain.joining import FileLine
+from sakimori_collector.domain.wire.joining import FileLine
 from sakimori_collector.ports import Checkpoint
 
 READ_BYTES: Final = 256 * 1024

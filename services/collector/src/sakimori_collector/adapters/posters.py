@@ -12,7 +12,7 @@ import structlog
 
 from sakimori_collector.adapters.errors import AWAY
 from sakimori_collector.domain.formats import AUTO, FORMATS
-from sakimori_collector.domain.posters import Poster
+from sakimori_collector.domain.wire.posters import Poster
 from sakimori_common.bus import Unavailable
 from sakimori_common.context import Postgres
 

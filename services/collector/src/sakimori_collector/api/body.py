@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from sakimori_collector.domain.inflating import CODINGS, Damaged, Inflater, TooLarge
+from sakimori_collector.domain.wire.inflating import CODINGS, Damaged, Inflater, TooLarge
 from sakimori_common.web import Problem
 
 SECONDS: Final = 30.0

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from sakimori_collector.api.body import RETRY_AFTER_SECONDS, Bodies
 from sakimori_collector.api.credentials import token_of
 from sakimori_collector.domain.formats import Reference
-from sakimori_collector.domain.posters import BURST_SECONDS, LineRate, Poster
 from sakimori_collector.domain.reading import Source, UnknownFormat, check_format
+from sakimori_collector.domain.wire.posters import BURST_SECONDS, LineRate, Poster
 from sakimori_collector.intake import Batch, Intake, Taken
 from sakimori_collector.metrics import CollectorMetrics
 from sakimori_collector.ports import Posters

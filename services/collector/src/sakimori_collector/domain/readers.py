@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
-from sakimori_collector.domain.documents import read_document
-from sakimori_collector.domain.gelf import read_gelf
-from sakimori_collector.domain.hec import read_hec
-from sakimori_collector.domain.ndjson import read_posted
-from sakimori_collector.domain.posted_bodies import read_plain
+from sakimori_collector.domain.posted.documents import read_document
+from sakimori_collector.domain.posted.gelf import read_gelf
+from sakimori_collector.domain.posted.hec import read_hec
+from sakimori_collector.domain.posted.ndjson import read_posted
 from sakimori_collector.domain.reading import LINE_READER, Source
+from sakimori_collector.domain.wire.posted_bodies import read_plain
 from sakimori_common.contracts import Event
 
 Reader = Callable[[Source, bytes, int], list[Event]]

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from sakimori_collector.domain.listening import Listener
-from sakimori_collector.domain.peers import Peer
+from sakimori_collector.domain.wire.listening import Listener
+from sakimori_collector.domain.wire.peers import Peer
 from sakimori_collector.inputs.site import Site
 
 AT_ONCE: Final = 256

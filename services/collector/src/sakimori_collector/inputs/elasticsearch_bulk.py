@@ -16,9 +16,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from sakimori_collector.api.reception import Reception
-from sakimori_collector.domain.bulk import BulkError, Item, dataset_of, items_of
-from sakimori_collector.domain.documents import read_document
-from sakimori_collector.domain.posters import Poster
+from sakimori_collector.domain.posted.bulk import BulkError, Item, dataset_of, items_of
+from sakimori_collector.domain.posted.documents import read_document
+from sakimori_collector.domain.wire.posters import Poster
 from sakimori_collector.intake import Batch
 from sakimori_common.ids import digest
 from sakimori_common.web import Problem

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sakimori_collector.adapters.rotation import rotated_from
-from sakimori_collector.domain.joining import DOCKER, Joiner, LineJoiner, joiner_of
+from sakimori_collector.domain.wire.joining import DOCKER, Joiner, LineJoiner, joiner_of
 from sakimori_collector.inputs.containers import container_of
 from sakimori_collector.inputs.file_reception import FileDesk, FileReception
 from sakimori_collector.inputs.follower import Follower

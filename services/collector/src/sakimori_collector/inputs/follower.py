@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from sakimori_collector.adapters.contents import Damaged
 from sakimori_collector.adapters.log_file import LogFile, Truncated
 from sakimori_collector.adapters.rotation import open_log, open_next
-from sakimori_collector.domain.joining import FileLine, Joiner
+from sakimori_collector.domain.wire.joining import FileLine, Joiner
 from sakimori_collector.ports import Checkpoint
 
 ROTATION_SECONDS: Final = 1.0

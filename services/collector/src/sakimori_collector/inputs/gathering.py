@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from sakimori_collector.domain.peers import Peer
 from sakimori_collector.domain.readers import Reader
+from sakimori_collector.domain.wire.peers import Peer
 from sakimori_collector.inputs.site import Site
 from sakimori_collector.intake import Batch, Line
 

@@ -7,11 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 from sakimori_collector.domain.format import LineRejected
-from sakimori_collector.domain.framing import SeparatedFraming
-from sakimori_collector.domain.gelf import MAX_MESSAGE_BYTES, read_gelf, unpack
-from sakimori_collector.domain.gelf_chunks import MAGIC, Reassembly, Unfinished
-from sakimori_collector.domain.listening import Listener
-from sakimori_collector.domain.peers import Peer
+from sakimori_collector.domain.posted.gelf import MAX_MESSAGE_BYTES, read_gelf, unpack
+from sakimori_collector.domain.wire.framing import SeparatedFraming
+from sakimori_collector.domain.wire.gelf_chunks import MAGIC, Reassembly, Unfinished
+from sakimori_collector.domain.wire.listening import Listener
+from sakimori_collector.domain.wire.peers import Peer
 from sakimori_collector.inputs.datagrams import DatagramPort
 from sakimori_collector.inputs.gathering import Gathering
 from sakimori_collector.inputs.site import Site

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sakimori_collector.api.reception import Reception
-from sakimori_collector.domain.ndjson import read_posted
-from sakimori_collector.domain.posted_bodies import lines_of, read_plain, records_of
+from sakimori_collector.domain.posted.ndjson import read_posted
+from sakimori_collector.domain.wire.posted_bodies import lines_of, read_plain, records_of
 from sakimori_collector.intake import Batch
 from sakimori_common.web import Problem
 

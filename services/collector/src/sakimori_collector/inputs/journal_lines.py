@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from sakimori_collector.domain.journal_export import BadExport, Entry, as_json
 from sakimori_collector.domain.reading import Source
+from sakimori_collector.domain.wire.journal_export import BadExport, Entry, as_json
 from sakimori_collector.intake import Batch
 
 NAME: Final = "journald"

@@ -12,8 +12,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from sakimori_collector.api.reception import Reception
-from sakimori_collector.domain.journal_export import BadExport, Entry, ExportSplitter
-from sakimori_collector.domain.posters import Poster
+from sakimori_collector.domain.wire.journal_export import BadExport, Entry, ExportSplitter
+from sakimori_collector.domain.wire.posters import Poster
 from sakimori_collector.inputs.journal_lines import IDENTITY, NAME, batch_of
 from sakimori_common.web import Problem
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from sakimori_collector.domain.format import Reference
-from sakimori_collector.domain.journal_export import BadExport, Entry, ExportSplitter, cursor_of
 from sakimori_collector.domain.reading import Source
+from sakimori_collector.domain.wire.journal_export import BadExport, Entry, ExportSplitter, cursor_of
 from sakimori_collector.inputs.file_reception import FileDesk
 from sakimori_collector.inputs.journal_lines import IDENTITY, NAME, batch_of
 from sakimori_collector.ports import Checkpoint, Claims

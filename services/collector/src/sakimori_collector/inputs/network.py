@@ -2,8 +2,8 @@
 
 import zoneinfo
 
-from sakimori_collector.domain.listening import parse_listeners
-from sakimori_collector.domain.peers import Peers, Rates, parse_networks, parse_peer_names
+from sakimori_collector.domain.wire.listening import parse_listeners
+from sakimori_collector.domain.wire.peers import Peers, Rates, parse_networks, parse_peer_names
 from sakimori_collector.inputs.gelf import GelfTcp, GelfUdp
 from sakimori_collector.inputs.site import HALF_MESSAGE_SECONDS, Limits, Site
 from sakimori_collector.inputs.syslog_stream import SyslogStream, server_tls

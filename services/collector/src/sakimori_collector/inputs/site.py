@@ -11,8 +11,8 @@ from typing import Final
 import structlog
 
 from sakimori_collector.domain.format import Reference
-from sakimori_collector.domain.peers import Peers, Rates
-from sakimori_collector.domain.received import Received
+from sakimori_collector.domain.wire.peers import Peers, Rates
+from sakimori_collector.domain.wire.received import Received
 from sakimori_collector.intake import Intake
 from sakimori_collector.metrics import CollectorMetrics
 

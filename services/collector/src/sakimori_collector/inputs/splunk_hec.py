@@ -13,9 +13,9 @@ from starlette.routing import BaseRoute, Route
 
 from sakimori_collector.api.reception import Reception
 from sakimori_collector.domain.formats import FORMATS
-from sakimori_collector.domain.hec import NoEvent, envelopes_of, read_hec
-from sakimori_collector.domain.posted_bodies import lines_of, read_plain
-from sakimori_collector.domain.posters import Poster
+from sakimori_collector.domain.posted.hec import NoEvent, envelopes_of, read_hec
+from sakimori_collector.domain.wire.posted_bodies import lines_of, read_plain
+from sakimori_collector.domain.wire.posters import Poster
 from sakimori_collector.intake import AT_ONCE, Batch
 from sakimori_common.ids import digest
 from sakimori_common.web import Problem

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from sakimori_collector.domain.framing import Frame, Framing
-from sakimori_collector.domain.listening import Listener
-from sakimori_collector.domain.peers import Peer
 from sakimori_collector.domain.readers import Reader
+from sakimori_collector.domain.wire.framing import Frame, Framing
+from sakimori_collector.domain.wire.listening import Listener
+from sakimori_collector.domain.wire.peers import Peer
 from sakimori_collector.inputs.site import Site
 from sakimori_collector.intake import Batch
 from sakimori_common.bus import BusUnavailable, Unavailable

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from sakimori_collector.domain.framing import SyslogFraming
-from sakimori_collector.domain.listening import Listener
-from sakimori_collector.domain.received import read_received
+from sakimori_collector.domain.wire.framing import SyslogFraming
+from sakimori_collector.domain.wire.listening import Listener
+from sakimori_collector.domain.wire.received import read_received
 from sakimori_collector.inputs.site import Site
 from sakimori_collector.inputs.streams import StreamPort
 

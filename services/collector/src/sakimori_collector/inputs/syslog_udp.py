@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
-from sakimori_collector.domain.listening import Listener
-from sakimori_collector.domain.peers import Peer
-from sakimori_collector.domain.received import read_received
+from sakimori_collector.domain.wire.listening import Listener
+from sakimori_collector.domain.wire.peers import Peer
+from sakimori_collector.domain.wire.received import read_received
 from sakimori_collector.inputs.datagrams import DatagramPort
 from sakimori_collector.inputs.gathering import Gathering
 from sakimori_collector.inputs.site import Site

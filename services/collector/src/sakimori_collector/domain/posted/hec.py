@@ -9,8 +9,8 @@ import json
 import re
 from typing import Any, Final
 
-from sakimori_collector.domain.documents import decoded, epoch_microseconds, events_of, flattened
 from sakimori_collector.domain.formats import FORMATS, LineRejected
+from sakimori_collector.domain.posted.documents import decoded, epoch_microseconds, events_of, flattened
 from sakimori_collector.domain.reading import Source
 from sakimori_common.contracts import Event, FieldValue
 from sakimori_common.instants import EARLIEST, LATEST, format_instant

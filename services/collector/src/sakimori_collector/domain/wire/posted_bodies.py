@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 
 from sakimori_collector.domain.format import LineRejected
-from sakimori_collector.domain.ndjson import MAX_LINE_BYTES
+from sakimori_collector.domain.posted.ndjson import MAX_LINE_BYTES
 from sakimori_collector.domain.reading import Source
 from sakimori_common.contracts import Event
 

@@ -7,7 +7,7 @@ import msgspec
 
 from sakimori_collector.domain.datasets import OWN_DATASETS
 from sakimori_collector.domain.formats import AUTO, FORMATS, LineRejected
-from sakimori_collector.domain.ndjson import MAX_LINE_BYTES
+from sakimori_collector.domain.posted.ndjson import MAX_LINE_BYTES
 from sakimori_collector.domain.reading import Source
 from sakimori_collector.domain.text import cut, storable, without_nul
 from sakimori_collector.domain.times import DAY

@@ -11,9 +11,9 @@ import msgspec
 
 from sakimori_collector.domain.format import LineRejected
 from sakimori_collector.domain.reading import Source
-from sakimori_collector.domain.received import Received
 from sakimori_collector.domain.text import cut, storable
 from sakimori_collector.domain.times import DAY
+from sakimori_collector.domain.wire.received import Received
 from sakimori_common.contracts import Event, FieldValue
 from sakimori_common.ids import event_id
 from sakimori_common.instants import LATEST, MICROSECONDS, format_instant

@@ -1,0 +1,1 @@
+"""What is posted or sent as documents: each of a protocol, made events."""
