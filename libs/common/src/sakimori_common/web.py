@@ -95,7 +95,7 @@ class AccessLogged:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; what is no HTTP passes by."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not self._streams.is_open:
             await self._app(scope, receive, send)
             return
         status = 499

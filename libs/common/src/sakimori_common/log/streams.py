@@ -35,6 +35,11 @@ class SecurityLogger:
         self._service = service
         self._key = hmac.digest(key.encode(), b"sakimori-log-address", sha256)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what is written goes anywhere."""
+        return bool(FILES)
+
     def log_access(
         self,
         ip: str,
@@ -47,6 +52,8 @@ class SecurityLogger:
         request_id: str = "",
     ) -> None:
         """Write one answered request; `path` comes without the query, which may hold secrets."""
+        if not self.is_open:
+            return
         given = {"ip": self.pseudonym(ip), "method": method, "path": path, "status": status}
         more = {"user": user, "user_agent": user_agent, "request_id": request_id}
         self._write("access", "info", {**given, **more})
