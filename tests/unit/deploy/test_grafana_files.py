@@ -56,7 +56,8 @@ def _cells(position: dict[str, int]) -> set[tuple[int, int]]:
 def test_sql_reads_public_views_only(query: Any) -> None:
     words = query.text.split()
     sources = [after for word, after in pairwise(words) if word in {"FROM", "JOIN"}]
-    assert [source for source in sources if not source.startswith(("public.", "now()"))] == []
+    own = ("public.", "now()", "(")  # what stands in parentheses has a FROM of its own
+    assert [source for source in sources if not source.startswith(own)] == []
 
 
 def test_passwords_come_from_the_environment() -> None:
