@@ -1,11 +1,14 @@
 """`/recordings`: captures of an interface that operators start, bounded in time and size."""
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from pathlib import Path
 from typing import Annotated, Final
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from sakimori_common.web import Problem
@@ -16,6 +19,7 @@ from sakimori_packet_sensor.recordings import Recordings, TooMany
 MAX_SECONDS: Final = 3600.0
 MAX_BYTES: Final = 256 << 20
 _BODY_BYTES: Final = 4096
+_PIECE_BYTES: Final = 256 << 10
 
 
 class NewRecording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,7 +77,10 @@ class RecordingsApi:
         path = self._recordings.file(recording.id)
         if not path.is_file():
             raise Problem(404, "not_found", "nothing was captured")
-        return FileResponse(path, media_type=PCAP, filename=f"{recording.interface}-{recording.id[:8]}.pcap")
+        size = path.stat().st_size
+        name = quote(f"{recording.interface}-{recording.id[:8]}.pcap")
+        headers = {"content-length": str(size), "content-disposition": f"attachment; filename*=utf-8''{name}"}
+        return StreamingResponse(_beginning(path, size), media_type=PCAP, headers=headers)
 
     def _find(self, request: Request) -> Recording:
         identity = request.path_params["identity"]
@@ -81,6 +88,14 @@ class RecordingsApi:
         if found is None:
             raise Problem(404, "not_found", f"there is no recording {identity}")
         return found
+
+
+async def _beginning(path: Path, size: int) -> AsyncIterator[bytes]:
+    """Read as much of a file as there was when it was asked for: a capture that goes on makes it longer."""
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while size > 0 and (piece := await asyncio.to_thread(file.read, min(size, _PIECE_BYTES))):
+            size -= len(piece)
+            yield piece
 
 
 async def _read(request: Request) -> NewRecording:
