@@ -274,7 +274,7 @@ async def test_an_operator_starts_and_stops_a_capture_and_gets_a_file(postgres_u
             send([datagram(b"x", 1481), segment("S", 80), datagram(b"y", 1481)])
 
             async def has_both() -> bool:
-                return await size() > 24 + 2 * 16
+                return await size() == 24 + 2 * (16 + len(datagram(b"x", 1481)))
 
             await eventually(has_both, 60)
             stopped = (await sensor.ask("PUT", f"{path}/stop")).json()
