@@ -15,12 +15,15 @@ import gc
 import statistics
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
-from bench.collector import lines, parsing, peers, ratios
+from bench.collector import lines, parsing, peers
+from bench.ratios import Ratios
 from sakimori_collector.domain.formats import AUTO
 from sakimori_common.runtime import calm_garbage_collector
 
+RATIOS: Final = Ratios(Path(__file__).with_name("ratios.json"), 1.25, lambda name: name.startswith("times "))
 _ROUNDS: Final = 201
 """Of a few milliseconds: on a busy machine some of them are not disturbed, and `[best]` is of those."""
 
@@ -41,8 +44,8 @@ def main() -> int:
         found |= _parsed(name, make(given.lines, 2026), make(given.peers, 2027))
         gc.collect()
     if given.update:
-        ratios.write(found)
-    return _checked(found) if given.check else 0
+        RATIOS.write(found)
+    return RATIOS.check(found) if given.check else 0
 
 
 def _parsed(name: str, stock: Sequence[bytes], for_peers: Sequence[bytes]) -> dict[str, float]:
@@ -68,15 +71,6 @@ def _parsed(name: str, stock: Sequence[bytes], for_peers: Sequence[bytes]) -> di
 def _ratio(some: Sequence[float], base: Sequence[float]) -> float:
     """Compare round by round: what slows one round down slows both."""
     return statistics.median(one / other for one, other in zip(some, base, strict=True))
-
-
-def _checked(found: dict[str, float]) -> int:
-    worse = ratios.regressions(found, ratios.committed())
-    for line in worse:
-        print(f"regression: {line}")
-    if not worse:
-        print("no regression")
-    return 1 if worse else 0
 
 
 if __name__ == "__main__":

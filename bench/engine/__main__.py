@@ -48,8 +48,8 @@ def main() -> int:
         return _hostile(made)
     found = _measured(made, given.events, with_peers=not given.no_peers)
     if given.update:
-        ratios.write(found)
-    return _checked(found) if given.check else 0
+        ratios.RATIOS.write(found)
+    return ratios.RATIOS.check(found, ratios.beyond_limits(found)) if given.check else 0
 
 
 def _measured(made: list[rules.Rule], count: int, *, with_peers: bool) -> dict[str, float]:
@@ -121,15 +121,6 @@ def _hostile(made: list[rules.Rule]) -> int:
         costs = engines.costs({name: engines.matching(found, [stock])}, len(stock), 3)[name]
         print(f"{name:<44} {statistics.median(costs):>12,.0f}")
     return 0
-
-
-def _checked(found: dict[str, float]) -> int:
-    worse = ratios.regressions(found, ratios.committed())
-    for line in worse:
-        print(f"regression: {line}")
-    if not worse:
-        print("no regression")
-    return 1 if worse else 0
 
 
 if __name__ == "__main__":

@@ -8,15 +8,14 @@ exits with 1 when the share of checks that agree or have a reason lies under the
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.conformance import Check, Reasons, agreement, data_folder, disagreements, table
 from bench.parse_conformance import crowdsec, fail2ban
-from bench.parse_conformance.check import Check, Reasons, agreement, disagreements, table
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
+REASONS = Path(__file__).with_name("reasons.json")
 SUITES: dict[str, Callable[[Path], Iterator[Check]]] = {"fail2ban": fail2ban.checks, "crowdsec": crowdsec.checks}
 FLOOR = 1.0
 
@@ -24,8 +23,7 @@ FLOOR = 1.0
 def main() -> int:
     """Run the suites that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = os.environ.get("SAKIMORI_DATA", str(REPOSITORY.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=Path(default))
+    parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--suite", action="append", choices=SUITES)
     parser.add_argument("--only", default="", help="checks whose group or name holds this text")
     parser.add_argument("--list", action="store_true", help="each disagreement")
@@ -36,7 +34,7 @@ def main() -> int:
         sys.exit(f"{options.data}: no development data; name it by --data or SAKIMORI_DATA")
     checks = [check for name in options.suite or SUITES for check in SUITES[name](options.data)]
     checks = [check for check in checks if options.only in f"{check.group}/{check.name}"]
-    reasons = Reasons()
+    reasons = Reasons(REASONS)
     print(table(checks, reasons))
     share = agreement(checks, reasons)
     print(f"\n{share:.1%} of {len(checks)} checks agree or are explained.")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from bench.parse_conformance.check import Check, Flat
+from bench.conformance import Check, Flat
 from bench.parse_conformance.lines import fields_of, source_of
 from sakimori_collector.domain.addresses import canonical_ip
 from sakimori_collector.domain.format import Reference

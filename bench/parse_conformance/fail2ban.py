@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from bench.parse_conformance.check import Check, Flat
+from bench.conformance import Check, Flat
 from bench.parse_conformance.lines import fields_of, offenders_of, source_of
 from sakimori_collector.domain.format import Reference
 from sakimori_common.instants import parse_instant

@@ -1,6 +1,6 @@
 """Lines through the parser as an input would hand them in, each told apart by content alone."""
 
-from bench.parse_conformance.check import Flat
+from bench.conformance import Flat
 from sakimori_collector.domain.format import LineRejected, Reference
 from sakimori_collector.domain.reading import Source
 from sakimori_common.instants import format_instant

@@ -9,15 +9,14 @@ the agreement as Markdown and lists each disagreement with its reason from reaso
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.conformance import Check, Reasons, Verdict, data_folder, disagreements, table, verdict
 from bench.sensor_conformance import ndpi, suricata, truth, zeek
-from bench.sensor_conformance.check import Check, Reasons, Verdict, report, verdict
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
+REASONS = Path(__file__).with_name("reasons.json")
 SUITES: dict[str, Callable[[Path], Iterator[Check]]] = {
     "suricata": suricata.checks,
     "zeek": zeek.checks,
@@ -29,17 +28,17 @@ SUITES: dict[str, Callable[[Path], Iterator[Check]]] = {
 def main() -> int:
     """Run the suites that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = os.environ.get("SAKIMORI_DATA", str(REPOSITORY.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=Path(default))
+    parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--suite", action="append", choices=SUITES)
     parser.add_argument("--only", default="", help="checks whose name or protocol holds this text")
     options = parser.parse_args()
     if not (options.data / "pcaps").is_dir():
         sys.exit(f"{options.data}: no development data; name it by --data or SAKIMORI_DATA")
     checks = [check for name in options.suite or SUITES for check in SUITES[name](options.data)]
-    checks = [check for check in checks if options.only in f"{check.protocol}/{check.name}"]
-    reasons = Reasons()
-    print(report(checks, reasons))
+    checks = [check for check in checks if options.only in f"{check.group}/{check.name}"]
+    reasons = Reasons(REASONS)
+    print(table(checks, reasons))
+    print("\n## Disagreements\n\n" + disagreements(checks, reasons))
     return int(any(verdict(check, reasons) is Verdict.DIFFERS for check in checks))
 
 

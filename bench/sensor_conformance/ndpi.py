@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from bench.sensor_conformance.check import Check, Flat, events_of
+from bench.conformance import Check, Flat
+from bench.sensor_conformance.check import events_of
 
 PROTOCOLS: Final = {
     "TLS": "tls", "QUIC": "quic", "DNS": "dns", "HTTP": "http", "BitTorrent": "bittorrent", "NTP": "ntp",

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from bench.sensor_conformance.check import Check, Flat, events_of, matching
+from bench.conformance import Check, Flat
+from bench.sensor_conformance.check import events_of, matching
 
 ENDS: Final = {
     "src_ip": "source.ip", "dest_ip": "destination.ip", "src_port": "source.port", "dest_port": "destination.port",

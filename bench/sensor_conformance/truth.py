@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from bench.sensor_conformance.check import Check, Flat, events_of
+from bench.conformance import Check, Flat
+from bench.sensor_conformance.check import events_of
 from sakimori_common.contracts import Event, Finding
 from sakimori_detector.domain.loading import RuleSet
 from sakimori_detector.offline import OfflineDetector, load_folder

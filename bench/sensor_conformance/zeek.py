@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from bench.sensor_conformance.check import Check, Flat, events_of, matching
+from bench.conformance import Check, Flat
+from bench.sensor_conformance.check import events_of, matching
 
 Row = dict[str, str]
 _MISSING: Final = ("-", "(empty)", "")

@@ -16,10 +16,12 @@ from pathlib import Path
 
 import asyncpg
 
-from bench.store import ratios, searching, writing
+from bench.ratios import Ratios
+from bench.store import searching, writing
 from sakimori.embedded import PostgresServer
 from sakimori_common.postgres import migrate, open_postgres
 
+RATIOS = Ratios(Path(__file__).with_name("ratios.json"), 1.2, lambda _: True)
 _ROUNDS = 7
 
 
@@ -43,8 +45,8 @@ def main() -> int:
         finally:
             server.stop()
     if given.update:
-        ratios.write(found)
-    return ratios.checked(found) if given.check else 0
+        RATIOS.write(found)
+    return RATIOS.check(found) if given.check else 0
 
 
 async def _measured(url: str, rows: int, sizes: list[int]) -> dict[str, float]:

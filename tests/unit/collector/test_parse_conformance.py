@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.conformance import Check, Reasons, agreement, disagreements, verdict
 from bench.parse_conformance import crowdsec, fail2ban
-from bench.parse_conformance.check import Check, Reasons, agreement, disagreements, verdict
+from bench.parse_conformance.__main__ import REASONS
 
 CHECKS = [
     Check("s", "g", "one#1", "a", "a", True),
@@ -40,5 +41,5 @@ def test_real_lines_are_read_as_others_read_them(
 ) -> None:
     checks = list(suite(development_data))
     assert len(checks) >= least
-    known = Reasons()
+    known = Reasons(REASONS)
     assert disagreements([check for check in checks if verdict(check, known).value == "differs"], known) == ""

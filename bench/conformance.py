@@ -1,7 +1,8 @@
-"""One thing that a peer says of a log line, and whether our parser says the same."""
+"""One thing that a peer says of some input, whether ours says the same, and why it does not where that is right."""
 
 import fnmatch
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 Flat = dict[str, Any]
-"""The fields of an event; `event.dataset` and `@timestamp` among them, and nothing else where a line was rejected."""
+"""An event as it is printed: its fields, `event.dataset` and `@timestamp` among them."""
 
-_REASONS: Final = Path(__file__).with_name("reasons.json")
+REPOSITORY: Final = Path(__file__).resolve().parent.parent
+
+
+def data_folder() -> Path:
+    """Name the development data, as far as nobody names another."""
+    return Path(os.environ.get("SAKIMORI_DATA", str(REPOSITORY.parent / "shared" / "data")))
 
 
 class Verdict(StrEnum):
@@ -26,7 +32,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a peer says (`expected`) and what the parser says (`got`); `name` is unique in its suite and group."""
+    """What a peer says (`expected`) and what ours says (`got`), both short; `name` is unique in its suite and group.
+
+    A `group` is what agreement is counted by: a protocol, a format.
+    """
 
     suite: str
     group: str
@@ -39,7 +48,7 @@ class Check:
 class Reasons:
     """Why some checks differ: pattern of `suite/group/name` to a sentence, the first that fits."""
 
-    def __init__(self, path: Path = _REASONS) -> None:
+    def __init__(self, path: Path) -> None:
         self._reasons: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
         self.unused: set[str] = set(self._reasons)
 
@@ -61,7 +70,7 @@ def verdict(check: Check, reasons: Reasons) -> Verdict:
 
 
 def table(checks: Sequence[Check], reasons: Reasons) -> str:
-    """Write the agreement by suite and format, as Markdown."""
+    """Write the agreement by suite and group, as Markdown."""
     lines = ["| suite | of | checks | agree | explained | open |", "|---|---|---|---|---|---|"]
     grouped: dict[tuple[str, str], Counter[Verdict]] = defaultdict(Counter)
     for check in checks:
