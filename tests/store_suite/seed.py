@@ -103,6 +103,31 @@ async def add_device(store: Any, mac: str, first_seen: datetime, kind: str, *, i
 
 async def seed(store: Any) -> None:
     """Fill the store with what the dashboard suite counts; all of it is from START to END but where it says so."""
+    await _seed_events(store)
+    await _seed_devices(store)
+    await add_finding(store, "high-1", "high", START + timedelta(minutes=1))
+    await add_finding(store, "high-2", "high", START + timedelta(minutes=3))
+    await add_finding(store, "critical-seen", "critical", START + timedelta(minutes=4), "acknowledged")
+    await add_finding(store, "low-1", "low", START + timedelta(minutes=7))
+    await add_finding(store, "info-1", "info", START + timedelta(minutes=8))
+    await add_finding(store, "medium-wrong", "medium", START + timedelta(minutes=9), "false_positive")
+    now = await store.fetchval("SELECT now()")
+    await add_finding(store, "medium-new", "medium", now)
+    await add_finding(store, "critical-new", "critical", now)
+
+    for finding, channel, status in (
+        ("high-1", "slack", "sent"),
+        ("high-1", "console", "sent"),
+        ("high-2", "slack", "suppressed"),
+        ("critical-seen", "slack", "sent"),
+        ("critical-seen", "webhook", "dead"),
+        ("low-1", "webhook", "pending"),
+    ):
+        await add_delivery(store, finding, channel, status, START + timedelta(minutes=10))
+    await add_delivery(store, "medium-new", "slack", "sent", now)
+
+
+async def _seed_events(store: Any) -> None:
     second_minute = START + timedelta(minutes=1)
     await add_events(store, START, "nginx.access", 120, source="203.0.113.42", outcome="failure")
     await add_events(store, second_minute, "nginx.access", 60, source="198.51.100.7", host="web-1")
@@ -130,27 +155,9 @@ async def seed(store: Any) -> None:
     await add_flow(store, third_minute, "192.0.2.7", "198.51.100.20", **tls)
     refused: dict[str, str | bool | int] = {state: "attempted", "destination.bytes": 0}
     await add_flow(store, third_minute, "192.0.2.8", "192.0.2.7", **refused)
+
+
+async def _seed_devices(store: Any) -> None:
     await add_device(store, "00-00-5E-00-53-01", START + timedelta(minutes=1), "camera")
     await add_device(store, "00-00-5E-00-53-02", START - timedelta(days=1), "camera", is_online=False)
     await add_device(store, "00-00-5E-00-53-03", START - timedelta(days=2), "printer")
-
-    await add_finding(store, "high-1", "high", START + timedelta(minutes=1))
-    await add_finding(store, "high-2", "high", START + timedelta(minutes=3))
-    await add_finding(store, "critical-seen", "critical", START + timedelta(minutes=4), "acknowledged")
-    await add_finding(store, "low-1", "low", START + timedelta(minutes=7))
-    await add_finding(store, "info-1", "info", START + timedelta(minutes=8))
-    await add_finding(store, "medium-wrong", "medium", START + timedelta(minutes=9), "false_positive")
-    now = await store.fetchval("SELECT now()")
-    await add_finding(store, "medium-new", "medium", now)
-    await add_finding(store, "critical-new", "critical", now)
-
-    for finding, channel, status in (
-        ("high-1", "slack", "sent"),
-        ("high-1", "console", "sent"),
-        ("high-2", "slack", "suppressed"),
-        ("critical-seen", "slack", "sent"),
-        ("critical-seen", "webhook", "dead"),
-        ("low-1", "webhook", "pending"),
-    ):
-        await add_delivery(store, finding, channel, status, START + timedelta(minutes=10))
-    await add_delivery(store, "medium-new", "slack", "sent", now)

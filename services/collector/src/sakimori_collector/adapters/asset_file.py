@@ -5,6 +5,7 @@ from typing import Final
 
 import structlog
 
+from sakimori_collector.adapters.watched_file import WatchedFile
 from sakimori_collector.domain.enrichment.assets import Assets, parse_assets
 from sakimori_collector.domain.enrichment.facts import Address, Facts
 
@@ -18,19 +19,13 @@ class AssetFile:
     def __init__(self, path: Path, log: structlog.stdlib.BoundLogger) -> None:
         self._assets = Assets()
         self._path = path
+        self._file = WatchedFile(path)
         self._log = log
-        self._seen: object = None
 
     def refresh(self) -> bool:
         """Read the file if it changed; tells whether it did. Up to some seconds for the largest."""
-        try:
-            status = self._path.stat()
-            seen: object = (status.st_ino, status.st_size, status.st_mtime_ns)
-        except OSError as error:
-            seen = type(error).__name__
-        if seen == self._seen:
+        if not self._file.has_changed():
             return False
-        self._seen = seen
         try:
             assets = parse_assets(self._text(), self._path.suffix.lower() == ".toml")
         except (OSError, ValueError) as error:

@@ -8,6 +8,7 @@ from typing import Final
 import maxminddb
 import structlog
 
+from sakimori_collector.adapters.watched_file import WatchedFile
 from sakimori_collector.domain.enrichment.facts import NOTHING, Address, Facts
 from sakimori_collector.domain.enrichment.geo import facts_of
 from sakimori_collector.domain.enrichment.networks import INTERNAL, Networks
@@ -26,21 +27,15 @@ class GeoDatabase:
 
     def __init__(self, path: Path, log: structlog.stdlib.BoundLogger) -> None:
         self._path = path
+        self._file = WatchedFile(path)
         self._log = log
         self._reader: maxminddb.Reader | None = None
-        self._seen: object = None
         self._is_damaged = False
 
     def refresh(self) -> bool:
         """Look whether the file changed, and open it if so; tells whether other answers are to be expected."""
-        try:
-            status = self._path.stat()
-            seen: object = (status.st_ino, status.st_size, status.st_mtime_ns)
-        except OSError as error:
-            seen = type(error).__name__
-        if seen == self._seen:
+        if not self._file.has_changed():
             return False
-        self._seen = seen
         try:
             reader = _opened(self._path)
         except _WRONG as error:

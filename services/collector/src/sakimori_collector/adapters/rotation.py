@@ -173,17 +173,16 @@ def _open_same(entry: Entry, checkpoint: Checkpoint) -> LogFile | None:
             raise  # to read it anew once it may be read would be to read it twice
         return None
     file: LogFile | None = None
+    is_same = False
     try:
         file = LogFile(descriptor, checkpoint)
-        if file.holds(checkpoint):
-            return file
+        is_same = file.holds(checkpoint)
     except Damaged:
-        pass
-    except OSError:
-        _close(file, descriptor)
-        raise
-    _close(file, descriptor)
-    return None
+        return None  # what cannot be read was not read from it
+    finally:
+        if not is_same:
+            _close(file, descriptor)
+    return file if is_same else None
 
 
 def _close(file: LogFile | None, descriptor: int) -> None:

@@ -1,11 +1,12 @@
 """What a web log says of a request, whatever its format."""
 
+import re
 from typing import Final
 
 from sakimori_collector.domain.flat import Fields
 from sakimori_collector.domain.json_kind import number_of
 
-_LONGEST_SCHEME: Final = 30
+_AUTHORITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^/?#]*")
 
 
 def put_target(fields: Fields, target: str) -> None:
@@ -14,10 +15,8 @@ def put_target(fields: Fields, target: str) -> None:
         return
     fields["url.original"] = target
     if target[0] != "/":
-        scheme, colon, rest = target.partition("://")
-        if colon and len(scheme) <= _LONGEST_SCHEME and scheme.isalnum():
-            slash = rest.find("/")
-            target = rest[slash:] if slash >= 0 else ""
+        match = _AUTHORITY.match(target)
+        target = target[match.end() :] if match is not None else target
     path, mark, query = target.partition("?")
     if path[:1] == "/" or path == "*":
         fields["url.path"] = path
@@ -26,13 +25,13 @@ def put_target(fields: Fields, target: str) -> None:
 
 
 def put_request_line(fields: Fields, request: str) -> None:
-    """Take `GET / HTTP/1.1` apart; what is none is kept as it came, in `url.original`."""
+    """Take `GET / HTTP/1.1` apart; what is none (a TLS handshake) is kept as it came, in `url.original`."""
     method, _, rest = request.partition(" ")
     target, _, protocol = rest.rpartition(" ")
     if protocol.startswith("HTTP/"):
         fields["http.version"] = protocol[5:]
     elif rest and method.isalpha() and method.isupper():
-        target = rest
+        target = rest  # HTTP/0.9 has no version, and a target with spaces in it may end in anything
     else:
         target = ""
     if not target:

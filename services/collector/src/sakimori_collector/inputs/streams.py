@@ -154,8 +154,8 @@ class Connection:
         except TimeoutError:
             if self._farewell is None:
                 self._broken("half_message" if self._framing.is_amid else "idle")
-        except OSError:
-            pass  # reset, or what TLS makes of it: what came is taken
+        except OSError as error:  # reset, or what TLS makes of it: what came is taken
+            self._site.log.debug("connection_reset", input=self._port.kind, peer=self._peer.address, reason=str(error))
         finally:
             self._patience = None
         return b""

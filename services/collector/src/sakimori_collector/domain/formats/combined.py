@@ -15,6 +15,7 @@ from typing import Any
 
 from sakimori_collector.domain.addresses import put_source
 from sakimori_collector.domain.format import LineRejected, Record, Reference
+from sakimori_collector.domain.requests import put_request_line
 from sakimori_collector.domain.text import unescape
 from sakimori_collector.domain.times import DAY, access_time
 from sakimori_common.contracts import FieldValue
@@ -36,7 +37,6 @@ _CARRIER = re.compile(
 )
 """What syslog puts before the line where the server logs there (`access_log syslog:`, `| logger`)."""
 _BEGINNING = re.compile(rf'[^"]{{0,8192}} {_TIME} "')
-_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}://[^/?#]*")
 
 
 def is_combined(line: str) -> bool:
@@ -96,7 +96,7 @@ def _fields_of(match: re.Match[str]) -> dict[str, FieldValue]:
     host, client, user, _, request, status, size, referrer, agent, rest = match.groups()
     fields: dict[str, FieldValue] = {"event.category": "web"}
     put_source(fields, client)
-    _put_request(fields, unescape(request))
+    put_request_line(fields, unescape(request))
     if user != "-":
         fields["user.name"] = unescape(user)
     _put_answer(fields, (status, size, referrer and unescape(referrer), agent and unescape(agent), rest))
@@ -119,28 +119,3 @@ def _put_answer(fields: dict[str, FieldValue], answer: Sequence[Any]) -> None:
         fields["user_agent.original"] = agent
     if rest:
         fields["sakimori.log.rest"] = rest
-
-
-def _put_request(fields: dict[str, FieldValue], request: str) -> None:
-    """Take the request line apart; what is none (a TLS handshake, an empty one) is kept as it came."""
-    method, _, rest = request.partition(" ")
-    target, _, protocol = rest.rpartition(" ")
-    if protocol.startswith("HTTP/"):
-        fields["http.version"] = protocol[5:]
-    elif rest and method.isalpha() and method.isupper():
-        target = rest  # HTTP/0.9 has no version, and a target with spaces in it may end in anything
-    else:
-        target = ""
-    if not target:
-        if request and request != "-":
-            fields["url.original"] = request
-        return
-    fields["http.request.method"] = method
-    fields["url.original"] = target
-    if target[0] != "/":
-        target = _AUTHORITY.sub("", target, count=1)
-    path, mark, query = target.partition("?")
-    if path[:1] == "/" or path == "*":
-        fields["url.path"] = path
-    if mark:
-        fields["url.query"] = query
