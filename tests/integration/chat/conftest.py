@@ -13,7 +13,7 @@ from sakimori_chat.settings import ChatSettings
 from sakimori_chat.wiring import running
 from sakimori_common.bus import Bus, Consumer, Message, Queue, Subscription, Topic
 from sakimori_common.bus.memory import MemoryBus
-from sakimori_common.context import ServiceContext, Valkey
+from sakimori_common.context import Postgres, ServiceContext, Valkey
 from sakimori_common.contracts import DECISIONS, EVENTS, SCHEMA_VERSION, Decision, DecisionAction, Event
 from sakimori_common.instants import MICROSECONDS, format_instant, now
 from sakimori_common.log import SecurityLogger, logger
@@ -130,7 +130,13 @@ OpenChatWith = Callable[..., Awaitable[OpenChat]]
 
 @asynccontextmanager
 async def chat_running(
-    valkey: Valkey, spool_dir: Path, bus: Bus | None = None, *, takes_events: bool = True, **changes: object
+    valkey: Valkey,
+    postgres: Postgres,
+    spool_dir: Path,
+    bus: Bus | None = None,
+    *,
+    takes_events: bool = True,
+    **changes: object,
 ) -> AsyncIterator[OpenChat]:
     """Run the chat for the length of the block."""
     (port,) = free_ports(1)
@@ -148,7 +154,7 @@ async def chat_running(
     context = ServiceContext(
         service="chat",
         bus=bus,
-        postgres=None,
+        postgres=postgres,
         valkey=valkey,
         log=logger("chat"),
         streams=SecurityLogger("chat", "a key of the tests"),
@@ -167,9 +173,9 @@ async def chat_running(
 
 
 @pytest.fixture
-async def chat(valkey: Valkey, tmp_path: Path) -> AsyncIterator[OpenChat]:
+async def chat(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> AsyncIterator[OpenChat]:
     """The chat with its default settings."""
-    async with chat_running(valkey, tmp_path / "spool") as opened:
+    async with chat_running(valkey, postgres, tmp_path / "spool") as opened:
         yield opened
 
 

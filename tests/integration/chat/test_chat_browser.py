@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from integration.chat.conftest import OpenChat, chat_running
-from sakimori_common.context import Valkey
+from sakimori_common.context import Postgres, Valkey
 from servers.chromium import Page, browser_page, find_chromium
 from servers.eventually import eventually
 
@@ -32,9 +32,9 @@ async def page(chromium: str, tmp_path: Path) -> AsyncIterator[Page]:
 
 
 @pytest.fixture
-async def brisk_chat(valkey: Valkey, tmp_path: Path) -> AsyncIterator[OpenChat]:
+async def brisk_chat(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> AsyncIterator[OpenChat]:
     """A chat whose bans are over soon."""
-    async with chat_running(valkey, tmp_path / "spool", ban_seconds=4, post_window_seconds=2) as opened:
+    async with chat_running(valkey, postgres, tmp_path / "spool", ban_seconds=4, post_window_seconds=2) as opened:
         yield opened
 
 

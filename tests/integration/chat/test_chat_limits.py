@@ -9,7 +9,7 @@ import pytest
 
 from integration.chat.conftest import ADDRESS, EDGE_TOKEN, OpenChat, chat_running
 from sakimori_chat.domain.identity import Hasher
-from sakimori_common.context import Valkey
+from sakimori_common.context import Postgres, Valkey
 from servers.eventually import eventually
 from servers.own_logs import lines_of
 
@@ -264,11 +264,11 @@ async def test_the_address_is_believed_only_from_the_gateway(chat: OpenChat) -> 
     assert response.json()["code"] == "blocked_by_decision"
 
 
-async def test_the_limits_are_settings(valkey: Valkey, tmp_path: object) -> None:
+async def test_the_limits_are_settings(valkey: Valkey, postgres: Postgres, tmp_path: object) -> None:
     from pathlib import Path
 
     spool = Path(str(tmp_path)) / "spool"
-    async with chat_running(valkey, spool, post_limit=2, ban_seconds=300, risk_limit=3) as strict:
+    async with chat_running(valkey, postgres, spool, post_limit=2, ban_seconds=300, risk_limit=3) as strict:
         visitor = await strict.visitor()
         assert [(await visitor.post("x")).status_code for _ in range(3)] == [200, 200, 429]
         assert await valkey.ttl(f"block:{visitor.anon_id}") > 200

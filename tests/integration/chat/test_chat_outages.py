@@ -8,7 +8,7 @@ from integration.chat.conftest import OpenChat, Visitor, chat_running
 from sakimori.embedded import ValkeyServer
 from sakimori_common.bus import BusUnavailable, Message, Queue, Subscription, Topic, open_bus
 from sakimori_common.bus.memory import MemoryBus
-from sakimori_common.context import Valkey
+from sakimori_common.context import Postgres, Valkey
 from sakimori_common.contracts import EVENTS, Event
 from servers.eventually import eventually
 from servers.rabbitmq import RabbitMQ
@@ -70,9 +70,11 @@ async def test_a_valkey_that_refuses_to_write_is_a_503(chat: OpenChat, valkey: V
     assert (await visitor.post("hello")).status_code == 200
 
 
-async def test_without_the_bus_posting_goes_on_and_events_wait_on_disk(valkey: Valkey, tmp_path: Path) -> None:
+async def test_without_the_bus_posting_goes_on_and_events_wait_on_disk(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path
+) -> None:
     bus, spool = MemoryBus(publish_timeout_seconds=0.2), tmp_path / "spool"
-    async with chat_running(valkey, spool, bus, takes_events=False) as chat:
+    async with chat_running(valkey, postgres, spool, bus, takes_events=False) as chat:
         visitor = await chat.visitor()
         started = time.monotonic()
         codes = [(await visitor.post(f"post {number}")).status_code for number in range(7)]
@@ -92,10 +94,10 @@ async def test_without_the_bus_posting_goes_on_and_events_wait_on_disk(valkey: V
 
 
 async def test_a_broker_that_dies_and_comes_back_gets_every_event(
-    valkey: Valkey, tmp_path: Path, rabbitmq: RabbitMQ, rabbitmq_url: str
+    valkey: Valkey, postgres: Postgres, tmp_path: Path, rabbitmq: RabbitMQ, rabbitmq_url: str
 ) -> None:
     bus = await open_bus(rabbitmq_url, service="chat", publish_timeout_seconds=1)
-    async with chat_running(valkey, tmp_path / "spool", bus) as chat:
+    async with chat_running(valkey, postgres, tmp_path / "spool", bus) as chat:
         visitor = await chat.visitor()
         await visitor.post("before")
         await eventually(lambda: len(chat.events) == 1)
@@ -109,20 +111,24 @@ async def test_a_broker_that_dies_and_comes_back_gets_every_event(
         rabbitmq.kill()  # and the chat ends in peace without it
 
 
-async def test_what_waits_on_disk_survives_a_restart(valkey: Valkey, tmp_path: Path) -> None:
+async def test_what_waits_on_disk_survives_a_restart(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> None:
     spool = tmp_path / "spool"
-    async with chat_running(valkey, spool, MemoryBus(publish_timeout_seconds=0.2), takes_events=False) as first:
+    async with chat_running(
+        valkey, postgres, spool, MemoryBus(publish_timeout_seconds=0.2), takes_events=False
+    ) as first:
         visitor = await first.visitor()
         await visitor.post("before the restart")
     assert len(list(spool.glob("*.batch"))) == 1
-    async with chat_running(valkey, spool) as second:
+    async with chat_running(valkey, postgres, spool) as second:
         (event,) = await eventually(lambda: second.of("chat.message_posted"))
         assert event.fields["user.id"] == visitor.anon_id
 
 
-async def test_a_full_spool_drops_counts_and_lets_people_post(valkey: Valkey, tmp_path: Path) -> None:
+async def test_a_full_spool_drops_counts_and_lets_people_post(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path
+) -> None:
     bus = MemoryBus(publish_timeout_seconds=0.1)
-    async with chat_running(valkey, tmp_path / "spool", bus, takes_events=False, spool_bytes=1024) as chat:
+    async with chat_running(valkey, postgres, tmp_path / "spool", bus, takes_events=False, spool_bytes=1024) as chat:
         visitor = await chat.visitor()
         for number in range(14):
             await visitor.post(f"post {number}")
@@ -131,9 +137,11 @@ async def test_a_full_spool_drops_counts_and_lets_people_post(valkey: Valkey, tm
         assert sum(path.stat().st_size for path in (tmp_path / "spool").iterdir()) <= 1024
 
 
-async def test_a_disk_that_cannot_be_written_does_not_stop_the_chat(valkey: Valkey, tmp_path: Path) -> None:
+async def test_a_disk_that_cannot_be_written_does_not_stop_the_chat(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path
+) -> None:
     bus, spool = MemoryBus(publish_timeout_seconds=0.1), tmp_path / "spool"
-    async with chat_running(valkey, spool, bus, takes_events=False) as chat:
+    async with chat_running(valkey, postgres, spool, bus, takes_events=False) as chat:
         visitor = await chat.visitor()
         spool.rmdir()
         assert (await visitor.post("hello")).status_code == 200

@@ -125,7 +125,7 @@ async def test_a_reader_from_before_the_room_was_emptied_starts_again(chat: Open
 async def test_a_lost_counter_does_not_stop_the_room(chat: OpenChat, valkey: Valkey) -> None:
     visitor = await chat.visitor()
     await visitor.post("one")
-    await valkey.delete("chat:next_id")
+    await valkey.delete("chat:lobby:next_id")
     await visitor.post("two")
     await visitor.post("three")
     page = (await visitor.http.get("/chat/poll?after=1")).json()

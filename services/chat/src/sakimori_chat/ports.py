@@ -1,23 +1,45 @@
 """What the chat needs from outside."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+from sakimori_chat.domain.checks import Recent
 from sakimori_chat.domain.enforcement import Measure
 from sakimori_chat.domain.identity import Client
 from sakimori_chat.domain.limits import Verdict
 from sakimori_chat.domain.messages import Draft, Message, Page
 from sakimori_chat.domain.occurrences import Occurrence
+from sakimori_chat.domain.rooms import Room
 
 
 class StoreUnavailable(Exception):
-    """The state store did not answer in time; nobody can be let in unchecked, so the request fails with 503."""
+    """A store did not answer in time; nobody can be let in unchecked, so the request fails with 503."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Somebody wants to post: who, from where, in which room, under which slow mode."""
+
+    client: Client
+    anon_id: str
+    room: str
+    slow_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The gate's answer, whether the author is muted, and what was lately said in the room (newest last)."""
+
+    verdict: Verdict
+    is_muted: bool = False
+    recent: Sequence[Recent] = ()
 
 
 class Gate(Protocol):
     """Decides who may post. Every method raises StoreUnavailable."""
 
-    async def admit(self, client: Client, anon_id: str) -> Verdict:
+    async def admit(self, attempt: Attempt) -> Admission:
         """Check risk, blocks and rate in that order and count the post, all in one atomic step."""
 
     async def ban_seconds(self, anon_id: str) -> float:
@@ -27,20 +49,42 @@ class Gate(Protocol):
         """Set and lift blocks; doing it twice changes nothing."""
 
 
-class Room(Protocol):
-    """Keeps the last messages. Every method raises StoreUnavailable."""
+class Rooms(Protocol):
+    """Keeps the last messages of every room and tells all replicas of new ones. Every method raises StoreUnavailable.
 
-    async def append(self, draft: Draft) -> int:
-        """Store a message and return its number; numbers grow by one."""
+    `viewer_id` is who reads: what is private is for its author alone.
+    """
 
-    async def latest(self, limit: int) -> list[Message]:
+    async def append(self, room: str, draft: Draft, signature: bytes = b"") -> int:
+        """Store a message and return its number; numbers of a room grow by one. `signature`: see Recent."""
+
+    async def latest(self, room: str, limit: int, viewer_id: str | None) -> list[Message]:
         """Read the newest messages, oldest first."""
 
-    async def after(self, number: int, limit: int) -> Page:
+    async def after(self, room: str, number: int, limit: int, viewer_id: str | None) -> Page:
         """Read up to `limit` messages that follow a number, oldest first."""
+
+    async def find(self, room: str, number: int) -> Draft | None:
+        """Read one message with its author, for operators; None when it is gone."""
+
+    async def delete(self, room: str, number: int) -> bool:
+        """Take a message away everywhere; tells whether it was there."""
+
+    async def release(self, room: str, number: int) -> int | None:
+        """Show a held message to everybody, as a new one at the end; its number, None when it is gone."""
 
     async def check(self) -> None:
         """Return when the store answers."""
+
+
+class RoomDirectory(Protocol):
+    """Knows the rooms and their policies; from memory, so that every post may ask."""
+
+    def find(self, name: str) -> Room | None:
+        """Find an open room; None when there is none of that name."""
+
+    def all(self) -> Sequence[Room]:
+        """List the open rooms, the lobby first, then by name."""
 
 
 class Reporter(Protocol):

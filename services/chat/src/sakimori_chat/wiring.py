@@ -1,17 +1,21 @@
 """Builds the chat."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from sakimori_chat.adapters.gate import ValkeyGate
 from sakimori_chat.adapters.outbox import Outbox
-from sakimori_chat.adapters.valkey import ValkeyGate, ValkeyRoom
+from sakimori_chat.adapters.room_directory import FixedRooms
+from sakimori_chat.adapters.rooms import ValkeyRooms
 from sakimori_chat.api.app import create_app
 from sakimori_chat.api.cookies import Cookies
 from sakimori_chat.api.visit import Chat
 from sakimori_chat.domain.aggregation import Aggregator
+from sakimori_chat.domain.checks import Check
 from sakimori_chat.domain.identity import Hasher
 from sakimori_chat.domain.limits import Limits
 from sakimori_chat.handlers import enforce_decisions
+from sakimori_chat.intake import Intake
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.settings import ChatSettings
 from sakimori_common.bus import Queue, Subscription
@@ -22,6 +26,7 @@ from sakimori_common.metrics import ConsumerMetrics, PublisherMetrics
 from sakimori_common.web import AccessLogged, serving
 
 ENFORCE_GROUP = 20
+CHECKS: Sequence[Check] = ()
 
 
 @asynccontextmanager
@@ -39,9 +44,12 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
         observer=context.instance,
     )
     gate = ValkeyGate(context.valkey, limits_of(settings))
+    rooms = ValkeyRooms(context.valkey)
     chat = Chat(
         gate=gate,
-        room=ValkeyRoom(context.valkey),
+        rooms=rooms,
+        directory=FixedRooms(),
+        intake=Intake(gate=gate, rooms=rooms, checks=CHECKS, reporter=outbox, metrics=metrics),
         reporter=outbox,
         cookies=cookies_of(settings),
         hasher=Hasher(settings.secret_key.get_secret_value()),

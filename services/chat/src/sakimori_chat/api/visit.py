@@ -1,17 +1,17 @@
 """One request, as the chat sees it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
 from sakimori_chat.api.cookies import Cookies
 from sakimori_chat.domain.identity import Client, Hasher
-from sakimori_chat.domain.occurrences import Action, Origin, occurred
+from sakimori_chat.domain.occurrences import Origin
+from sakimori_chat.domain.rooms import Room
+from sakimori_chat.intake import Intake
 from sakimori_chat.metrics import ChatMetrics
-from sakimori_chat.ports import Gate, Reporter, Room
-from sakimori_common.contracts import FieldValue
-from sakimori_common.web import client_address
+from sakimori_chat.ports import Gate, Reporter, RoomDirectory, Rooms
+from sakimori_common.web import Problem, client_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,21 @@ class Chat:
     """All that the routes work with."""
 
     gate: Gate
-    room: Room
+    rooms: Rooms
+    directory: RoomDirectory
+    intake: Intake
     reporter: Reporter
     cookies: Cookies
     hasher: Hasher
     metrics: ChatMetrics
     edge_token: str
+
+    def room_of(self, name: str) -> Room:
+        """Find a room. Raises Problem (404) when there is none of that name."""
+        room = self.directory.find(name)
+        if room is None:
+            raise Problem(404, "no_such_room", "There is no such room.")
+        return room
 
     def client_of(self, request: Request) -> Client:
         """Describe where a request comes from."""
@@ -43,7 +52,3 @@ class Chat:
             anon_id=anon_id or self.cookies.known_id(request),
             address=client_address(request, self.edge_token),
         )
-
-    def report(self, action: Action, origin: Origin, details: Mapping[str, FieldValue] | None = None) -> None:
-        """Report what happened in a request."""
-        self.reporter.report(occurred(action, origin, details))

@@ -1,17 +1,34 @@
-"""Messages of the room."""
+"""Messages of a room."""
+
+from enum import StrEnum
 
 import msgspec
 
 from sakimori_chat.domain.identity import shown_as
 
 
+class Kind(StrEnum):
+    """Who speaks."""
+
+    PERSON = "person"
+    BOT = "bot"
+
+
 class Draft(msgspec.Struct, frozen=True, array_like=True):
-    """A message that is to be stored: the author's anonymous id, the display name (may be empty), text, RFC 3339."""
+    """A message that is to be stored.
+
+    `author_id` is an anonymous id, or a bot's id; `name` the display name (may be empty); `posted_at` RFC 3339. Where
+    `is_private` only the author sees it: the author is muted, or the message is held for an operator. `fingerprint` is
+    the author's keyed hash, for operators who ban whoever wrote a message.
+    """
 
     author_id: str
     name: str
     text: str
     posted_at: str
+    kind: Kind = Kind.PERSON
+    is_private: bool = False
+    fingerprint: str = ""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -22,21 +39,30 @@ class Message(msgspec.Struct, frozen=True):
     name: str
     text: str
     posted_at: str
+    kind: Kind = Kind.PERSON
 
     @classmethod
     def of(cls, number: int, draft: Draft) -> "Message":
         """Number a stored draft."""
-        return cls(number, shown_as(draft.author_id), draft.name, draft.text, draft.posted_at)
+        author = draft.author_id if draft.kind is Kind.BOT else shown_as(draft.author_id)
+        return cls(number, author, draft.name, draft.text, draft.posted_at, draft.kind)
 
 
 class Page(msgspec.Struct, frozen=True):
     """A run of messages, oldest first.
 
     `next` is the number to ask from next time. `reset` says that the reader's number is from before the room was
-    emptied: what it shows is gone and these are the messages from the start.
+    emptied: what it shows is gone and these are the messages from the start. `deleted` are the numbers that operators
+    took away lately; who shows them takes them off.
     """
 
     messages: list[Message]
     next: int
     has_more: bool = False
     reset: bool = False
+    deleted: list[int] = msgspec.field(default_factory=list)
+
+
+def is_seen_by(draft: Draft, viewer_id: str | None) -> bool:
+    """Tell whether a reader gets to see a message."""
+    return not draft.is_private or draft.author_id == viewer_id

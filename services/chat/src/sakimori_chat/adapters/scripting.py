@@ -1,0 +1,30 @@
+"""What all that speaks to Valkey has in common: a bound on waiting, one error, scripts from files."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+
+from sakimori_chat.ports import StoreUnavailable
+from sakimori_common.context import Valkey
+
+TIMEOUT_SECONDS = 1.0
+"""Longest wait for Valkey within a request, connecting and retries included (S0-37)."""
+
+
+@asynccontextmanager
+async def answering() -> AsyncIterator[None]:
+    """Bound what stands inside in time and turn any failure of Valkey into StoreUnavailable."""
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise StoreUnavailable(type(error).__name__) from error
+
+
+def script(valkey: Valkey, name: str) -> AsyncScript:
+    """Load a script of the folder `scripts`."""
+    return valkey.register_script(files("sakimori_chat.adapters").joinpath(f"scripts/{name}.lua").read_text("utf-8"))

@@ -1,0 +1,73 @@
+"""What a check of a message's text says, and what the room makes of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sakimori_chat.domain.rooms import CheckName, Reaction, RoomPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """A check found something: how much (`score`), from where on it counts (`threshold`), and why, for operators.
+
+    `reasons` are short and say what moved the check. They may hold words of the message, so they go to operators'
+    eyes (the queue of held messages) and never into events or logs.
+    """
+
+    check: CheckName
+    score: float
+    threshold: float
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What was lately said in the room, as similarity needs it: who said it, when (seconds), its signature."""
+
+    author_id: str
+    at: float
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message about to be posted, cleaned, with what stands around it. `at` is in seconds since the epoch."""
+
+    text: str
+    name: str
+    author_id: str
+    at: float
+    recent: Sequence[Recent] = ()
+
+
+class Check(Protocol):
+    """One thing to look at a message for; pure, and bounded in time by the length of a message."""
+
+    @property
+    def name(self) -> CheckName:
+        """Say which check this is."""
+
+    def objection(self, said: Said, policy: RoomPolicy) -> Objection | None:
+        """Look at a message; None when there is nothing to say against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All objections to a message, and the strongest reaction that the room has to any of them."""
+
+    reaction: Reaction
+    objections: tuple[Objection, ...] = ()
+
+
+def judge(said: Said, policy: RoomPolicy, checks: Sequence[Check]) -> Judgement:
+    """Ask every check that the room has switched on."""
+    order = list(Reaction)
+    strongest, objections = Reaction.OFF, []
+    for check in checks:
+        reaction = policy.check(check.name).reaction
+        if reaction is Reaction.OFF or (objection := check.objection(said, policy)) is None:
+            continue
+        objections.append(objection)
+        strongest = max(strongest, reaction, key=order.index)
+    return Judgement(strongest, tuple(objections))
