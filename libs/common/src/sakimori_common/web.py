@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -20,11 +20,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sakimori_common.context import ServiceContext
+from sakimori_common.fast_http import BoundedHttp
 from sakimori_common.log import SecurityLogger
 
 _REFUSED = frozenset({401, 403, 429})
-MAX_HEAD_BYTES: Final = 64 * 1024
-"""Of a request's line and headers."""
 EDGE_TOKEN_HEADER = "x-sakimori-edge"  # noqa: S105  # the name of a header
 """The gateway proves itself with this header; only then is `x-forwarded-for` believed."""
 
@@ -137,11 +136,11 @@ async def serving(
     *,
     drain_seconds: float = 5.0,
     certificate: Certificate | None = None,
-    protocol: "type[asyncio.Protocol] | Literal['h11']" = "h11",
+    protocol: type[BoundedHttp] = BoundedHttp,
 ) -> AsyncIterator[int]:
     """Serve an ASGI application until the block ends, then finish open requests; yields the port that was bound.
 
-    `protocol` reads HTTP: h11, or sakimori_common.fast_http.BoundedHttp, which costs half as much a request.
+    `protocol` reads HTTP and bounds how long that may take (sakimori_common.fast_http).
     By TLS (1.2 or newer) where there is a certificate. Raises OSError when the port is taken or a file of the
     certificate cannot be read, ssl.SSLError (an OSError, too) when it is none.
     """
@@ -158,7 +157,6 @@ async def serving(
         ws_max_size=1 << 20,
         ws_per_message_deflate=False,  # some 300 KB and a compressor for each client, for messages of about 1 KB
         http=protocol,
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         ssl_certfile=None if certificate is None else certificate.certificate,
         ssl_keyfile=None if certificate is None else certificate.key,
     )
