@@ -1,6 +1,6 @@
 """What the chat needs from outside."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,6 +77,10 @@ class Rooms(Protocol):
         """Return when the store answers."""
 
 
+RoomListener = Callable[[str, Room | None], None]
+"""Is told of a room that is new or has changed, or (None) that it was closed. Must return at once."""
+
+
 class RoomDirectory(Protocol):
     """Knows the rooms and their policies; from memory, so that every post may ask."""
 
@@ -85,6 +89,9 @@ class RoomDirectory(Protocol):
 
     def all(self) -> Sequence[Room]:
         """List the open rooms, the lobby first, then by name."""
+
+    def listen(self, listener: RoomListener) -> None:
+        """Call `listener` for every change from now on, within a second of it, on this replica as on all others."""
 
 
 class Reporter(Protocol):

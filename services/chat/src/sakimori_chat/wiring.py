@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 
 from sakimori_chat.adapters.gate import ValkeyGate
 from sakimori_chat.adapters.outbox import Outbox
-from sakimori_chat.adapters.room_directory import FixedRooms
+from sakimori_chat.adapters.room_directory import PostgresRoomDirectory
 from sakimori_chat.adapters.rooms import ValkeyRooms
 from sakimori_chat.api.app import create_app
 from sakimori_chat.api.cookies import Cookies
+from sakimori_chat.api.shedding import Shedding
 from sakimori_chat.api.visit import Chat
 from sakimori_chat.domain.aggregation import Aggregator
 from sakimori_chat.domain.checks import Check
@@ -22,6 +23,7 @@ from sakimori_common.bus import Queue, Subscription
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.bus.spool import Spool
 from sakimori_common.context import ServiceContext
+from sakimori_common.fast_http import Patience, patient
 from sakimori_common.metrics import ConsumerMetrics, PublisherMetrics
 from sakimori_common.web import AccessLogged, serving
 
@@ -45,10 +47,11 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
     )
     gate = ValkeyGate(context.valkey, limits_of(settings))
     rooms = ValkeyRooms(context.valkey)
+    directory = PostgresRoomDirectory(context.postgres, context.log)
     chat = Chat(
         gate=gate,
         rooms=rooms,
-        directory=FixedRooms(),
+        directory=directory,
         intake=Intake(gate=gate, rooms=rooms, checks=CHECKS, reporter=outbox, metrics=metrics),
         reporter=outbox,
         cookies=cookies_of(settings),
@@ -61,11 +64,22 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
         ConsumerMetrics(context.registry),
     )
     supervision = context.supervise(consumer)
+    shedding = Shedding(
+        AccessLogged(create_app(chat), context.streams, chat.edge_token),
+        requests_per_second=settings.requests_per_second,
+        posts_per_second=settings.posts_per_second,
+        edge_token=chat.edge_token,
+        hasher=chat.hasher,
+        reporter=outbox,
+        metrics=metrics,
+    )
     try:
         async with (
+            directory.running(context.background),
             outbox.running(context.background),
+            shedding.running(context.background),
             serving(
-                AccessLogged(create_app(chat), context.streams, chat.edge_token), settings.host, settings.port
+                shedding, settings.host, settings.port, protocol=patient(Patience(on_slow=shedding.report_slow))
             ) as port,
         ):
             context.log.info("chat_opened", port=port)
