@@ -22,6 +22,11 @@ class ChatMetrics:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5),
             registry=registry,
         )
+        self.requests_shed_total = Counter(
+            "sakimori_chat_requests_shed_total",
+            "Requests that were refused at the door because their network asked for too many.",
+            registry=registry,
+        )
         self.decisions_enforced_total = Counter(
             "sakimori_chat_decisions_enforced_total",
             "Decisions by effect: block, lift, ignored.",

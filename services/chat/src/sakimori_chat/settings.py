@@ -39,6 +39,10 @@ class ChatSettings(ServiceSettings):
     """Posts per window from one address and browser, whatever identities it shows (they cost nothing to drop)."""
     address_post_limit: int = Field(60, ge=1)
     """Posts per window from one address (IPv6: one /64 network)."""
+    requests_per_second: float = Field(100.0, gt=0)
+    """Requests that one network may make on the whole, three seconds' worth at once; more are refused at the door."""
+    posts_per_second: float = Field(30.0, gt=0)
+    """The same of posts to rooms. Their own limits are stricter; this one keeps a flood from costing others time."""
     risk_limit: float = Field(8.0, gt=0)
     """Risk of a fingerprint, as the detector adds it up, from which on it may not post."""
     events_per_second: int = Field(10, ge=1)

@@ -36,6 +36,8 @@ _CHAT = _kinds(
         "security.blocked_action_attempt": (MEDIUM, "T1499"),
         "security.high_risk_block": (HIGH, "T1499"),
         "security.message_too_long": (LOW, "T1499"),
+        "security.requests_shed": (MEDIUM, "T1499"),
+        "security.request_timed_out": (LOW, "T1499"),
         "system.redis_unavailable": (HIGH, None),
     },
 )

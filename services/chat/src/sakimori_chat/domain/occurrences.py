@@ -19,6 +19,8 @@ class Action(StrEnum):
     BLOCKED_ACTION_ATTEMPT = "security.blocked_action_attempt"
     HIGH_RISK_BLOCK = "security.high_risk_block"
     MESSAGE_TOO_LONG = "security.message_too_long"
+    REQUESTS_SHED = "security.requests_shed"
+    REQUEST_TIMED_OUT = "security.request_timed_out"
     REDIS_UNAVAILABLE = "system.redis_unavailable"
 
 
@@ -65,10 +67,10 @@ def occurred(action: Action, origin: Origin, details: Mapping[str, FieldValue] |
         "client.fingerprint": origin.client.fingerprint,
         "client.ip_hash": origin.client.ip_hash,
         "client.ua_hash": origin.client.ua_hash,
-        "url.path": origin.path,
-        "trace.id": origin.trace_id,
         **(details or {}),
     }
+    if origin.trace_id:  # a connection that never became a request has none
+        fields["url.path"], fields["trace.id"] = origin.path, origin.trace_id
     if origin.anon_id is not None:
         fields["user.id"] = origin.anon_id
     return Occurrence(action, origin.client.network_hash, fields, origin.address)

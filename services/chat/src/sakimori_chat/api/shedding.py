@@ -1,0 +1,103 @@
+"""The first thing a request meets: a bound on how much one network may ask for, told without any other work.
+
+An abuser's thousand posts a second must not slow others down, so they are answered before anything is parsed, signed,
+asked of Valkey or written to a log; one event a second says how many there were.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sakimori_chat.domain.identity import Hasher, canonical_address, network_of
+from sakimori_chat.domain.occurrences import Action, Origin, occurred
+from sakimori_chat.domain.shedding import Shedder
+from sakimori_chat.metrics import ChatMetrics
+from sakimori_chat.ports import Reporter
+from sakimori_common.fast_http import Phase
+from sakimori_common.web import problem_response, scope_address
+
+REPORT_SECONDS: Final = 1.0
+_REFUSAL: Final = problem_response(
+    429, "too_many_requests", "Too many requests from your network; slow down.", {"retry-after": "1"}
+)
+_OF_A_BROWSER: Final = frozenset({"client.fingerprint", "client.ua_hash"})
+"""Nobody looked at what browser it was."""
+_POSTING: Final = "POST"
+_ROOM_PATHS: Final = "/chat"
+
+Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
+
+
+class Shedding:
+    """Wraps the whole application."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        requests_per_second: float,
+        posts_per_second: float,
+        edge_token: str,
+        hasher: Hasher,
+        reporter: Reporter,
+        metrics: ChatMetrics,
+    ) -> None:
+        self._app = app
+        self._requests = Shedder(requests_per_second)
+        self._posts = Shedder(posts_per_second)
+        self._edge_token = edge_token
+        self._hasher = hasher
+        self._reporter = reporter
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        if scope["type"] == "lifespan" or self._admits(scope):
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close", "code": 1013})
+            return
+        await _REFUSAL(scope, receive, send)
+
+    def report_slow(self, address: str, phase: Phase) -> None:
+        """Report a connection that took too long to say what it wants (`Patience.on_slow`)."""
+        self._report(Action.REQUEST_TIMED_OUT, address, {"chat.reason": phase.value})
+
+    @asynccontextmanager
+    async def running(self, background: Background) -> AsyncIterator[None]:
+        """Report what is shed, once a second, until the block ends."""
+        reporting = background(self._keep_reporting(), "shedding-report")
+        try:
+            yield
+        finally:
+            reporting.cancel()
+            await asyncio.gather(reporting, return_exceptions=True)
+            self._report_shed()
+
+    def _admits(self, scope: Scope) -> bool:
+        is_post = scope.get("method") == _POSTING and scope["path"].startswith(_ROOM_PATHS)
+        network = network_of(canonical_address(scope_address(scope, self._edge_token)))
+        return (self._posts if is_post else self._requests).admits(network, time.monotonic())
+
+    async def _keep_reporting(self) -> None:
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            self._report_shed()
+
+    def _report_shed(self) -> None:
+        for shedder in (self._requests, self._posts):
+            for network, count in shedder.taken():
+                self._metrics.requests_shed_total.inc(count)
+                self._report(Action.REQUESTS_SHED, network.partition("/")[0], {"chat.attempts": count})
+
+    def _report(self, action: Action, address: str, details: dict[str, Any]) -> None:
+        origin = Origin("", "", self._hasher.client(address, "", ""), address=address)
+        occurrence = occurred(action, origin, details)
+        known = {name: value for name, value in occurrence.fields.items() if name not in _OF_A_BROWSER}
+        self._reporter.report(replace(occurrence, fields=known))
