@@ -310,7 +310,7 @@ async def test_methods_and_paths_that_are_not_there_are_problems(front: Stage) -
         ("GET", "/assets/../../etc/passwd", 404),
         ("GET", "/assets/x.js", 404),
         ("GET", "/metrics", 404),
-        ("BREW", "/", 405),
+        ("PROPFIND", "/", 405),
     ):
         answer = await front.client.request(method, path)
         assert answer.status_code == status, (method, path)

@@ -140,6 +140,7 @@ async def test_an_open_websocket_is_not_slow() -> None:
     [
         (OPEN + b"x-long: " + b"a" * MAX_HEAD_BYTES, 431, "head_too_large"),
         (b"no such thing\r\n\r\n", 400, "bad_request"),
+        (b"BREW / HTTP/1.1\r\nhost: x\r\n\r\n", 400, "bad_request"),
         (b"POST /\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n", 400, "bad_request"),
         (b"\x16\x03\x01\x02\x00\x01\x00", 400, "bad_request"),
         (OPEN + b"content-length: 5\r\ncontent-length: 6\r\n\r\n", 400, "bad_request"),
