@@ -8,7 +8,7 @@ from sakimori_chat.domain.checks import Recent
 from sakimori_chat.domain.enforcement import Measure
 from sakimori_chat.domain.identity import Client
 from sakimori_chat.domain.limits import Verdict
-from sakimori_chat.domain.messages import Draft, Message, Page
+from sakimori_chat.domain.messages import Draft, Message, Page, Snapshot
 from sakimori_chat.domain.occurrences import Occurrence
 from sakimori_chat.domain.rooms import Room
 
@@ -63,6 +63,9 @@ class Rooms(Protocol):
 
     async def after(self, room: str, number: int, limit: int, viewer_id: str | None) -> Page:
         """Read up to `limit` messages that follow a number, oldest first."""
+
+    async def snapshot(self, room: str) -> Snapshot:
+        """Read all that is kept of a room, as of one moment."""
 
     async def find(self, room: str, number: int) -> Draft | None:
         """Read one message with its author, for operators; None when it is gone."""

@@ -1,15 +1,20 @@
 """Rooms in Valkey: the last 200 messages of each as one stream, numbered by one counter."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from sakimori_chat.adapters.scripting import answering, script
-from sakimori_chat.domain.messages import Draft, Message, Page, is_seen_by
+from sakimori_chat.domain.checks import Recent
+from sakimori_chat.domain.messages import Draft, Message, Page, Snapshot, page_of
 from sakimori_common.context import Valkey
 
-KEPT_MESSAGES = 200
+KEPT_MESSAGES: Final = 200
+_RECENT_MILLISECONDS: Final = 600_000
+"""How long a text counts as recent: whoever repeats one after ten minutes is no flood."""
+
+_draft = msgspec.json.Decoder(Draft)
 
 
 class ValkeyRooms:
@@ -17,57 +22,74 @@ class ValkeyRooms:
 
     def __init__(self, valkey: Valkey) -> None:
         self._valkey = valkey
-        self._append = script(valkey, "append")
+        self._append = script(valkey, "store", "append")
+        self._delete = script(valkey, "store", "delete")
+        self._release = script(valkey, "store", "release")
 
     async def append(self, room: str, draft: Draft, signature: bytes = b"") -> int:
         """See Rooms."""
+        keys = [*_keys(room), recent_key(room)]
+        message = [KEPT_MESSAGES, channel_of(room), msgspec.json.encode(draft)]
         async with answering():
-            number: int = await self._append(
-                [messages_key(room), next_id_key(room)], [KEPT_MESSAGES, msgspec.json.encode(draft)]
-            )
+            number: int = await self._append(keys, [*message, draft.author_id, signature, _RECENT_MILLISECONDS])
         return number
 
     async def latest(self, room: str, limit: int, viewer_id: str | None) -> list[Message]:
         """See Rooms."""
-        async with answering():
-            entries: Any = await self._valkey.xrevrange(messages_key(room), count=limit)
-        return _messages(reversed(entries), viewer_id)
+        entries = (await self.snapshot(room)).entries
+        return page_of(entries, 0, len(entries), viewer_id).messages[-limit:]
 
     async def after(self, room: str, number: int, limit: int, viewer_id: str | None) -> Page:
         """See Rooms."""
-        key = messages_key(room)
-        async with answering():
-            newest: Any = await self._valkey.xrevrange(key, count=1)
-            reset = number > (_number(newest[0]) if newest else 0)
-            start = 0 if reset else number
-            entries: Any = await self._valkey.xrange(key, min=f"({start}-0", count=limit + 1)
-        shown = entries[:limit]
-        last = _number(shown[-1]) if shown else start
-        return Page(_messages(shown, viewer_id), last, has_more=len(entries) > limit, reset=reset)
+        found = await self._read(room, number)
+        reset = number > found.highest
+        if reset:
+            found = await self._read(room, 0)
+        page = page_of(found.entries, 0 if reset else number, limit, viewer_id)
+        return msgspec.structs.replace(page, reset=reset, deleted=list(found.deleted))
+
+    async def snapshot(self, room: str) -> Snapshot:
+        """See Rooms."""
+        return await self._read(room, 0)
 
     async def find(self, room: str, number: int) -> Draft | None:
         """See Rooms."""
         async with answering():
             entries: Any = await self._valkey.xrange(messages_key(room), min=f"{number}-0", max=f"{number}-0")
-        return _draft(entries[0]) if entries else None
+        return _draft.decode(entries[0][1][b"m"]) if entries else None
 
     async def delete(self, room: str, number: int) -> bool:
         """See Rooms."""
         async with answering():
-            removed: int = await self._valkey.xdel(messages_key(room), f"{number}-0")
+            removed: int = await self._delete(_keys(room), [KEPT_MESSAGES, channel_of(room), number])
         return removed > 0
 
     async def release(self, room: str, number: int) -> int | None:
         """See Rooms."""
-        draft = await self.find(room, number)
-        if draft is None or not await self.delete(room, number):
+        held = await self.find(room, number)
+        if held is None or not held.is_private:
             return None
-        return await self.append(room, msgspec.structs.replace(draft, is_private=False))
+        shown = msgspec.json.encode(msgspec.structs.replace(held, is_private=False))
+        async with answering():
+            released: int = await self._release(_keys(room), [KEPT_MESSAGES, channel_of(room), shown, number])
+        return released or None
 
     async def check(self) -> None:
         """See Rooms."""
         async with answering():
             await self._valkey.ping()
+
+    async def _read(self, room: str, number: int) -> Snapshot:
+        """Read all that follows a number, and what stands around it, as of one moment."""
+        key = messages_key(room)
+        async with answering(), self._valkey.pipeline(transaction=True) as reading:
+            reading.get(next_id_key(room))
+            reading.xrevrange(key, count=1)
+            reading.xrange(key, min=f"({number}-0")
+            reading.lrange(deleted_key(room), 0, -1)
+            counter, newest, entries, deleted = await reading.execute()
+        highest = max(int(counter or 0), _number(newest[0]) if newest else 0)
+        return Snapshot(_entries(entries), [int(gone) for gone in deleted], highest)
 
 
 def messages_key(room: str) -> str:
@@ -80,14 +102,34 @@ def next_id_key(room: str) -> str:
     return f"chat:{room}:next_id"
 
 
+def deleted_key(room: str) -> str:
+    """Name the list of the numbers that were lately taken away, newest first, at most 100."""
+    return f"chat:{room}:deleted"
+
+
+def recent_key(room: str) -> str:
+    """Name the list of the room's newest signatures, newest first, at most 64; `recent_of` reads its elements."""
+    return f"chat:{room}:recent"
+
+
+def channel_of(room: str) -> str:
+    """Name the channel on which replicas tell each other what happens in a room."""
+    return f"chat:room:{room}"
+
+
+def recent_of(elements: Iterable[bytes]) -> list[Recent]:
+    """Read the elements of a room's list of signatures, as append.lua writes them; the newest last."""
+    parts = [element.split(b":", 2) for element in elements]
+    return [Recent(author.decode(), int(ms) / 1000, signature) for ms, author, signature in reversed(parts)]
+
+
+def _keys(room: str) -> list[str]:
+    return [messages_key(room), next_id_key(room), deleted_key(room)]
+
+
 def _number(entry: Any) -> int:
     return int(entry[0].partition(b"-")[0])
 
 
-def _draft(entry: Any) -> Draft:
-    return msgspec.json.decode(entry[1][b"m"], type=Draft)
-
-
-def _messages(entries: Iterable[Any], viewer_id: str | None) -> list[Message]:
-    drafts = ((_number(entry), _draft(entry)) for entry in entries)
-    return [Message.of(number, draft) for number, draft in drafts if is_seen_by(draft, viewer_id)]
+def _entries(entries: Iterable[Any]) -> list[tuple[int, Draft]]:
+    return [(_number(entry), _draft.decode(entry[1][b"m"])) for entry in entries]

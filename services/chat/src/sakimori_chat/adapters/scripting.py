@@ -25,6 +25,7 @@ async def answering() -> AsyncIterator[None]:
         raise StoreUnavailable(type(error).__name__) from error
 
 
-def script(valkey: Valkey, name: str) -> AsyncScript:
-    """Load a script of the folder `scripts`."""
-    return valkey.register_script(files("sakimori_chat.adapters").joinpath(f"scripts/{name}.lua").read_text("utf-8"))
+def script(valkey: Valkey, *names: str) -> AsyncScript:
+    """Load a script of the folder `scripts`; of several files, one after the other."""
+    folder = files("sakimori_chat.adapters").joinpath("scripts")
+    return valkey.register_script("".join(folder.joinpath(f"{name}.lua").read_text("utf-8") for name in names))

@@ -1,5 +1,7 @@
 """Messages of a room."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -66,3 +68,24 @@ class Page(msgspec.Struct, frozen=True):
 def is_seen_by(draft: Draft, viewer_id: str | None) -> bool:
     """Tell whether a reader gets to see a message."""
     return not draft.is_private or draft.author_id == viewer_id
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A room as of one moment: its messages by number, oldest first; what was lately taken away; the highest number."""
+
+    entries: Sequence[tuple[int, Draft]]
+    deleted: Sequence[int] = ()
+    highest: int = 0
+
+
+def page_of(entries: Sequence[tuple[int, Draft]], after: int, limit: int, viewer_id: str | None) -> Page:
+    """Make the page of what follows a number: at most `limit` messages that the viewer may see.
+
+    What is private to others takes no place on it, and `next` leads past it.
+    """
+    seen = [(number, draft) for number, draft in entries if number > after and is_seen_by(draft, viewer_id)]
+    messages = [Message.of(number, draft) for number, draft in seen[:limit]]
+    if len(seen) > limit:
+        return Page(messages, messages[-1].id if messages else after, has_more=True)
+    return Page(messages, max(after, entries[-1][0]) if entries else after)

@@ -1,12 +1,12 @@
--- Store a message under the next number and keep the last so many.
--- KEYS: 1 chat:messages (stream)  2 chat:next_id      ARGV: 1 how many to keep  2 the message
--- Answers its number. The stream's own last id wins over a counter that was lost.
-local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-local highest = newest and tonumber(string.match(newest[1], '^%d+')) or 0
-local number = redis.call('INCR', KEYS[2])
-if number <= highest then
-  number = highest + 1
-  redis.call('SET', KEYS[2], number)
+-- Store a message (see store.lua) and, where it has one, its signature among the newest 64 of the room.
+-- KEYS: 1..3 as in store.lua  4 chat:<room>:recent (list, newest first)
+-- ARGV: 1..3 as in store.lua  4 the author's id  5 the signature, may be empty  6 ms after which signatures are forgotten
+-- Answers the message's number. An element of `recent` is "<ms since the epoch>:<author's id>:<signature>".
+if ARGV[5] ~= '' then
+  local time = redis.call('TIME')
+  local ms = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+  redis.call('LPUSH', KEYS[4], ms .. ':' .. ARGV[4] .. ':' .. ARGV[5])
+  redis.call('LTRIM', KEYS[4], 0, 63)
+  redis.call('PEXPIRE', KEYS[4], ARGV[6])
 end
-redis.call('XADD', KEYS[1], 'MAXLEN', '=', ARGV[1], string.format('%d-0', number), 'm', ARGV[2])
-return number
+return store()
