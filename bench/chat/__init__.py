@@ -1,0 +1,1 @@
+"""The chat under load: a crowd that listens, one who floods, and what the gate costs."""

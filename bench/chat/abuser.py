@@ -1,0 +1,148 @@
+"""Whether one who posts a thousand times a second slows others down.
+
+Honest people, each at an address of their own, post every few seconds and read in between; their p95 is taken with and
+without the abuser, in turns, in one run.
+"""
+
+import asyncio
+import itertools
+import json
+import multiprocessing
+import statistics
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from bench.chat.stage import Stage
+
+HONEST: Final = 40
+ABUSE_PER_SECOND: Final = 1000
+_CONNECTIONS: Final = 20
+_POST_EVERY_SECONDS: Final = 3.0
+_READ_EVERY_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """Medians over the turns: the honest p95, in seconds, without and with the abuser, and what the abuser got."""
+
+    calm_p95: float
+    abused_p95: float
+    offered_per_second: float
+    refused_ratio: float
+
+    @property
+    def ratio(self) -> float:
+        """How much later others are served."""
+        return self.abused_p95 / self.calm_p95
+
+
+async def measured(stage: Stage, seconds: float, turns: int) -> Disturbance:
+    """Take turns: calm, abused, calm, abused, ..."""
+    calm, abused, offered, refused = [], [], [], []
+    crowd = [await _entered(stage, f"198.18.0.{number + 1}") for number in range(HONEST)]
+    await _served(crowd, seconds)
+    for _ in range(turns):
+        calm.append(await _served(crowd, seconds))
+        p95, (count, lost) = await _beside_an_abuser(stage, crowd, seconds)
+        abused.append(p95)
+        offered.append(count / seconds)
+        refused.append(lost / count)
+    for http, _ in crowd:
+        await http.aclose()
+    return Disturbance(
+        statistics.median(calm), statistics.median(abused), statistics.median(offered), statistics.median(refused)
+    )
+
+
+async def _entered(stage: Stage, address: str) -> tuple[httpx.AsyncClient, str]:
+    http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{stage.port}", headers=stage.headers(address), timeout=30)
+    (await http.get("/chat")).raise_for_status()
+    return http, http.cookies["csrf_token"]
+
+
+async def _served(crowd: list[tuple[httpx.AsyncClient, str]], seconds: float) -> float:
+    """Let everybody post and read for a while; the p95 of what they waited."""
+    waits: list[float] = []
+    until = time.monotonic() + seconds
+    await asyncio.gather(*[_live(http, token, until, number, waits) for number, (http, token) in enumerate(crowd)])
+    return statistics.quantiles(waits, n=20, method="inclusive")[18]
+
+
+async def _live(http: httpx.AsyncClient, token: str, until: float, number: int, waits: list[float]) -> None:
+    await asyncio.sleep(_READ_EVERY_SECONDS * number / HONEST)
+    posts = itertools.count(number * 7)
+    next_post = time.monotonic() + _POST_EVERY_SECONDS * number / HONEST
+    while (started := time.monotonic()) < until:
+        if started >= next_post:
+            next_post += _POST_EVERY_SECONDS
+            fields = {"text": f"what {number} has to say for the {next(posts)}th time, in words of its own"}
+            answer = await http.post(
+                "/chat/post", data=fields, headers={"x-csrf-token": token, "x-requested-with": "fetch"}
+            )
+        else:
+            answer = await http.get("/chat/poll?after=0")
+        waits.append(time.monotonic() - started)
+        if answer.status_code != 200:
+            raise SystemExit(f"an honest person was refused: {answer.status_code} {answer.text[:200]}")
+        await asyncio.sleep(max(0.0, started + _READ_EVERY_SECONDS - time.monotonic()))
+
+
+async def _beside_an_abuser(
+    stage: Stage, crowd: list[tuple[httpx.AsyncClient, str]], seconds: float
+) -> tuple[float, tuple[int, int]]:
+    http, token = await _entered(stage, "198.18.99.99")
+    cookies = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+    await http.aclose()
+    body = b"text=buy+now"
+    headers = {**stage.headers("198.18.99.99"), "cookie": cookies, "x-csrf-token": token, "x-requested-with": "fetch"}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    request = (
+        f"POST /chat/post HTTP/1.1\r\nhost: chat\r\ncontent-type: application/x-www-form-urlencoded\r\n{lines}"
+        f"content-length: {len(body)}\r\n\r\n"
+    ).encode() + body
+    receiving, sending = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_abuse, args=(stage.port, request, seconds, sending), daemon=True
+    )
+    process.start()
+    while not receiving.poll():
+        await asyncio.sleep(0.02)
+    receiving.recv()
+    p95 = await _served(crowd, seconds)
+    while not receiving.poll():
+        await asyncio.sleep(0.02)
+    count, lost = json.loads(receiving.recv())
+    process.join()
+    return p95, (count, lost)
+
+
+def _abuse(port: int, request: bytes, seconds: float, sending: "multiprocessing.connection.Connection") -> None:
+    sending.send("ready")
+    sending.send(json.dumps(asyncio.run(_abused(port, request, seconds))))
+
+
+async def _abused(port: int, request: bytes, seconds: float) -> tuple[int, int]:
+    """Offer posts at a steady rate over a few connections; how many were answered, how many of them refused."""
+    answered = refused = 0
+
+    async def post(offset: float) -> None:
+        nonlocal answered, refused
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        started, every = time.monotonic() + offset, _CONNECTIONS / ABUSE_PER_SECOND
+        for number in itertools.count():
+            at = started + number * every
+            if at > started + seconds:
+                break
+            await asyncio.sleep(max(0.0, at - time.monotonic()))
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+            answered += 1
+            refused += not head.startswith(b"HTTP/1.1 200")
+        writer.close()
+
+    await asyncio.gather(*[post(number / ABUSE_PER_SECOND) for number in range(_CONNECTIONS)])
+    return answered, refused

@@ -1,0 +1,200 @@
+"""How late messages are when a crowd listens.
+
+Messages are appended to the rooms as a replica does it, at a steady rate, by another process; the crowd hears them
+over WebSockets of one chat. `bare` is the floor on the same machine: a loop that writes a ready frame of the same size
+to as many sockets, as often, and does nothing else.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import httpx
+
+from bench.chat.listeners import Heard, Seat, seated
+from bench.chat.stage import Stage
+from sakimori_chat.adapters.rooms import ValkeyRooms
+from sakimori_chat.domain.messages import Draft
+from sakimori_common.valkey import open_valkey
+
+TIMEKEEPERS: Final = 50
+_TEXT: Final = "at {at} a message of the usual length, some eighty characters in all"
+_LINGER_SECONDS: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """How many listen, in how many rooms, and how much is said in all rooms together each second, for how long."""
+
+    listeners: int
+    rooms: int
+    messages_per_second: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of it. Delays in seconds; `lost` is messages that somebody did not hear; CPU is the chat's share."""
+
+    p50: float
+    p99: float
+    worst: float
+    delivered_per_second: float
+    messages_per_frame: float
+    lost: int
+    cpu_share: float
+
+
+def more_rooms(count: int) -> list[str]:
+    """Name the rooms beside the lobby."""
+    return [f"room-{number}" for number in range(1, count)]
+
+
+async def measured(stage: Stage, crowd: Crowd) -> Delivery:
+    """Seat the crowd, let messages be said, and see what was heard."""
+    rooms = ["lobby", *more_rooms(crowd.rooms)]
+    heard = Heard()
+    seats = await _seats(stage, crowd, rooms)
+    listeners = await seated(stage.port, seats, heard, TIMEKEEPERS)
+    await asyncio.sleep(1)
+    before, cpu, started = heard.messages, stage.cpu_seconds(), time.monotonic()
+    said = await _said(stage, crowd, rooms)
+    expected = sum(said[seat.room] for seat in seats)
+    lasted = time.monotonic() - started
+    while heard.messages - before < expected and time.monotonic() - started < lasted + _LINGER_SECONDS:
+        await asyncio.sleep(0.05)
+    share = (stage.cpu_seconds() - cpu) / lasted
+    if heard.lost_connections:
+        raise SystemExit(f"{heard.lost_connections} connections were lost")
+    for listener in listeners:
+        listener.close()
+    cuts = statistics.quantiles(heard.delays, n=100, method="inclusive")
+    return Delivery(
+        p50=cuts[49],
+        p99=cuts[98],
+        worst=max(heard.delays),
+        delivered_per_second=expected / lasted,
+        messages_per_frame=heard.messages / heard.frames,
+        lost=expected - (heard.messages - before),
+        cpu_share=share,
+    )
+
+
+async def _seats(stage: Stage, crowd: Crowd, rooms: list[str]) -> list[Seat]:
+    """Give everybody an identity, as the page does, and a room."""
+    seats = []
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{stage.port}", timeout=30) as http:
+        for number in range(crowd.listeners):
+            headers = stage.headers(f"198.18.{number // 250}.{number % 250}")
+            answer = await http.get("/chat", headers=headers)
+            answer.raise_for_status()
+            cookie = "; ".join(f"{name}={value}" for name, value in answer.cookies.items())
+            http.cookies.clear()
+            seats.append(Seat(rooms[number % len(rooms)], {**headers, "cookie": cookie}))
+    return seats
+
+
+async def _said(stage: Stage, crowd: Crowd, rooms: list[str]) -> dict[str, int]:
+    """Let another process talk; how many messages it said in each room."""
+    receiving, sending = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_talk, args=(stage.valkey_url, crowd, rooms, sending), daemon=True
+    )
+    process.start()
+    while not receiving.poll():
+        await asyncio.sleep(0.02)
+    said: dict[str, int] = json.loads(receiving.recv())
+    process.join()
+    return said
+
+
+def _talk(valkey_url: str, crowd: Crowd, rooms: list[str], sending: "multiprocessing.connection.Connection") -> None:
+    sending.send(json.dumps(asyncio.run(_talked(valkey_url, crowd, rooms))))
+
+
+async def _talked(valkey_url: str, crowd: Crowd, rooms: list[str]) -> dict[str, int]:
+    valkey = open_valkey(valkey_url)
+    store, said = ValkeyRooms(valkey), dict.fromkeys(rooms, 0)
+
+    async def say(room: str) -> None:
+        text = _TEXT.format(at=time.monotonic_ns())
+        await store.append(room, Draft("00000000-0000-4000-8000-000000000000", "", text, "2026-01-16T02:00:00.000Z"))
+        said[room] += 1
+
+    started, pending = time.monotonic(), set()
+    for number in range(int(crowd.messages_per_second * crowd.seconds)):
+        ahead = started + number / crowd.messages_per_second - time.monotonic()
+        if ahead > 0:
+            await asyncio.sleep(ahead)
+        task = asyncio.create_task(say(rooms[number % len(rooms)]))
+        pending.add(task)
+        task.add_done_callback(pending.discard)
+    await asyncio.gather(*pending)
+    await valkey.aclose()
+    return said
+
+
+@contextmanager
+def bare_frames(crowd: Crowd, frames_per_second: float, size: int) -> Iterator[int]:
+    """Run the floor: one loop that writes ready frames to whoever connects; yields its port."""
+    receiving, sending = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_write, args=(crowd, frames_per_second, size, sending), daemon=True
+    )
+    process.start()
+    try:
+        yield int(receiving.recv())
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _write(crowd: Crowd, frames_per_second: float, size: int, sending: "multiprocessing.connection.Connection") -> None:
+    asyncio.run(_written(crowd, frames_per_second, size, sending))
+
+
+async def _written(
+    crowd: Crowd, frames_per_second: float, size: int, sending: "multiprocessing.connection.Connection"
+) -> None:
+    transports: list[asyncio.Transport] = []
+
+    class Greeting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            self.transport.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+            transports.append(self.transport)
+
+    server = await asyncio.get_running_loop().create_server(Greeting, "127.0.0.1", 0, backlog=512)
+    sending.send(server.sockets[0].getsockname()[1])
+    while len(transports) < crowd.listeners:
+        await asyncio.sleep(0.05)
+    started, number = time.monotonic(), 0
+    while True:
+        number += 1
+        await asyncio.sleep(max(0.0, started + number / frames_per_second - time.monotonic()))
+        payload = b'{"text":"at %d"}' % time.monotonic_ns()
+        payload += b" " * (size - len(payload))
+        frame = b"\x81" + bytes([127]) + len(payload).to_bytes(8, "big") + payload
+        for transport in transports:
+            transport.write(frame)
+
+
+async def floor(crowd: Crowd, frames_per_second: float, size: int) -> float:
+    """Measure the p99 of the floor, in seconds."""
+    with bare_frames(crowd, frames_per_second, size) as port:
+        heard = Heard()
+        seats = [Seat("lobby", {})] * crowd.listeners
+        listeners = await seated(port, seats, heard, TIMEKEEPERS)
+        await asyncio.sleep(crowd.seconds)
+        for listener in listeners:
+            listener.close()
+    return statistics.quantiles(heard.delays, n=100, method="inclusive")[98]
