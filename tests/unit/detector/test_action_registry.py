@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sakimori_chat.domain.bots.occurrences import BotAction
 from sakimori_chat.domain.occurrences import Action
 from sakimori_common.contracts import ACTIONS
 
@@ -33,6 +34,10 @@ def actions_in(value: Any) -> Iterator[str]:
 def test_every_event_of_the_chat_is_registered() -> None:
     assert {action for action in Action if action not in ACTIONS} == set()
     assert {ACTIONS[action].category for action in Action} == {"chat"}
+
+
+def test_every_event_of_bots_is_registered_and_every_registered_one_is_emitted() -> None:
+    assert set(BotAction) == {action for action, kind in ACTIONS.items() if kind.category == "bot"}
 
 
 def test_every_action_that_the_code_writes_is_registered() -> None:

@@ -52,6 +52,15 @@ _BOT = _kinds(
         "bot.replay_refused": (MEDIUM, "T1550"),
         "bot.unauthorized": (MEDIUM, "T1078"),
         "bot.rate_limit_hit": (LOW, "T1499"),
+        "bot.disconnected": (INFO, None),
+        "bot.frame_refused": (LOW, "T1499"),
+        "bot.room_refused": (LOW, "T1078"),
+        "bot.message_refused": (LOW, "T1499"),
+        "bot.registered": (LOW, "T1136"),
+        "bot.registration_refused": (LOW, "T1499"),
+        "bot.secret_rotated": (LOW, "T1098"),
+        "bot.status_changed": (LOW, None),
+        "bot.store_unavailable": (HIGH, None),
     },
 )
 _LOGIN = _kinds(

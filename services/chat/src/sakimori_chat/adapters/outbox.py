@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from sakimori_chat.domain.aggregation import Aggregator
-from sakimori_chat.domain.occurrences import SEVERITIES, Action, Occurrence
+from sakimori_chat.domain.occurrences import Occurrence
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_common.bus import BusUnavailable
 from sakimori_common.bus.publisher import EventPublisher
@@ -85,7 +85,7 @@ class Outbox:
             await self._drain(publishing)
 
     def _accept(self, occurrence: Occurrence) -> None:
-        if occurrence.action is not Action.MESSAGE_POSTED:
+        if occurrence.severity is not Severity.INFO:
             self._log_line(occurrence)
         if len(self._waiting) >= MAX_WAITING:
             self._metrics.events_dropped_total.labels("queue_full").inc()
@@ -96,14 +96,16 @@ class Outbox:
         self._arrived.set()
 
     def _log_line(self, occurrence: Occurrence) -> None:
-        is_severe = SEVERITIES[occurrence.action].rank >= Severity.HIGH.rank
+        fields = occurrence.fields
         self._streams.log_security(
             occurrence.action.value,
             occurrence.address,
-            level="error" if is_severe else "warning",
-            user=str(occurrence.fields.get("user.id", "")),
+            level="error" if occurrence.severity.rank >= Severity.HIGH.rank else "warning",
+            user=str(fields.get("user.id") or fields.get("device.id") or ""),
+            outcome=str(fields["event.outcome"]),
+            reason=occurrence.reason,
         )
-        told = {name.replace(".", "_"): value for name, value in occurrence.fields.items()}
+        told = {name.replace(".", "_"): value for name, value in fields.items() if name != "source.ip"}
         self._log.warning("security_event_reported", **told)
 
     async def _publish(self) -> None:

@@ -24,6 +24,9 @@ class Action(StrEnum):
     REDIS_UNAVAILABLE = "system.redis_unavailable"
 
 
+MESSAGES: Final = frozenset({"chat.message_posted", "bot.message_received"})
+"""What somebody said; of the datasets `chat.message` and `bot.message`."""
+
 SEVERITIES: Final[Mapping[Action, Severity]] = {action: ACTIONS[action].severity for action in Action}
 """How much each deserves attention, from the registry of all actions."""
 
@@ -44,17 +47,31 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """Something to report. `source` is what its volume is bounded by; `fields` are complete but for the envelope."""
+    """Something to report. `source` is what its volume is bounded by; `fields` are complete but for the envelope.
 
-    action: Action
+    `action` is an Action or a BotAction; `reason` are words for the security log of this host.
+    """
+
+    action: StrEnum
     source: str
     fields: Mapping[str, FieldValue] = field(default_factory=dict)
     address: str = field(default="", repr=False)
+    reason: str = ""
 
     @property
     def dataset(self) -> str:
         """Name the dataset of docs/reference/fields.md."""
-        return "chat.message" if self.action is Action.MESSAGE_POSTED else "chat.security"
+        return f"{self.category}.{'message' if self.action in MESSAGES else 'security'}"
+
+    @property
+    def category(self) -> str:
+        """Say whose it is: `chat` or `bot`."""
+        return ACTIONS[self.action].category
+
+    @property
+    def severity(self) -> Severity:
+        """Say how much it deserves attention."""
+        return ACTIONS[self.action].severity
 
 
 def occurred(action: Action, origin: Origin, details: Mapping[str, FieldValue] | None = None) -> Occurrence:
