@@ -41,6 +41,9 @@ class GatewayMetrics:
         self.live_clients_dropped_total = Counter(
             "sakimori_gateway_live_clients_dropped_total", "Clients that read too slowly.", registry=registry
         )
+        self.tunnels = Gauge(
+            "sakimori_gateway_tunnels", "WebSockets that are open through to the chat.", registry=registry
+        )
         self.upstream_failures_total = Counter(
             "sakimori_gateway_upstream_failures_total",
             "Requests that a service behind the gateway did not answer.",

@@ -30,13 +30,15 @@ class GatewaySettings(ServiceSettings):
     admin_password: SecretStr | None = Field(None, min_length=MIN_PASSWORD_CHARACTERS)
     """Password of the user `admin`, who is created when there is no user yet; at least 12 characters."""
     chat_url: str = "http://127.0.0.1:8001"
-    """Where /chat is passed on to."""
+    """Where /chat and /bots are passed on to, WebSockets too."""
     collector_url: str = "http://127.0.0.1:8002"
     """Where /ingest is passed on to."""
     sensor_url: str = "http://127.0.0.1:8003"
     """Where /api/v1/captures is passed on to."""
     edge_token: SecretStr = Field(validation_alias=shared("EDGE_TOKEN"), min_length=16)
     """What the gateway proves itself with to the services behind it."""
+    max_tunnels: int = Field(5000, ge=1)
+    """WebSockets that may be open through to the chat at once; each takes two file descriptors."""
     trusted_proxies: Networks = ()
     """Networks of proxies in front of the gateway whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     never_block: Networks = parse_networks("127.0.0.0/8,::1/128")

@@ -13,6 +13,7 @@ from sakimori_api_gateway.adapters.findings import PostgresFindingStore
 from sakimori_api_gateway.adapters.login_events import LoginEvents
 from sakimori_api_gateway.adapters.login_limit import ValkeyLoginLimit
 from sakimori_api_gateway.adapters.passwords import Argon2Passwords
+from sakimori_api_gateway.adapters.sockets import SocketUpstream
 from sakimori_api_gateway.adapters.sources import PostgresLogSourceStore
 from sakimori_api_gateway.adapters.traffic import PostgresSessionStore
 from sakimori_api_gateway.adapters.upstream import Upstream
@@ -22,6 +23,7 @@ from sakimori_api_gateway.api.enforcement import Enforcement
 from sakimori_api_gateway.api.gateway import Gateway
 from sakimori_api_gateway.api.hub import LiveHub
 from sakimori_api_gateway.api.sessions import Sessions
+from sakimori_api_gateway.api.tunnels import Tunnels
 from sakimori_api_gateway.domain.blocklist import Blocklist
 from sakimori_api_gateway.domain.masking import AddressMask
 from sakimori_api_gateway.domain.records import AuditEntry, User
@@ -56,6 +58,7 @@ async def running(
         stack.push_async_callback(gateway.login_events.drain)
         await stack.enter_async_context(_background(gateway))
         port = await stack.enter_async_context(serving(app.build(gateway), settings.host, settings.port))
+        stack.callback(gateway.tunnels.stopping.set)
         stack.callback(gateway.hub.stopping.set)  # before the server waits for its open connections
         context.log.info("listening", port=port)
         yield
@@ -68,6 +71,14 @@ def build(
     secret = settings.jwt_secret.get_secret_value()
     metrics, mask = GatewayMetrics(context.registry), AddressMask(secret)
     users, decisions = PostgresUserStore(context.postgres), PostgresDecisionStore(context.postgres)
+    enforcement = Enforcement(
+        blocklist=Blocklist(settings.never_block),
+        decisions=decisions,
+        bus=context.bus,
+        clock=now,
+        metrics=metrics,
+        log=context.log,
+    )
     return Gateway(
         settings=settings,
         clock=now,
@@ -91,17 +102,12 @@ def build(
         login_events=LoginEvents(publisher, metrics, context.instance),
         passwords=passwords,
         sessions=Sessions(users, secret, settings.token_minutes, now),
-        enforcement=Enforcement(
-            blocklist=Blocklist(settings.never_block),
-            decisions=decisions,
-            bus=context.bus,
-            clock=now,
-            metrics=metrics,
-            log=context.log,
-        ),
+        enforcement=enforcement,
         hub=LiveHub(mask, metrics),
+        tunnels=Tunnels(settings.max_tunnels, enforcement, metrics),
         mask=mask,
         chat=Upstream("chat", settings.chat_url),
+        chat_sockets=SocketUpstream("chat", settings.chat_url),
         collector=Upstream("collector", settings.collector_url),
         sensor=Upstream("packet-sensor", settings.sensor_url),
     )
@@ -146,6 +152,7 @@ async def _background(gateway: Gateway) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(gateway.enforcement.keep_true(gateway.settings.refresh_seconds), name="gateway-refresh"),
         asyncio.create_task(gateway.login_events.run(), name="gateway-login-events"),
+        asyncio.create_task(gateway.tunnels.keep_out(), name="gateway-tunnels"),
     ]
     try:
         yield

@@ -16,6 +16,7 @@ from sakimori_api_gateway.api import (
     problems,
     proxy,
     quarantine,
+    sockets,
     sources,
     traffic,
     users,
@@ -49,7 +50,7 @@ def build(gateway: Gateway) -> ASGIApp:
     )
     app.state.gateway = gateway
     operated = (findings, live, decisions, devices, traffic, events, sources, quarantine, users, packets)
-    for module in (pages, login, *operated, proxy):
+    for module in (pages, login, *operated, sockets, proxy):
         app.include_router(module.router)
     problems.register(app)
     answers.describe(app)

@@ -26,7 +26,7 @@ _HSTS = "max-age=31536000; includeSubDomains"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 MEBIBYTE = 1 << 20
-_BODY_LIMITS = {"/api/v1/captures": 64 * MEBIBYTE, "/chat": 10 * MEBIBYTE}
+_BODY_LIMITS = {"/api/v1/captures": 64 * MEBIBYTE, "/chat": 10 * MEBIBYTE, "/bots": MEBIBYTE}
 _SHIPPERS = ("/ingest", "/elasticsearch", "/services/collector")
 _SHIPPED_LIMIT = 10 * MEBIBYTE
 _API_BODY_LIMIT = 64 * 1024
@@ -71,11 +71,14 @@ class Edge:
             self._log_access(scope, "GET", 403)
             return
         status = 403
+        request_id = scope["state"]["request_id"]
 
         async def sending(message: Message) -> None:
             nonlocal status
-            if message["type"] == "websocket.accept":
-                status = 101
+            if message["type"] in {"websocket.accept", "websocket.http.response.start"}:
+                status = message.get("status", 101)
+                message.setdefault("headers", [])
+                MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
         try:

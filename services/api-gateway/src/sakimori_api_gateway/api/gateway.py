@@ -6,10 +6,12 @@ import structlog
 from starlette.requests import HTTPConnection
 
 from sakimori_api_gateway.adapters.login_events import LoginEvents
+from sakimori_api_gateway.adapters.sockets import SocketUpstream
 from sakimori_api_gateway.adapters.upstream import Upstream
 from sakimori_api_gateway.api.enforcement import Enforcement
 from sakimori_api_gateway.api.hub import LiveHub
 from sakimori_api_gateway.api.sessions import Sessions
+from sakimori_api_gateway.api.tunnels import Tunnels
 from sakimori_api_gateway.domain.masking import AddressMask
 from sakimori_api_gateway.metrics import GatewayMetrics
 from sakimori_api_gateway.ports import (
@@ -53,7 +55,9 @@ class Gateway:
     enforcement: Enforcement
     hub: LiveHub
     mask: AddressMask
+    tunnels: Tunnels
     chat: Upstream
+    chat_sockets: SocketUpstream
     collector: Upstream
     sensor: Upstream
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import httpx
 from fastapi import APIRouter, Header
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
@@ -27,9 +27,11 @@ _OPERATOR_ONLY = frozenset({b"authorization", b"cookie"})
 
 @router.api_route("/chat", methods=_CHAT_METHODS, include_in_schema=False)
 @router.api_route("/chat/{path:path}", methods=_CHAT_METHODS, include_in_schema=False)
+@router.api_route("/bots", methods=_CHAT_METHODS, include_in_schema=False)
+@router.api_route("/bots/{path:path}", methods=_CHAT_METHODS, include_in_schema=False)
 async def to_chat(request: Request, gateway: TheGateway) -> Response:
-    """Pass everything below /chat on to the chat."""
-    return await _forward(request, gateway, gateway.chat, _target(request))
+    """Pass everything below /chat and /bots on to the chat; bots sign target and body, so both go as they came."""
+    return await _forward(request, gateway, gateway.chat, target_of(request))
 
 
 @router.post("/ingest", include_in_schema=False)
@@ -45,7 +47,7 @@ async def to_collector(request: Request, gateway: TheGateway) -> Response:
 
     Elasticsearch's other calls stand below /elasticsearch, for `/` is the gateway's own page.
     """
-    return await _forward(request, gateway, gateway.collector, _target(request))
+    return await _forward(request, gateway, gateway.collector, target_of(request))
 
 
 @router.post(
@@ -98,7 +100,7 @@ async def _forward(
     body: bytes | None = None,
 ) -> Response:
     """Send a request on and stream the answer back; 503 when the service does not answer."""
-    headers = request_headers(request.scope["headers"], _own_headers(request, gateway), without=without)
+    headers = request_headers(request.scope["headers"], own_headers(request, gateway), without=without)
     given: AsyncIterator[bytes] | None = request.stream() if _has_body(request) else None
     if body is not None:
         headers = [(name, value) for name, value in headers if name not in _ABOUT_THE_BODY]
@@ -123,9 +125,9 @@ def _count(gateway: Gateway, upstream: Upstream, error: UpstreamAway) -> None:
     gateway.log.warning("upstream_away", upstream=upstream.name, reason=str(error))
 
 
-def _own_headers(request: Request, gateway: Gateway) -> list[RawHeader]:
+def own_headers(request: HTTPConnection, gateway: Gateway) -> list[RawHeader]:
     """Say who the client is, and prove that it is the gateway that says so."""
-    is_https = gateway.settings.cookie_secure or request.url.scheme == "https"
+    is_https = gateway.settings.cookie_secure or request.url.scheme in {"https", "wss"}
     own = {
         "x-forwarded-for": request.state.address,
         "x-forwarded-proto": "https" if is_https else "http",
@@ -140,7 +142,8 @@ def _has_body(request: Request) -> bool:
     return "transfer-encoding" in request.headers or request.headers.get("content-length", "0") != "0"
 
 
-def _target(request: Request) -> bytes:
+def target_of(request: HTTPConnection) -> bytes:
+    """Say what was asked for as it came: path and query."""
     path: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
     query: bytes = request.scope["query_string"]
     return path + (b"?" + query if query else b"")
