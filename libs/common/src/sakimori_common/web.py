@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -148,10 +148,12 @@ async def serving(
     drain_seconds: float = 5.0,
     certificate: Certificate | None = None,
     protocol: type[BoundedHttp] = BoundedHttp,
+    websockets: type[asyncio.Protocol] | Literal["auto"] = "auto",
 ) -> AsyncIterator[int]:
     """Serve an ASGI application until the block ends, then finish open requests; yields the port that was bound.
 
-    `protocol` reads HTTP and bounds how long that may take (sakimori_common.fast_http).
+    `protocol` reads HTTP and bounds how long that may take (sakimori_common.fast_http), `websockets` is for a crowd of
+    listeners (sakimori_common.live_socket) or uvicorn's own.
     By TLS (1.2 or newer) where there is a certificate. Raises OSError when the port is taken or a file of the
     certificate cannot be read, ssl.SSLError (an OSError, too) when it is none.
     """
@@ -168,6 +170,7 @@ async def serving(
         ws_max_size=1 << 20,
         ws_per_message_deflate=False,  # some 300 KB and a compressor for each client, for messages of about 1 KB
         http=protocol,
+        ws=websockets,
         ssl_certfile=None if certificate is None else certificate.certificate,
         ssl_keyfile=None if certificate is None else certificate.key,
     )
