@@ -104,6 +104,36 @@ async def test_chat_gets_path_and_query_as_they_were_sent(front: Stage, behind: 
         assert scope["raw_path"].decode() + (f"?{query}" if query else "") == target
 
 
+async def test_a_bots_signed_request_passes_byte_for_byte(front: Stage, behind: Behind) -> None:
+    target, body = "/bots/rooms/lobby%2Fx/messages?after=7&b=%E9%98%B2&&a", CHUNK + b"\r\n{}"
+    proof = [
+        ("x-sakimori-bot", "bot-0123456789abcdef"),
+        ("x-sakimori-timestamp", "1768500000"),
+        ("x-sakimori-nonce", "n-1"),
+        ("x-sakimori-nonce", "n-2"),
+        ("x-sakimori-signature", "v1=00ff"),
+    ]
+    request = httpx.Request(
+        "POST",
+        front.url,
+        headers=[*proof, ("x-sakimori-operator", "admin")],
+        content=body,
+        extensions={"target": target.encode()},
+    )
+    assert (await front.client.send(request)).status_code == 200
+    scope = behind.requests[-1].scope
+    assert scope["raw_path"].decode() + "?" + scope["query_string"].decode() == target
+    assert behind.bodies[-1] == body
+    got = behind.headers()
+    assert got.get_list("x-sakimori-nonce") == ["n-1", "n-2"]
+    assert [got[name] for name in ("x-sakimori-bot", "x-sakimori-timestamp", "x-sakimori-signature")] == [
+        "bot-0123456789abcdef",
+        "1768500000",
+        "v1=00ff",
+    ]
+    assert "x-sakimori-operator" not in got
+
+
 async def test_the_gateway_says_who_the_client_is_and_nobody_else_can(front: Stage, behind: Behind) -> None:
     sent = {
         "x-forwarded-for": "192.0.2.66, 203.0.113.42",

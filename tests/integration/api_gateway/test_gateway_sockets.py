@@ -135,6 +135,8 @@ async def test_the_service_hears_who_the_client_is_from_the_gateway_alone(front:
         "x-sakimori-operator": "admin",
         "x-request-id": "mine",
         "cookie": "anon_id=1; csrf_token=2",
+        "x-sakimori-bot": "bot-0123456789abcdef",
+        "x-sakimori-signature": "v1=00",
         "user-agent": "Firefox",
         "accept-language": "ja",
     }
@@ -146,6 +148,7 @@ async def test_the_service_hears_who_the_client_is_from_the_gateway_alone(front:
         assert got.getlist("x-sakimori-edge") == [EDGE_TOKEN]
         assert got["origin"] == "http://soc.example"
         assert (got["cookie"], got["user-agent"], got["accept-language"]) == (sent["cookie"], "Firefox", "ja")
+        assert (got["x-sakimori-bot"], got["x-sakimori-signature"]) == ("bot-0123456789abcdef", "v1=00")
         assert "x-sakimori-operator" not in got
         assert "forwarded" not in got
         assert len(got["x-request-id"]) == 32
@@ -189,7 +192,12 @@ async def test_a_client_that_does_not_read_makes_the_service_wait(front: Stage, 
     async with open_at(front) as client:
         await client.send("flood")
         seen: list[int] = []
-        await eventually(lambda: seen.append(behind.sent) or (len(seen) > 5 and seen[-5:] == [behind.sent] * 5))
+
+        def has_stopped() -> bool:
+            seen.append(behind.sent)
+            return len(seen) > 5 and seen[-5:] == [behind.sent] * 5
+
+        await eventually(has_stopped)
         assert 0 < behind.sent < 64_000_000
         for _ in range(4000):
             assert len(await client.recv()) == 64_000

@@ -20,6 +20,8 @@ _HOP_BY_HOP = frozenset(
 """RFC 9110, 7.6.1, and those that were named there before."""
 _GATEWAYS_OWN = frozenset({b"forwarded", b"x-real-ip", b"x-request-id", b"expect"})
 _GATEWAYS_OWN_PREFIXES = (b"x-forwarded-", b"x-sakimori-")
+_BOTS = frozenset({b"x-sakimori-bot", b"x-sakimori-timestamp", b"x-sakimori-nonce", b"x-sakimori-signature"})
+"""What a bot proves itself with."""
 
 
 def request_headers(
@@ -32,7 +34,7 @@ def request_headers(
     kept = [
         (name, value)
         for name, value in headers
-        if name not in _GATEWAYS_OWN and name not in dropped and not name.startswith(_GATEWAYS_OWN_PREFIXES)
+        if name not in dropped and (name in _BOTS or not _is_gateways_own(name))
     ]
     return [*kept, *own]
 
@@ -40,6 +42,10 @@ def request_headers(
 def response_headers(given: Iterable[RawHeader]) -> list[RawHeader]:
     """Take a service's headers less those of its own hop; the gateway's server writes date and server itself."""
     return [(name, value) for name, value in _end_to_end(given) if name not in {b"date", b"server"}]
+
+
+def _is_gateways_own(name: bytes) -> bool:
+    return name in _GATEWAYS_OWN or name.startswith(_GATEWAYS_OWN_PREFIXES)
 
 
 def _end_to_end(given: Iterable[RawHeader]) -> list[RawHeader]:
