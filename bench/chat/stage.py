@@ -42,7 +42,7 @@ class Stage:
 
 @contextmanager
 def stage(rooms: Sequence[str] = (), **settings: object) -> Iterator[Stage]:
-    """Start Valkey, PostgreSQL and the chat with these rooms beside the lobby, and settings; end them with the block."""
+    """Start Valkey, PostgreSQL and the chat with these rooms beside the lobby; end them with the block."""
     with tempfile.TemporaryDirectory(prefix="sakimori-bench-") as name:
         home = Path(name)
         valkey, postgres = ValkeyServer(home), PostgresServer(home, throwaway=True)

@@ -41,6 +41,11 @@ class GatewayMetrics:
         self.live_clients_dropped_total = Counter(
             "sakimori_gateway_live_clients_dropped_total", "Clients that read too slowly.", registry=registry
         )
+        self.requests_shed_total = Counter(
+            "sakimori_gateway_requests_shed_total",
+            "Requests to the chat that were refused because their network asked for too many.",
+            registry=registry,
+        )
         self.tunnels = Gauge(
             "sakimori_gateway_tunnels", "WebSockets that are open through to the chat.", registry=registry
         )

@@ -37,9 +37,11 @@ from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.context import ServiceContext
 from sakimori_common.instants import format_instant
 from sakimori_common.metrics import PublisherMetrics
+from sakimori_common.shedding import Shedder
 from sakimori_common.web import serving
 
 FIRST_ADMIN = "admin"
+_SHED_REPORT_SECONDS = 1.0
 
 
 @asynccontextmanager
@@ -105,6 +107,7 @@ def build(
         enforcement=enforcement,
         hub=LiveHub(mask, metrics),
         tunnels=Tunnels(settings.max_tunnels, enforcement, metrics),
+        visitors=Shedder(settings.visitor_requests_per_second),
         mask=mask,
         chat=Upstream("chat", settings.chat_url),
         chat_sockets=SocketUpstream("chat", settings.chat_url),
@@ -153,6 +156,7 @@ async def _background(gateway: Gateway) -> AsyncIterator[None]:
         asyncio.create_task(gateway.enforcement.keep_true(gateway.settings.refresh_seconds), name="gateway-refresh"),
         asyncio.create_task(gateway.login_events.run(), name="gateway-login-events"),
         asyncio.create_task(gateway.tunnels.keep_out(), name="gateway-tunnels"),
+        asyncio.create_task(_report_shed(gateway), name="gateway-shedding"),
     ]
     try:
         yield
@@ -161,6 +165,14 @@ async def _background(gateway: Gateway) -> AsyncIterator[None]:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+async def _report_shed(gateway: Gateway) -> None:
+    while True:
+        await asyncio.sleep(_SHED_REPORT_SECONDS)
+        for network, count in gateway.visitors.taken():
+            gateway.metrics.requests_shed_total.inc(count)
+            gateway.streams.log_security("requests_shed", network.partition("/")[0], reason=f"{count} requests")
 
 
 def now() -> int:

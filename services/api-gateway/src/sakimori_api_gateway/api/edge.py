@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sakimori_api_gateway.api.gateway import Gateway
-from sakimori_api_gateway.domain.addresses import client_of, is_within, parse_address
+from sakimori_api_gateway.domain.addresses import client_of, is_within, network_of, parse_address
 from sakimori_common.web import Problem, problem_response
 
 CONTENT_SECURITY_POLICY = (
@@ -29,6 +29,8 @@ MEBIBYTE = 1 << 20
 _BODY_LIMITS = {"/api/v1/captures": 64 * MEBIBYTE, "/chat": 10 * MEBIBYTE, "/bots": MEBIBYTE}
 _SHIPPERS = ("/ingest", "/elasticsearch", "/services/collector")
 _SHIPPED_LIMIT = 10 * MEBIBYTE
+_VISITED = ("/chat", "/bots")
+"""Where strangers come; everybody else has a token."""
 _API_BODY_LIMIT = 64 * 1024
 
 
@@ -47,12 +49,20 @@ class Edge:
         request_id = uuid.uuid4().hex
         scope["state"] = {**scope.get("state", {}), "address": address, "request_id": request_id}
         if scope["type"] == "websocket":
+            if self._is_shed(address, scope):
+                await send({"type": "websocket.close", "code": 1013})
+                return
             await self._websocket(address, scope, receive, send)
             return
         answer = _Answer(
             send, request_id, api=scope["path"].startswith("/api/"), hsts=self._gateway.settings.cookie_secure
         )
         started = time.perf_counter()
+        if self._is_shed(address, scope):
+            detail = "Too many requests from your network; slow down."
+            refused = problem_response(429, "too_many_requests", detail, {"retry-after": "1"})
+            await refused(scope, receive, answer.send)
+            return  # one log line a second tells of all of them
         try:
             refusal = self._refusal(address, scope, headers) or self._redirect(peer, scope, headers)
             if refusal is not None:
@@ -85,6 +95,15 @@ class Edge:
             await self._app(scope, receive, sending)
         finally:
             self._log_access(scope, "GET", status)
+
+    def _is_shed(self, address: str, scope: Scope) -> bool:
+        path = scope["path"]
+        if not any(path == prefix or path.startswith(prefix + "/") for prefix in _VISITED):
+            return False
+        client = parse_address(address)
+        if client is None or is_within(client, self._gateway.settings.never_block):
+            return False
+        return not self._gateway.visitors.admits(network_of(client), time.monotonic())
 
     def _refusal(self, address: str, scope: Scope, headers: Headers) -> Response | None:
         seconds = self._gateway.enforcement.remaining_seconds(address)

@@ -29,6 +29,7 @@ from sakimori_api_gateway.ports import (
 )
 from sakimori_api_gateway.settings import GatewaySettings
 from sakimori_common.log import SecurityLogger
+from sakimori_common.shedding import Shedder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class Gateway:
     hub: LiveHub
     mask: AddressMask
     tunnels: Tunnels
+    visitors: Shedder
     chat: Upstream
     chat_sockets: SocketUpstream
     collector: Upstream

@@ -30,6 +30,11 @@ def is_within(address: Address, networks: Sequence[Network]) -> bool:
     return any(address in network for network in networks)
 
 
+def network_of(address: Address) -> str:
+    """Name what one subscriber holds: the IPv4 address itself, the /64 of an IPv6 address."""
+    return str(address) if isinstance(address, IPv4Address) else str(ip_network((int(address) >> 64 << 64, 64)))
+
+
 def client_of(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> str:
     """Tell the client's address: the last hop that no trusted proxy vouches for.
 

@@ -15,10 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sakimori_chat.domain.identity import Hasher, canonical_address, network_of
 from sakimori_chat.domain.occurrences import Action, Origin, occurred
-from sakimori_chat.domain.shedding import Shedder
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.ports import Reporter
 from sakimori_common.fast_http import Phase
+from sakimori_common.shedding import Shedder
 from sakimori_common.web import problem_response, scope_address
 
 REPORT_SECONDS: Final = 1.0

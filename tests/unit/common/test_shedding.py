@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sakimori_chat.domain import shedding
-from sakimori_chat.domain.shedding import Shedder
+from sakimori_common import shedding
+from sakimori_common.shedding import Shedder
 
 
 def test_a_source_may_ask_for_three_seconds_worth_at_once_and_then_for_its_rate() -> None:
