@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import json
 import multiprocessing
+import random
 import statistics
 import time
 from dataclasses import dataclass
@@ -71,14 +72,19 @@ async def _served(crowd: list[tuple[httpx.AsyncClient, str]], seconds: float) ->
     return statistics.quantiles(waits, n=20, method="inclusive")[18]
 
 
+def _sentence(chance: random.Random) -> str:
+    """Say something of its own: what resembles what was said before would be refused."""
+    return " ".join("".join(chance.choices("abcdefghijklmnoprstuvw", k=chance.randint(2, 9))) for _ in range(8))
+
+
 async def _live(http: httpx.AsyncClient, token: str, until: float, number: int, waits: list[float]) -> None:
     await asyncio.sleep(_READ_EVERY_SECONDS * number / HONEST)
-    posts = itertools.count(number * 7)
+    posts = itertools.count(number * 1_000_000)
     next_post = time.monotonic() + _POST_EVERY_SECONDS * number / HONEST
     while (started := time.monotonic()) < until:
         if started >= next_post:
             next_post += _POST_EVERY_SECONDS
-            fields = {"text": f"what {number} has to say for the {next(posts)}th time, in words of its own"}
+            fields = {"text": _sentence(random.Random(next(posts)))}
             answer = await http.post(
                 "/chat/post", data=fields, headers={"x-csrf-token": token, "x-requested-with": "fetch"}
             )

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.context import Valkey
 
-TIMEOUT_SECONDS = 1.0
+TIMEOUT_SECONDS = 0.8
 """Longest wait for Valkey within a request, connecting and retries included (S0-37)."""
 
 
