@@ -17,7 +17,7 @@ class ChatMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.posts_total = Counter(
             "sakimori_chat_posts_total",
-            "Posts by outcome: posted, or the code of the refusal.",
+            "Posts by outcome: posted, held, muted, or the code of the refusal.",
             ["outcome"],
             registry=registry,
         )
@@ -35,8 +35,34 @@ class ChatMetrics:
         )
         self.decisions_enforced_total = Counter(
             "sakimori_chat_decisions_enforced_total",
-            "Decisions by effect: block, lift, ignored.",
+            "Decisions by effect: block, throttle, lift, or why there was none: ignored, exempt, unsupported.",
             ["effect"],
+            registry=registry,
+        )
+        self.live_connections = Gauge(
+            "sakimori_chat_live_connections", "Browsers that listen by WebSocket.", registry=registry
+        )
+        self.live_refusals_total = Counter(
+            "sakimori_chat_live_refusals_total",
+            "WebSockets refused (before) or closed (after the handshake) for what the client did, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.live_frames_total = Counter(
+            "sakimori_chat_live_frames_total", "Frames of news, one for each listener.", registry=registry
+        )
+        self.live_batch_messages = Histogram(
+            "sakimori_chat_live_batch_messages",
+            "Messages that shared one frame of news.",
+            buckets=(0, 1, 2, 5, 10, 20, 50, 100, 200, 500),
+            registry=registry,
+        )
+        self.live_slow_total = Counter(
+            "sakimori_chat_live_slow_total", "Listeners sent away because they did not keep up.", registry=registry
+        )
+        self.live_catch_ups_total = Counter(
+            "sakimori_chat_live_catch_ups_total",
+            "Times that a room was read again because something may have been missed.",
             registry=registry,
         )
         self.events_dropped_total = Counter(

@@ -1,0 +1,310 @@
+"""Tells everybody who listens at this replica what happens in the rooms, whichever replica it happened at."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from sakimori_chat.domain.feed import Lost, Measured, Opened, Removed, Spoken
+from sakimori_chat.domain.frames import blocked_frame, deleted_frame, messages_frame, page_frame, room_frame
+from sakimori_chat.domain.identity import Client
+from sakimori_chat.domain.messages import Message, Page, is_seen_by
+from sakimori_chat.domain.mirror import KEPT_MESSAGES, News, RoomMirror, Taken
+from sakimori_chat.domain.rooms import Room
+from sakimori_chat.metrics import ChatMetrics
+from sakimori_chat.ports import Outlet, RoomDirectory, RoomFeed, Rooms, StoreUnavailable
+from sakimori_common.live_socket import GOING_AWAY, TRY_LATER, text_frame
+
+ROOM_CLOSED: Final = 4404
+"""Close code: this room is gone."""
+JOIN_MESSAGES: Final = 100
+RETRY_SECONDS: Final = 0.2
+_MAX_WAITING: Final = 500
+"""Messages that go out at once whatever the pace, so that no frame grows without bound."""
+
+Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How far apart frames to a room are at least: twice what the last one took, within these bounds (seconds).
+
+    Alone in a room one hears every word at once; in a crowd of thousands many words share a frame.
+    """
+
+    least: float = 0.005
+    most: float = 0.06
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listener:
+    """Somebody who listens to a room."""
+
+    room: str
+    viewer_id: str
+    client: Client
+    outlet: Outlet
+
+    def names(self) -> list[tuple[str, str]]:
+        """Say by which kind and entity of a measure this listener is meant."""
+        client = self.client
+        return [("user", self.viewer_id), ("fp", client.fingerprint), ("ip", client.network)]
+
+
+@dataclass(slots=True, eq=False)
+class _Crowd:
+    """All who listen to one room. Until the mirror is there, what is heard meanwhile waits in `early`."""
+
+    room: str
+    mirror: RoomMirror | None = None
+    early: list[Spoken | Removed] = field(default_factory=list)
+    loading: "asyncio.Task[RoomMirror] | None" = None
+    listeners: dict[Listener, None] = field(default_factory=dict)
+    wakers: list[Callable[[], None]] = field(default_factory=list)
+    timer: asyncio.TimerHandle | None = None
+    rests_until: float = 0.0
+
+
+class Hub:
+    """Keeps each room that somebody listens to in memory, and its listeners up to date."""
+
+    def __init__(
+        self,
+        *,
+        rooms: Rooms,
+        directory: RoomDirectory,
+        feed: RoomFeed,
+        metrics: ChatMetrics,
+        log: structlog.stdlib.BoundLogger,
+        pace: Pace = Pace(),
+    ) -> None:
+        self._rooms = rooms
+        self._feed = feed
+        self._metrics = metrics
+        self._log = log
+        self._pace = pace
+        self._crowds: dict[str, _Crowd] = {}
+        self._named: dict[tuple[str, str], dict[Listener, None]] = defaultdict(dict)
+        self._is_open = False
+        directory.listen(self._room_changed)
+
+    @asynccontextmanager
+    async def running(self, background: Background) -> AsyncIterator[None]:
+        """Listen until the block ends; then tell what is left to tell and send all away."""
+        following = background(self._follow(), "hub")
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+            self._is_open = False
+            for crowd in self._crowds.values():
+                self._tell(crowd)
+                for listener in crowd.listeners:
+                    listener.outlet.close(GOING_AWAY, "restart")
+
+    async def join(self, listener: Listener, after: int | None, room: Room, block_seconds: float = 0.0) -> None:
+        """Show a listener where the room stands, then everything that follows, each message once.
+
+        `after` is the number up to which it knows the room; None shows the newest 100. Raises StoreUnavailable.
+        """
+        crowd, mirror = await self._crowd(listener.room)
+        page = self._page(crowd, mirror, after, JOIN_MESSAGES, listener.viewer_id)
+        frames = text_frame(page_frame(page, block_seconds)) + text_frame(room_frame(room))
+        crowd.listeners[listener] = None
+        for name in listener.names():
+            self._named[name][listener] = None
+        self._metrics.live_connections.inc()
+        listener.outlet.write(frames)
+
+    def leave(self, listener: Listener) -> None:
+        """Forget a listener; nothing happens when it is none."""
+        crowd = self._crowds.get(listener.room)
+        if crowd is None or listener not in crowd.listeners:
+            return
+        del crowd.listeners[listener]
+        self._metrics.live_connections.dec()
+        for name in listener.names():
+            self._named[name].pop(listener, None)
+            if not self._named[name]:
+                del self._named[name]
+
+    @contextmanager
+    def watch(self, room: str, wake: Callable[[], None]) -> Iterator[None]:
+        """Call `wake` whenever `since` has something new of a room, once `since` was asked for it."""
+        crowd = self._crowds.setdefault(room, _Crowd(room))
+        crowd.wakers.append(wake)
+        try:
+            yield
+        finally:
+            crowd.wakers.remove(wake)
+
+    async def since(self, room: str, number: int, viewer_id: str | None = None) -> Page:
+        """Read all that follows a number, from memory. Raises StoreUnavailable."""
+        crowd, mirror = await self._crowd(room)
+        return self._page(crowd, mirror, number, KEPT_MESSAGES, viewer_id)
+
+    # --- following the store
+
+    async def _follow(self) -> None:
+        async for event in self._feed.events():
+            match event:
+                case Opened():
+                    await self._catch_up()
+                case Lost():
+                    self._is_open = False
+                case Measured():
+                    self._measured(event)
+                case Spoken() | Removed():
+                    await self._heard(event)
+
+    async def _catch_up(self) -> None:
+        for crowd in list(self._crowds.values()):
+            await self._resume(crowd)
+        self._is_open = True
+
+    async def _heard(self, event: Spoken | Removed) -> None:
+        crowd = self._crowds.get(event.room)
+        if crowd is None:
+            return
+        if crowd.mirror is None:
+            if crowd.loading is not None:
+                crowd.early.append(event)
+        elif _apply(crowd.mirror, event) is Taken.UNSURE:
+            await self._resume(crowd)
+        else:
+            self._schedule(crowd, crowd.mirror)
+
+    async def _resume(self, crowd: _Crowd) -> None:
+        """Read what may have been missed; for as long as it takes, since nothing that follows makes sense without."""
+        while crowd.mirror is not None:
+            try:
+                snapshot = await self._rooms.snapshot(crowd.room)
+            except StoreUnavailable as error:
+                self._is_open = False
+                self._log.warning("room_not_read", room=crowd.room, reason=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            self._metrics.live_catch_ups_total.inc()
+            if crowd.mirror.resume(snapshot):
+                self._show_anew(crowd, crowd.mirror)
+            else:
+                self._schedule(crowd, crowd.mirror)
+            return
+
+    async def _crowd(self, room: str) -> tuple[_Crowd, RoomMirror]:
+        """Find a room, from the store when nobody has listened to it yet."""
+        if not self._is_open:
+            raise StoreUnavailable("the room feed is lost")
+        crowd = self._crowds.setdefault(room, _Crowd(room))
+        if crowd.mirror is not None:
+            return crowd, crowd.mirror
+        if crowd.loading is None:
+            crowd.loading = asyncio.create_task(self._load(crowd))
+        return crowd, await asyncio.shield(crowd.loading)
+
+    async def _load(self, crowd: _Crowd) -> RoomMirror:
+        try:
+            while True:
+                mirror = RoomMirror(await self._rooms.snapshot(crowd.room))
+                early, crowd.early = crowd.early, []
+                if all(_apply(mirror, event) is not Taken.UNSURE for event in early):
+                    mirror.news()  # nobody was there to be told
+                    crowd.mirror = mirror
+                    return mirror
+        finally:
+            crowd.loading, crowd.early = None, []
+
+    # --- telling listeners
+
+    def _page(self, crowd: _Crowd, mirror: RoomMirror, after: int | None, limit: int, viewer_id: str | None) -> Page:
+        if after is not None and after > mirror.told:
+            self._tell(crowd)  # another replica was a moment ahead of this one
+        return mirror.page(after, limit, viewer_id)
+
+    def _schedule(self, crowd: _Crowd, mirror: RoomMirror) -> None:
+        if mirror.waiting >= _MAX_WAITING:
+            self._tell(crowd)
+        elif crowd.timer is None and mirror.has_news:
+            loop = asyncio.get_running_loop()
+            crowd.timer = loop.call_at(max(loop.time(), crowd.rests_until), self._tell, crowd)
+
+    def _tell(self, crowd: _Crowd) -> None:
+        if crowd.timer is not None:
+            crowd.timer.cancel()
+            crowd.timer = None
+        if crowd.mirror is None or not crowd.mirror.has_news:
+            return
+        started = time.perf_counter()
+        news = crowd.mirror.news()
+        self._metrics.live_batch_messages.observe(len(news.messages))
+        self._spread(crowd, news, crowd.mirror.told)
+        for wake in crowd.wakers:
+            wake()
+        took = time.perf_counter() - started
+        rest = min(max(2 * took, self._pace.least), self._pace.most)
+        crowd.rests_until = asyncio.get_running_loop().time() + rest
+
+    def _spread(self, crowd: _Crowd, news: News, told: int) -> None:
+        common = _frames(news, told, None)
+        authors = {draft.author_id for _, draft in news.messages if draft.is_private}
+        own = {author: _frames(news, told, author) for author in authors}
+        slow = []
+        for listener in list(crowd.listeners):
+            frame = own.get(listener.viewer_id, common) if own else common
+            if frame and not listener.outlet.write(frame):
+                slow.append(listener)
+        self._metrics.live_frames_total.inc(len(crowd.listeners))
+        for listener in slow:
+            self._drop(listener)
+
+    def _show_anew(self, crowd: _Crowd, mirror: RoomMirror) -> None:
+        """The room was emptied: what everybody shows is void."""
+        crowd.rests_until = 0.0
+        for listener in list(crowd.listeners):
+            page = mirror.page(mirror.told + 1, KEPT_MESSAGES, listener.viewer_id)  # a number that is not there: reset
+            if not listener.outlet.write(text_frame(page_frame(page, 0.0))):
+                self._drop(listener)
+        for wake in crowd.wakers:
+            wake()
+
+    def _drop(self, listener: Listener) -> None:
+        """Send away who does not keep up; it comes back with the last number it has."""
+        self._metrics.live_slow_total.inc()
+        self.leave(listener)
+        listener.outlet.close(TRY_LATER, "too slow")
+
+    def _measured(self, measure: Measured) -> None:
+        frame = text_frame(blocked_frame(measure.seconds))
+        for listener in list(self._named.get((measure.kind, measure.entity), {})):
+            listener.outlet.write(frame)
+
+    def _room_changed(self, name: str, room: Room | None) -> None:
+        crowd = self._crowds.get(name)
+        if crowd is None:
+            return
+        for listener in list(crowd.listeners):
+            if room is None:
+                self.leave(listener)
+                listener.outlet.close(ROOM_CLOSED, "room closed")
+            else:
+                listener.outlet.write(text_frame(room_frame(room)))
+
+
+def _apply(mirror: RoomMirror, event: Spoken | Removed) -> Taken:
+    if isinstance(event, Spoken):
+        return mirror.take(event.number, event.draft)
+    mirror.remove(event.number)
+    return Taken.NEW
+
+
+def _frames(news: News, told: int, viewer_id: str | None) -> bytes:
+    """Make what a viewer gets of the news, ready for the socket; empty when nothing of it is for that viewer."""
+    messages = [Message.of(number, draft) for number, draft in news.messages if is_seen_by(draft, viewer_id)]
+    said = text_frame(messages_frame(messages, told)) if messages else b""
+    return said + (text_frame(deleted_frame(news.deleted)) if news.deleted else b"")
