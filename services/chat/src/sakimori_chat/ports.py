@@ -1,16 +1,18 @@
 """What the chat needs from outside."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from sakimori_chat.domain.checks import Recent
 from sakimori_chat.domain.enforcement import Measure
+from sakimori_chat.domain.feed import FeedEvent
+from sakimori_chat.domain.held import Held
 from sakimori_chat.domain.identity import Client
 from sakimori_chat.domain.limits import Verdict
 from sakimori_chat.domain.messages import Draft, Message, Page, Snapshot
 from sakimori_chat.domain.occurrences import Occurrence
-from sakimori_chat.domain.rooms import Room
+from sakimori_chat.domain.rooms import Room, RoomRecord
 
 
 class StoreUnavailable(Exception):
@@ -19,12 +21,16 @@ class StoreUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Somebody wants to post: who, from where, in which room, under which slow mode."""
+    """Somebody wants to post: who, from where, in which room, under which slow mode.
+
+    `wants_recent` asks for what was lately said in the room.
+    """
 
     client: Client
     anon_id: str
     room: str
     slow_seconds: float = 0.0
+    wants_recent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +46,26 @@ class Gate(Protocol):
     """Decides who may post. Every method raises StoreUnavailable."""
 
     async def admit(self, attempt: Attempt) -> Admission:
-        """Check risk, blocks and rate in that order and count the post, all in one atomic step."""
+        """Check risk, blocks, newcomers, rate and slow mode in that order and count the post, in one atomic step."""
 
     async def ban_seconds(self, anon_id: str) -> float:
         """Tell how long an identity is still banned; 0 when it is not."""
 
     async def enforce(self, measures: Sequence[Measure]) -> None:
-        """Set and lift blocks; doing it twice changes nothing."""
+        """Set and lift blocks and throttles, and tell all replicas; doing it twice changes nothing."""
+
+
+class HeldMessages(Protocol):
+    """The queue of messages that wait for an operator. Every method raises StoreUnavailable."""
+
+    async def hold(self, held: Held) -> None:
+        """Put a message into the queue; the oldest leaves when there are too many."""
+
+    async def waiting(self, limit: int) -> list[Held]:
+        """Read the queue, newest first."""
+
+    async def settle(self, room: str, number: int) -> bool:
+        """Take a message out, since it was released or deleted; tells whether it was there."""
 
 
 class Rooms(Protocol):
@@ -84,6 +103,26 @@ RoomListener = Callable[[str, Room | None], None]
 """Is told of a room that is new or has changed, or (None) that it was closed. Must return at once."""
 
 
+class RoomFeed(Protocol):
+    """What all replicas publish about rooms and measures."""
+
+    def events(self) -> AsyncIterator[FeedEvent]:
+        """Hear everything from Opened on, in the order in which it happened, until Lost; then Opened again, for ever.
+
+        Never raises because Valkey is away.
+        """
+
+
+class Outlet(Protocol):
+    """A connection to somebody who listens."""
+
+    def write(self, frame: bytes) -> bool:
+        """Send a ready frame without waiting; False when too much waits for this listener already."""
+
+    def close(self, code: int, reason: str = "") -> None:
+        """End the connection; doing it twice changes nothing."""
+
+
 class RoomDirectory(Protocol):
     """Knows the rooms and their policies; from memory, so that every post may ask."""
 
@@ -95,6 +134,66 @@ class RoomDirectory(Protocol):
 
     def listen(self, listener: RoomListener) -> None:
         """Call `listener` for every change from now on, within a second of it, on this replica as on all others."""
+
+
+class NoSuchRoom(Exception):
+    """There is no room of that name."""
+
+
+class RoomTaken(Exception):
+    """There is a room of that name already."""
+
+
+class LobbyStays(Exception):
+    """The lobby is always there."""
+
+
+class TooManyRooms(Exception):
+    """As many rooms are open as may be."""
+
+
+class RoomRegistry(Protocol):
+    """Rooms as operators make them; every RoomDirectory learns of a change. `by` is the operator's name.
+
+    Every method raises StoreUnavailable when the database does not answer.
+    """
+
+    async def all(self) -> list[RoomRecord]:
+        """List rooms, the lobby first, those that are closed last."""
+
+    async def create(self, name: str, changes: Mapping[str, Any], by: str) -> RoomRecord:
+        """Open a room with the default policy but for `changes`. Raises PolicyError, RoomTaken, TooManyRooms."""
+
+    async def change(
+        self, name: str, changes: Mapping[str, Any], is_open: bool | None, by: str
+    ) -> tuple[RoomRecord, RoomRecord]:
+        """Merge `changes` into a policy, open or close (None: neither); the room before and after.
+
+        Raises PolicyError, NoSuchRoom, LobbyStays, TooManyRooms.
+        """
+
+
+class Mutes(Protocol):
+    """Who is shadow-muted: an identity whose messages it alone sees. Every method raises StoreUnavailable."""
+
+    async def seconds(self, anon_id: str) -> int:
+        """Tell how long a mute lasts yet; 0 when there is none."""
+
+    async def mute(self, anon_id: str, seconds: int) -> None:
+        """Mute from now on for so long, whatever was before."""
+
+    async def unmute(self, anon_id: str) -> bool:
+        """End a mute; tells whether there was one."""
+
+
+class Risks(Protocol):
+    """What the detector has added up against fingerprints. Every method raises StoreUnavailable."""
+
+    async def risk(self, fingerprint: str) -> float:
+        """Tell a risk; 0 when there is none."""
+
+    async def reset(self, fingerprint: str) -> bool:
+        """Forget a risk; tells whether there was one."""
 
 
 class Reporter(Protocol):
