@@ -36,9 +36,30 @@ _CHAT = _kinds(
         "security.blocked_action_attempt": (MEDIUM, "T1499"),
         "security.high_risk_block": (HIGH, "T1499"),
         "security.message_too_long": (LOW, "T1499"),
+        "security.message_flagged": (LOW, None),
+        "security.muted_post": (LOW, None),
+        "security.locked_room_post": (LOW, None),
+        "security.slow_mode_hit": (LOW, "T1499"),
+        "security.identity_flood": (MEDIUM, "T1499"),
+        "security.cookie_forged": (MEDIUM, "T1606"),
         "security.requests_shed": (MEDIUM, "T1499"),
         "security.request_timed_out": (LOW, "T1499"),
         "system.redis_unavailable": (HIGH, None),
+        **dict.fromkeys(
+            (
+                "chat.room_changed",
+                "chat.message_deleted",
+                "chat.message_released",
+                "chat.message_discarded",
+                "chat.user_muted",
+                "chat.user_unmuted",
+            ),
+            (LOW, None),
+        ),
+        **dict.fromkeys(
+            ("debug.whoami", "debug.unblock_me", "debug.block", "debug.unblock", "debug.reset_risk"), (MEDIUM, "T1562")
+        ),
+        "debug.refused": (MEDIUM, "T1078"),
     },
 )
 _BOT = _kinds(

@@ -78,6 +78,16 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
     policy: RoomPolicy = RoomPolicy()
 
 
+class RoomRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A room as operators see it, open or closed; `changed_at` is RFC 3339, both empty where nobody ever changed it."""
+
+    name: str
+    policy: RoomPolicy = RoomPolicy()
+    is_open: bool = True
+    changed_by: str = ""
+    changed_at: str = ""
+
+
 def is_room_name(text: str) -> bool:
     """Tell whether a text can name a room: 1 to 32 of `a-z0-9-`, no hyphen at either end."""
     return _NAME.fullmatch(text) is not None
