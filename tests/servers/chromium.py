@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,7 @@ class Page:
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._session: str | None = None
+        self._context = ""
         self.dialogs: list[str] = []
         """Texts of alert() and its kin: with scripts of others kept out, there are none."""
         self.complaints: list[str] = []
@@ -73,7 +76,9 @@ class Page:
         async for raw in self._connection:
             message = json.loads(raw)
             if "id" in message:
-                self._answers.pop(message["id"]).set_result(message)
+                answer = self._answers.pop(message["id"])
+                if not answer.cancelled():
+                    answer.set_result(message)
             else:
                 self._note(message["method"], message.get("params", {}))
 
@@ -101,12 +106,18 @@ class Page:
         return result
 
     async def attach(self) -> None:
-        """Open an empty page and watch it."""
-        target = await self.send("Target.createTarget", url="about:blank")
+        """Open an empty page of a visitor who has not been here before, and watch it."""
+        self._context = (await self.send("Target.createBrowserContext"))["browserContextId"]
+        target = await self.send("Target.createTarget", url="about:blank", browserContextId=self._context)
         attached = await self.send("Target.attachToTarget", targetId=target["targetId"], flatten=True)
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.send(f"{domain}.enable")
+
+    async def leave(self) -> None:
+        """Close the page and forget its cookies."""
+        self._session = None
+        await self.send("Target.disposeBrowserContext", browserContextId=self._context)
 
     async def open(self, url: str) -> None:
         """Load an address and wait until its scripts have run."""
@@ -131,23 +142,44 @@ class Page:
         await self.send("Input.dispatchKeyEvent", type="keyUp", **key)
 
 
-@asynccontextmanager
-async def browser_page(executable: str, profile: Path) -> AsyncIterator[Page]:
-    """Run a browser with a fresh profile for the length of the block; yields its one page."""
-    command = [executable, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        port_file = profile / "DevToolsActivePort"
-        await eventually(lambda: port_file.exists() and port_file.read_text().count("\n") >= 1, _START_SECONDS)
-        port, path = port_file.read_text().split("\n")[:2]
-        async with connect(f"ws://127.0.0.1:{port}{path}", max_size=1 << 26) as connection:
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """A running browser; every visitor has cookies of its own."""
+
+    address: str
+
+    @asynccontextmanager
+    async def visitor(self) -> AsyncIterator[Page]:
+        """Open a page that shares nothing with any other, for the length of the block."""
+        async with connect(self.address, max_size=1 << 26) as connection:
             page = Page(connection)
             listening = asyncio.create_task(page.listen())
             await page.attach()
-            yield page
-            listening.cancel()
+            try:
+                yield page
+            finally:
+                await page.leave()
+                listening.cancel()
+
+
+@contextmanager
+def running_browser(executable: str, profile: Path) -> Iterator[Browser]:
+    """Run a browser with a fresh profile for the length of the block."""
+    command = [executable, *_FLAGS, f"--user-data-dir={profile}", "about:blank"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        port, path = _listening(process, profile / "DevToolsActivePort")
+        yield Browser(f"ws://127.0.0.1:{port}{path}")
     finally:
         process.terminate()
-        await process.wait()
+        process.wait()
+
+
+def _listening(process: "subprocess.Popen[bytes]", port_file: Path) -> tuple[str, str]:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if port_file.exists() and port_file.read_text().count("\n") >= 1:
+            port, path = port_file.read_text().split("\n")[:2]
+            return port, path
+        time.sleep(0.02)
+    raise AssertionError(f"the browser did not start within {_START_SECONDS:g} s (exit status {process.poll()})")

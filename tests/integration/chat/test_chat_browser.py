@@ -7,7 +7,7 @@ import pytest
 
 from integration.chat.conftest import OpenChat, chat_running
 from sakimori_common.context import Postgres, Valkey
-from servers.chromium import Page, browser_page, find_chromium
+from servers.chromium import Page
 from servers.eventually import eventually
 
 ATTACKS = [
@@ -18,23 +18,12 @@ ATTACKS = [
 ]
 
 
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The browser's executable."""
-    return find_chromium()
-
-
-@pytest.fixture
-async def page(chromium: str, tmp_path: Path) -> AsyncIterator[Page]:
-    """A browser's one page, empty."""
-    async with browser_page(chromium, tmp_path / "profile") as opened:
-        yield opened
-
-
 @pytest.fixture
 async def brisk_chat(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> AsyncIterator[OpenChat]:
     """A chat whose bans are over soon."""
-    async with chat_running(valkey, postgres, tmp_path / "spool", ban_seconds=4, post_window_seconds=2) as opened:
+    async with chat_running(
+        valkey, postgres, tmp_path / "spool", ban_ladder_seconds="4", post_window_seconds=2
+    ) as opened:
         yield opened
 
 

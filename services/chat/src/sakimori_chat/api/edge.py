@@ -18,7 +18,7 @@ MAX_BODY_BYTES = 64 * 1024
 
 SECURITY_HEADERS: Final = {
     "content-security-policy": "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
-    "form-action 'self'",
+    "form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "x-frame-options": "DENY",

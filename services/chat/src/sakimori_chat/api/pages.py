@@ -5,29 +5,15 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Query
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from sakimori_chat.api.assets import version
-from sakimori_chat.api.cookies import new_token
-from sakimori_chat.api.phrases import PHRASES, preferred_language
+from sakimori_chat.api.view import PAGE_MESSAGES, language_of, room_page, shown_room
 from sakimori_chat.api.visit import Chat
 from sakimori_chat.domain.identity import shown_as
-from sakimori_chat.domain.rooms import LOBBY, Room
-from sakimori_chat.domain.text import MAX_NAME_CHARACTERS
+from sakimori_chat.domain.rooms import LOBBY
 from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.web import problem_response
-
-PAGE_MESSAGES = 100
-
-_template = Environment(
-    loader=PackageLoader("sakimori_chat.api"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-).get_template("chat.html")
 
 
 def page_routes(chat: Chat) -> APIRouter:
@@ -35,22 +21,37 @@ def page_routes(chat: Chat) -> APIRouter:
     router = APIRouter()
 
     @router.get("/chat/")
+    @router.get("/chat/post")
     @router.get("/")
     async def root() -> Response:
-        """Lead to the page."""
+        """Lead to the page; also who loads the answer to a refused form again."""
         return RedirectResponse("/chat", 307)
 
     @router.api_route("/chat", methods=["GET", "HEAD"])
     async def page(request: Request, room: str = LOBBY) -> Response:
-        """Show the last messages of a room and the form; hand out the cookies that posting needs."""
-        return await _page(chat, request, chat.room_of(room))
+        """Show the last messages of a room and the form; hand out the cookies that posting needs.
+
+        `lang` (en, ja, ko) chooses the language, which a cookie remembers.
+        """
+        identity = chat.cookies.identity(request)
+        response = await room_page(chat, request, chat.room_of(room), identity)
+        chat.cookies.set_identity(response, identity)
+        return response
 
     @router.get("/chat/poll")
     async def poll(request: Request, after: Annotated[int, Query(ge=0, le=2**53)] = 0, room: str = LOBBY) -> Response:
-        """Read what follows a number, oldest first, at most 100; `next` is the number to ask from next time."""
-        viewer = chat.cookies.known_id(request)
-        found = await chat.rooms.after(chat.room_of(room).name, after, PAGE_MESSAGES, viewer)
-        return JSONResponse({**msgspec.to_builtins(found), "block_sec": await _ban_seconds(chat, request)})
+        """Read what follows a number, oldest first, at most 100; `next` is the number to ask from next time.
+
+        `room` says how the room is now, `me` as whom the reader would post, `block_sec` how long that is banned.
+        """
+        viewer, opened = chat.cookies.known_id(request), chat.room_of(room)
+        found = await chat.rooms.after(opened.name, after, PAGE_MESSAGES, viewer)
+        state = {
+            "block_sec": math.ceil(await chat.gate.ban_seconds(viewer)) if viewer else 0,
+            "room": shown_room(opened, language_of(chat, request)),
+            "me": shown_as(viewer) if viewer else "",
+        }
+        return JSONResponse(msgspec.to_builtins(found) | state)
 
     @router.get("/health/redis")
     async def health() -> Response:
@@ -62,34 +63,3 @@ def page_routes(chat: Chat) -> APIRouter:
         return JSONResponse({"redis": "ok"})
 
     return router
-
-
-async def _page(chat: Chat, request: Request, room: Room) -> Response:
-    identity = chat.cookies.identity(request)
-    known_token = chat.cookies.token(request)
-    token = known_token or new_token()
-    messages = await chat.rooms.latest(room.name, PAGE_MESSAGES, identity.anon_id)
-    language = preferred_language(request.headers.get("accept-language", ""))
-    html = _template.render(
-        language=language,
-        phrases=PHRASES[language],
-        version=version(),
-        me=shown_as(identity.anon_id),
-        name=chat.cookies.name(request),
-        token=token,
-        messages=messages,
-        last=messages[-1].id if messages else 0,
-        block_seconds=await _ban_seconds(chat, request),
-        max_message=room.policy.max_characters,
-        max_name=MAX_NAME_CHARACTERS,
-    )
-    response = HTMLResponse(html, headers={"content-language": language, "vary": "accept-language, cookie"})
-    chat.cookies.set_identity(response, identity)
-    if not known_token:
-        chat.cookies.set_token(response, token)
-    return response
-
-
-async def _ban_seconds(chat: Chat, request: Request) -> int:
-    known = chat.cookies.known_id(request)
-    return math.ceil(await chat.gate.ban_seconds(known)) if known else 0
