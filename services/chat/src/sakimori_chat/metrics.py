@@ -112,6 +112,14 @@ class BotMetrics:
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1),
             registry=registry,
         )
+        self.active_connections = Gauge(
+            "sakimori_bot_active_connections",
+            "Connections of bots, by transport: websocket, tcp.",
+            ["transport"],
+            registry=registry,
+        )
+        for transport in ("websocket", "tcp"):
+            self.active_connections.labels(transport)
         self.registry_age_seconds = Gauge(
             "sakimori_bot_registry_age_seconds",
             "Since the registry was last read; from 5 s on no bot is let in.",

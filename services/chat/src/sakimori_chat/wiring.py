@@ -4,13 +4,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from sakimori_chat.adapters.gate import ValkeyGate
+from sakimori_chat.adapters.held import ValkeyHeld
+from sakimori_chat.adapters.mutes import ValkeyMutes
 from sakimori_chat.adapters.outbox import Outbox
 from sakimori_chat.adapters.room_directory import PostgresRoomDirectory
+from sakimori_chat.adapters.room_registry import PostgresRoomRegistry
 from sakimori_chat.adapters.rooms import ValkeyRooms
 from sakimori_chat.api.app import create_app
 from sakimori_chat.api.cookies import Cookies
 from sakimori_chat.api.shedding import Shedding
 from sakimori_chat.api.visit import Chat
+from sakimori_chat.bot_wiring import bots_of
 from sakimori_chat.domain.aggregation import Aggregator
 from sakimori_chat.domain.checks import Check
 from sakimori_chat.domain.identity import Hasher
@@ -18,7 +22,8 @@ from sakimori_chat.domain.limits import Limits
 from sakimori_chat.handlers import enforce_decisions
 from sakimori_chat.intake import Intake
 from sakimori_chat.metrics import ChatMetrics
-from sakimori_chat.settings import ChatSettings
+from sakimori_chat.moderation import Moderation
+from sakimori_chat.settings import ChatSettings, split_keys
 from sakimori_common.bus import Queue, Subscription
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.bus.spool import Spool
@@ -45,27 +50,49 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
         streams=context.streams,
         observer=context.instance,
     )
-    gate = ValkeyGate(context.valkey, limits_of(settings))
+    gate = ValkeyGate(context.valkey, limits_of(settings), settings.never_block)
     rooms = ValkeyRooms(context.valkey)
+    held = ValkeyHeld(context.valkey)
     directory = PostgresRoomDirectory(context.postgres, context.log)
     chat = Chat(
         gate=gate,
         rooms=rooms,
         directory=directory,
-        intake=Intake(gate=gate, rooms=rooms, checks=CHECKS, reporter=outbox, metrics=metrics),
+        intake=Intake(
+            gate=gate,
+            rooms=rooms,
+            held=held,
+            checks=CHECKS,
+            reporter=outbox,
+            metrics=metrics,
+            reports_text=settings.events_with_text,
+        ),
+        moderation=Moderation(
+            registry=PostgresRoomRegistry(context.postgres),
+            rooms=rooms,
+            held=held,
+            mutes=ValkeyMutes(context.valkey),
+            reporter=outbox,
+        ),
         reporter=outbox,
         cookies=cookies_of(settings),
         hasher=Hasher(settings.secret_key.get_secret_value()),
         metrics=metrics,
         edge_token=settings.edge_token.get_secret_value(),
+        origins=frozenset(settings.origins),
     )
+    bots = bots_of(settings, context, rooms=rooms, directory=directory, reporter=outbox)
     consumer = await context.bus.consume(
-        Subscription(Queue.ENFORCE, enforce_decisions(gate, metrics), group=ENFORCE_GROUP),
+        Subscription(
+            Queue.ENFORCE,
+            enforce_decisions(gate, metrics, context.log, settings.never_block),
+            group=ENFORCE_GROUP,
+        ),
         ConsumerMetrics(context.registry),
     )
     supervision = context.supervise(consumer)
     shedding = Shedding(
-        AccessLogged(create_app(chat), context.streams, chat.edge_token),
+        AccessLogged(create_app(chat, bots.api), context.streams, chat.edge_token),
         requests_per_second=settings.requests_per_second,
         posts_per_second=settings.posts_per_second,
         edge_token=chat.edge_token,
@@ -76,6 +103,7 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
     try:
         async with (
             directory.running(context.background),
+            bots.registry.running(context.background),
             outbox.running(context.background),
             shedding.running(context.background),
             serving(
@@ -95,9 +123,13 @@ def limits_of(settings: ChatSettings) -> Limits:
     return Limits(
         posts=settings.post_limit,
         window_seconds=settings.post_window_seconds,
-        ban_seconds=settings.ban_seconds,
+        ban_ladder_seconds=settings.ban_ladder_seconds,
+        ban_memory_seconds=settings.ban_memory_seconds,
         fingerprint_posts=settings.fingerprint_post_limit,
         address_posts=settings.address_post_limit,
+        throttled_posts=settings.throttled_post_limit,
+        new_identities=settings.new_identity_limit,
+        new_identity_window_seconds=settings.new_identity_window_seconds,
         risk=settings.risk_limit,
     )
 
@@ -105,5 +137,8 @@ def limits_of(settings: ChatSettings) -> Limits:
 def cookies_of(settings: ChatSettings) -> Cookies:
     """Build the cookies from the settings."""
     return Cookies(
-        settings.secret_key.get_secret_value(), secure=settings.cookie_secure, same_site=settings.cookie_same_site
+        settings.secret_key.get_secret_value(),
+        secure=settings.cookie_secure,
+        same_site=settings.cookie_same_site,
+        previous_keys=split_keys(settings.previous_secret_keys),
     )

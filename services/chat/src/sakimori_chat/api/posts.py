@@ -5,18 +5,15 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from sakimori_chat.api.cookies import is_forged
+from sakimori_chat.api.cookies import Identity, foreign_by_token
+from sakimori_chat.api.origins import foreign_origin
+from sakimori_chat.api.view import Refused, room_page, trouble_page, wants_page
 from sakimori_chat.api.visit import Chat
-from sakimori_chat.domain.occurrences import Action
-from sakimori_chat.domain.posting import Refusal
+from sakimori_chat.domain.posting import FORGED_COOKIE, Refusal, forged
 from sakimori_chat.domain.rooms import LOBBY, Room
 from sakimori_chat.domain.text import clean_name
 from sakimori_chat.intake import Submission
 from sakimori_common.web import problem_response
-
-FORGED = Refusal(
-    403, "csrf_failed", "The form's token is missing or old: load the page again.", 0, ((Action.CSRF_FAILED, {}),)
-)
 
 
 def post_routes(chat: Chat) -> APIRouter:
@@ -34,24 +31,35 @@ def post_routes(chat: Chat) -> APIRouter:
 async def _posted(chat: Chat, request: Request) -> Response:
     form = await request.form(max_files=0, max_fields=10)
     given = request.headers.get("x-csrf-token") or _field(form, "csrf_token")
-    if is_forged(request, chat.cookies.token(request), given):
-        chat.intake.refuse(chat.origin_of(request), FORGED)
-        return refused(FORGED)  # and no new identity at a foreign page's request
+    foreign = foreign_origin(request, chat.edge_token, chat.origins) or foreign_by_token(
+        chat.cookies.token(request), given
+    )
+    if foreign is not None:
+        return _shut_out(chat, request, forged(foreign.value))  # and no new identity at a foreign page's request
     room = chat.room_of(_field(form, "room") or LOBBY)
     identity = chat.cookies.identity(request)
-    response = await _taken(chat, request, form, room, identity.anon_id)
+    if identity.is_forged:
+        response = _shut_out(chat, request, FORGED_COOKIE)
+    else:
+        response = await _taken(chat, request, form, room, identity)
     chat.cookies.set_identity(response, identity)
     if "name" in form:
         chat.cookies.set_name(response, clean_name(_field(form, "name")))
     return response
 
 
-async def _taken(chat: Chat, request: Request, form: FormData, room: Room, anon_id: str) -> Response:
+def _shut_out(chat: Chat, request: Request, refusal: Refusal) -> Response:
+    chat.intake.refuse(chat.origin_of(request), refusal)
+    return trouble_page(chat, request, refusal.status, refusal.code) if wants_page(request) else refused(refusal)
+
+
+async def _taken(chat: Chat, request: Request, form: FormData, room: Room, identity: Identity) -> Response:
     name = _field(form, "name") if "name" in form else chat.cookies.name(request)
-    submission = Submission(chat.origin_of(request, anon_id), anon_id, room, _field(form, "text"), name)
-    outcome = await chat.intake.post(submission)
+    text, anon_id = _field(form, "text"), identity.anon_id
+    outcome = await chat.intake.post(Submission(chat.origin_of(request, anon_id), anon_id, room, text, name))
     if isinstance(outcome, Refusal):
-        return refused(outcome)
+        typed = Refused(outcome, text, clean_name(name))
+        return await room_page(chat, request, room, identity, typed) if wants_page(request) else refused(outcome)
     if request.headers.get("x-requested-with", "").lower() == "fetch":
         return JSONResponse({"ok": True})
     return RedirectResponse("/chat" if room.name == LOBBY else f"/chat?room={room.name}", 303)

@@ -1,15 +1,19 @@
 """One request, as the chat sees it."""
 
+import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from sakimori_chat.api.cookies import Cookies
+from sakimori_chat.api.cookies import Cookies, Identity
 from sakimori_chat.domain.identity import Client, Hasher
 from sakimori_chat.domain.occurrences import Origin
+from sakimori_chat.domain.posting import FORGED_COOKIE
 from sakimori_chat.domain.rooms import Room
 from sakimori_chat.intake import Intake
 from sakimori_chat.metrics import ChatMetrics
+from sakimori_chat.moderation import Moderation
 from sakimori_chat.ports import Gate, Reporter, RoomDirectory, Rooms
 from sakimori_common.web import Problem, client_address
 
@@ -22,11 +26,13 @@ class Chat:
     rooms: Rooms
     directory: RoomDirectory
     intake: Intake
+    moderation: Moderation
     reporter: Reporter
     cookies: Cookies
     hasher: Hasher
     metrics: ChatMetrics
     edge_token: str
+    origins: Collection[str] = ()
 
     def room_of(self, name: str) -> Room:
         """Find a room. Raises Problem (404) when there is none of that name."""
@@ -45,10 +51,19 @@ class Chat:
 
     def origin_of(self, request: Request, anon_id: str | None = None) -> Origin:
         """Describe a request for reports; without `anon_id`, the identity that it shows, if any."""
+        identity = self.cookies.identity(request)
+        shown = None if identity.is_new else identity.anon_id
+        is_known = anon_id is not None or shown is not None
         return Origin(
             trace_id=request.state.trace_id,
             path=request.scope["path"],
             client=self.client_of(request),
-            anon_id=anon_id or self.cookies.known_id(request),
+            anon_id=anon_id or shown,
             address=client_address(request, self.edge_token),
+            cookie_age_seconds=identity.age_seconds(time.time()) if is_known else None,
         )
+
+    def note_forgery(self, request: Request, identity: Identity) -> None:
+        """Report a visitor whose identity no key of ours signed; a new one was made."""
+        if identity.is_forged:
+            self.intake.refuse(self.origin_of(request), FORGED_COOKIE)

@@ -2,9 +2,13 @@
 
 import hmac
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 _HASH_CHARACTERS = 16
 
@@ -23,6 +27,7 @@ class Client:
     network_hash: str
     ua_hash: str
     fingerprint: str
+    language_hash: str = ""
 
 
 class Hasher:
@@ -42,6 +47,7 @@ class Hasher:
             network_hash=self._hash("network", network),
             ua_hash=self._hash("user-agent", user_agent),
             fingerprint=self._hash("fingerprint", network, user_agent, accept_language),
+            language_hash=self._hash("language", accept_language),
         )
 
     def _hash(self, *parts: str) -> str:
@@ -66,6 +72,17 @@ def network_of(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         return str(ip_network((int(parsed) >> 64 << 64, 64)))
     return address
+
+
+def parse_networks(text: str) -> tuple[Network, ...]:
+    """Read networks between commas, such as `10.0.0.0/8,::1`. Raises ValueError that names the one that is wrong."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
+def is_within(address: str, networks: Sequence[Network]) -> bool:
+    """Tell whether a text is an address in one of the networks."""
+    parsed = _parse(address) if networks else None
+    return parsed is not None and any(parsed in network for network in networks)
 
 
 def is_anonymous_id(text: str) -> bool:

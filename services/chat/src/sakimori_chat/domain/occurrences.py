@@ -19,8 +19,16 @@ class Action(StrEnum):
     BLOCKED_ACTION_ATTEMPT = "security.blocked_action_attempt"
     HIGH_RISK_BLOCK = "security.high_risk_block"
     MESSAGE_TOO_LONG = "security.message_too_long"
+    MESSAGE_FLAGGED = "security.message_flagged"
+    MUTED_POST = "security.muted_post"
+    LOCKED_ROOM_POST = "security.locked_room_post"
+    SLOW_MODE_HIT = "security.slow_mode_hit"
+    IDENTITY_FLOOD = "security.identity_flood"
+    COOKIE_FORGED = "security.cookie_forged"
     REQUESTS_SHED = "security.requests_shed"
     REQUEST_TIMED_OUT = "security.request_timed_out"
+    CONNECTION_REFUSED = "security.connection_refused"
+    FRAME_REFUSED = "security.frame_refused"
     REDIS_UNAVAILABLE = "system.redis_unavailable"
 
 
@@ -36,6 +44,7 @@ class Origin:
     """The request that something happened in: its trace id, its path, the client, and the identity where it has one.
 
     `address` is the client's as it is: for the security log of this host alone, never for an event.
+    `cookie_age_seconds` is how long ago the identity was given out; None where that is not known.
     """
 
     trace_id: str
@@ -43,6 +52,7 @@ class Origin:
     client: Client
     anon_id: str | None = None
     address: str = field(default="", repr=False)
+    cookie_age_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +93,17 @@ def occurred(action: Action, origin: Origin, details: Mapping[str, FieldValue] |
         "event.severity_name": SEVERITIES[action].value,
         "client.fingerprint": origin.client.fingerprint,
         "client.ip_hash": origin.client.ip_hash,
+        "client.network_hash": origin.client.network_hash,
         "client.ua_hash": origin.client.ua_hash,
+        "client.language_hash": origin.client.language_hash,
         **(details or {}),
     }
     if origin.trace_id:  # a connection that never became a request has none
         fields["url.path"], fields["trace.id"] = origin.path, origin.trace_id
     if origin.anon_id is not None:
         fields["user.id"] = origin.anon_id
+    if origin.cookie_age_seconds is not None:
+        fields["client.cookie_age_seconds"] = origin.cookie_age_seconds
     return Occurrence(action, origin.client.network_hash, fields, origin.address)
 
 

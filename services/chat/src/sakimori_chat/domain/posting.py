@@ -3,13 +3,22 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from sakimori_chat.domain.checks import Judgement
 from sakimori_chat.domain.limits import Outcome, Scope, Verdict
 from sakimori_chat.domain.occurrences import Action
-from sakimori_chat.domain.text import MAX_MESSAGE_CHARACTERS
+from sakimori_chat.domain.rooms import CheckName, Reaction, Room, RoomPolicy
 from sakimori_common.contracts import FieldValue
 
 Report = tuple[Action, Mapping[str, FieldValue]]
+
+_UNWELCOME: Final[Mapping[CheckName, str]] = {
+    CheckName.WORDS: "A word in it is not welcome in this room.",
+    CheckName.LINKS: "Links like this are not welcome in this room.",
+    CheckName.DUPLICATE: "That has just been said here; say something else.",
+    CheckName.SPAM: "It looks like spam; put it differently.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +42,106 @@ def refusal_of_verdict(verdict: Verdict) -> Refusal | None:
             detail = "Posting from here is blocked because of earlier behaviour."
             report = (Action.HIGH_RISK_BLOCK, {"chat.risk_score": verdict.risk, "chat.block_seconds": seconds})
             return Refusal(403, "high_risk_block", detail, seconds, (report,))
-        case Outcome.BANNED:
-            return Refusal(429, "blocked", f"Banned for {seconds} more seconds.", seconds, (_attempt(seconds, "ban"),))
-        case Outcome.DECIDED:
-            detail = f"Posting from here is blocked for {seconds} more seconds."
-            return Refusal(403, "blocked_by_decision", detail, seconds, (_attempt(seconds, "decision"),))
+        case Outcome.BANNED | Outcome.DECIDED:
+            return _blocked(verdict, seconds)
+        case Outcome.CROWDED:
+            detail = f"Too many newcomers from your network; wait {seconds} seconds, or keep the identity you had."
+            return Refusal(429, "too_many_identities", detail, seconds, (_waits(Action.IDENTITY_FLOOD, seconds),))
+        case Outcome.SLOWED:
+            detail = f"Slow mode: your next message here can follow in {seconds} seconds."
+            return Refusal(429, "slow", detail, seconds, (_waits(Action.SLOW_MODE_HIT, seconds),))
         case Outcome.LIMITED:
-            return _limited(verdict.scope or Scope.IDENTITY, seconds)
+            return _limited(verdict, seconds)
 
 
-def refusal_of_text(text: str) -> Refusal | None:
-    """Refuse a cleaned text that is empty or over 300 characters."""
-    if not text:
-        return Refusal(400, "empty", "A message needs at least one visible character.", 0, ())
-    if len(text) > MAX_MESSAGE_CHARACTERS:
-        detail = f"A message has at most {MAX_MESSAGE_CHARACTERS} characters; this one has {len(text)}."
-        return Refusal(400, "too_long", detail, 0, ((Action.MESSAGE_TOO_LONG, {"chat.message.length": len(text)}),))
-    return None
+def refusal_of_room(room: Room) -> Refusal | None:
+    """Refuse what is said in a locked room."""
+    if not room.policy.is_locked:
+        return None
+    detail = "This room is locked: it can be read, but nobody can post for now."
+    return Refusal(403, "locked", detail, 0, ((Action.LOCKED_ROOM_POST, {}),))
 
 
-def _attempt(seconds: int, reason: str) -> Report:
-    return (Action.BLOCKED_ACTION_ATTEMPT, {"chat.block_seconds": seconds, "chat.block_reason": reason})
+def refusal_of_text(text: str, limit: int) -> Refusal | None:
+    """Refuse a cleaned text that is empty or longer than the room allows."""
+    return refusal_of_length(len(text), limit) if text else EMPTY
 
 
-def _limited(scope: Scope, seconds: int) -> Refusal:
+def refusal_of_length(length: int, limit: int) -> Refusal | None:
+    """Refuse what has more characters than the limit."""
+    if length <= limit:
+        return None
+    detail = f"A message has at most {limit} characters here; this one has {length}."
+    return Refusal(400, "too_long", detail, 0, ((Action.MESSAGE_TOO_LONG, {"chat.message.length": length}),))
+
+
+def flags_of(judgement: Judgement) -> tuple[Report, ...]:
+    """Report each objection to a message with what became of it; never the reasons, which may hold its words."""
+    return tuple(
+        (
+            Action.MESSAGE_FLAGGED,
+            {
+                "chat.check.name": objection.check.value,
+                "chat.check.score": round(objection.score, 4),
+                "chat.check.threshold": objection.threshold,
+                "chat.reaction": judgement.reaction.value,
+            },
+        )
+        for objection in judgement.objections
+    )
+
+
+def refusal_of_judgement(judgement: Judgement, policy: RoomPolicy) -> Refusal | None:
+    """Refuse what the room's checks refuse, by the name of the first that does."""
+    if judgement.reaction is not Reaction.REFUSE:
+        return None
+    names = [objection.check for objection in judgement.objections]
+    name = next((name for name in names if policy.check(name).reaction is Reaction.REFUSE), names[0])
+    return Refusal(422, name.value, _UNWELCOME[name], 0, flags_of(judgement))
+
+
+def forged(reason: str, code: str = "csrf_failed") -> Refusal:
+    """Refuse what may come from somebody else's page; `reason` says by which sign."""
+    detail = "This does not come from our page, or from an old copy of it: load the page again."
+    return Refusal(403, code, detail, 0, ((Action.CSRF_FAILED, {"chat.reason": reason}),))
+
+
+EMPTY: Final = Refusal(400, "empty", "A message needs at least one visible character.", 0, ())
+FORGED_COOKIE: Final = Refusal(
+    403,
+    "identity_unknown",
+    "Your identity is not known here (any more). You have a new one now: send it again.",
+    0,
+    ((Action.COOKIE_FORGED, {}),),
+)
+
+
+def _blocked(verdict: Verdict, seconds: int) -> Refusal:
+    is_ban = verdict.outcome is Outcome.BANNED
+    reason: dict[str, FieldValue] = {
+        "chat.block_seconds": seconds,
+        "chat.block_reason": "ban" if is_ban else "decision",
+    }
+    reports = ((Action.BLOCKED_ACTION_ATTEMPT, reason),)
+    if is_ban:
+        return Refusal(429, "blocked", f"Banned for {seconds} more seconds.", seconds, reports)
+    detail = f"Posting from here is blocked for {seconds} more seconds."
+    return Refusal(403, "blocked_by_decision", detail, seconds, reports)
+
+
+def _limited(verdict: Verdict, seconds: int) -> Refusal:
+    scope = verdict.scope or Scope.IDENTITY
     hit: Report = (Action.RATE_LIMIT_HIT, {"chat.limit_scope": scope.value})
-    if scope is not Scope.IDENTITY:
+    if not verdict.ban_step:
         return Refusal(429, "rate_limited", f"Too many posts from here; wait {seconds} seconds.", seconds, (hit,))
-    blocked: Report = (Action.USER_BLOCKED, {"chat.block_seconds": seconds, "chat.block_reason": "ban"})
-    return Refusal(429, "rate_limited", f"Too many posts; banned for {seconds} seconds.", seconds, (hit, blocked))
+    ban: dict[str, FieldValue] = {
+        "chat.block_seconds": seconds,
+        "chat.block_reason": "ban",
+        "chat.ban_step": verdict.ban_step,
+    }
+    detail = f"Too many posts; banned for {seconds} seconds."
+    return Refusal(429, "rate_limited", detail, seconds, (hit, (Action.USER_BLOCKED, ban)))
+
+
+def _waits(action: Action, seconds: int) -> Report:
+    return (action, {"chat.block_seconds": seconds})

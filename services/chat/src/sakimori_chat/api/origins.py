@@ -1,0 +1,22 @@
+"""Whose page a request or a handshake comes from."""
+
+from collections.abc import Collection
+
+from starlette.requests import HTTPConnection
+
+from sakimori_chat.domain.origins import Foreign, foreign_by_origin
+from sakimori_common.web import is_from_edge
+
+FORWARDED_HOST = "x-forwarded-host"
+
+
+def foreign_origin(connection: HTTPConnection, edge_token: str, allowed: Collection[str]) -> Foreign | None:
+    """Say by what sign a connection comes from somebody else's page; None where there is none.
+
+    The gateway's word on the host that it was asked for counts where it proves itself.
+    """
+    headers = connection.headers
+    hosts = [headers.get("host", "")]
+    if is_from_edge(connection, edge_token):
+        hosts.append(headers.get(FORWARDED_HOST, ""))
+    return foreign_by_origin(headers.get("origin"), headers.get("sec-fetch-site"), hosts, allowed)
