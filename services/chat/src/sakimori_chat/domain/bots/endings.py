@@ -71,7 +71,7 @@ def ending_of_status(status: BotStatus) -> Ending | None:
 
 
 def close_code(code: str) -> int:
-    """Choose the WebSocket's close code (RFC 6455, 7.4): 1008 where nothing says more; the text is in a frame before."""
+    """Choose the WebSocket's close code (RFC 6455, 7.4): 1008 where none says more; a frame before it does."""
     return _CLOSE_CODES.get(code, 1008)
 
 

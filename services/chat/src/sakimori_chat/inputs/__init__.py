@@ -1,0 +1,1 @@
+"""How bots reach the chat beside HTTP."""
