@@ -70,7 +70,7 @@ class ChatSettings(ServiceSettings):
     bot_ports: Ports = ()
     """TCP ports at which bots may connect besides WebSocket, such as 1481,1482,1483,1491,1492,1493; none without."""
     bot_certificate: Path | None = None
-    """PEM file of the certificate (and those between it and the root) that these ports show by TLS; in clear without."""
+    """PEM file of the certificate (and those between it and the root) that these ports show by TLS; else in clear."""
     bot_key: Path | None = None
     """PEM file of the certificate's private key."""
     bot_connections: int = Field(100, ge=1, le=1000)
@@ -87,6 +87,16 @@ class ChatSettings(ServiceSettings):
     """After so long without an answer to a ping a bot counts as gone, and its connection is closed."""
     bot_read_timeout_seconds: float = Field(600.0, gt=0)
     """After so long without any frame of a bot its connection is closed."""
+    live_connections: int = Field(5_000, ge=1)
+    """WebSockets that this replica holds for browsers; more are refused."""
+    live_connections_per_address: int = Field(50, ge=1)
+    """WebSockets that one address (IPv6: one /64 network) may hold at this replica."""
+    live_frames_per_second: float = Field(5.0, gt=0)
+    """Frames that a browser may send by WebSocket, four seconds' worth at once; more close its connection."""
+    live_buffer_bytes: int = Field(512 * 1024, ge=64 * 1024)
+    """Bytes that may wait for a slow listener; beyond that it is sent away and comes back when it can."""
+    live_ping_seconds: float = Field(20.0, gt=0)
+    """From one ping of a WebSocket to the next, and how long its answer may take before the connection is cut."""
     risk_limit: float = Field(8.0, gt=0)
     """Risk of a fingerprint, as the detector adds it up, from which on it may not post."""
     events_per_second: int = Field(10, ge=1)

@@ -50,7 +50,7 @@ SUCCESSES: Final = frozenset(
 class BotOrigin:
     """Where a bot's request comes from: its trace id, the canonical address, the path, and the way in.
 
-    `transport` is `http`, `websocket` or `tcp`.
+    `transport` is `http`, `websocket` or `tcp`. What an operator does has neither address nor transport.
     """
 
     trace_id: str
@@ -77,17 +77,17 @@ def bot_occurred(
         "event.action": action.value,
         "event.outcome": "success" if action in SUCCESSES else "failure",
         "event.severity_name": ACTIONS[action].severity.value,
+        **(details or {}),
+    }
+    known = {
         "source.ip": origin.address,
         "bot.transport": origin.transport,
         "trace.id": origin.trace_id,
-        **(details or {}),
+        "url.path": origin.path,
+        "device.id": bot_id if is_bot_id(bot_id) else "",
+        "user.name": name,
     }
-    if origin.path:
-        fields["url.path"] = origin.path
-    if is_bot_id(bot_id):
-        fields["device.id"] = bot_id
-    if name:
-        fields["user.name"] = name
+    fields.update({field: value for field, value in known.items() if value})
     return Occurrence(action, network_of(origin.address), fields, origin.address, reason)
 
 

@@ -103,6 +103,21 @@ FORGERIES: Final = BotRefusal(
     "Rate limit exceeded for signatures of this address",
     details={"bot.limit_period": "minute", "bot.limit_scope": "address"},
 )
+NAME_TAKEN: Final = BotRefusal(
+    409,
+    "name_taken",
+    "Another bot has this name, or one that looks like it.",
+    BotAction.REGISTRATION_REFUSED,
+    "Bot registration refused: name is taken",
+)
+TOO_MANY_PENDING: Final = BotRefusal(
+    429,
+    "too_many_pending",
+    "So many bots wait for an operator that no further one can register now.",
+    BotAction.REGISTRATION_REFUSED,
+    "Bot registration refused: too many wait",
+    retry_seconds=3600,
+)
 STATUS: Final[Mapping[BotStatus, str]] = {
     BotStatus.PENDING: "An operator has not approved this bot yet.",
     BotStatus.DENIED: "An operator denied this bot.",
@@ -130,6 +145,24 @@ def too_long(limit: int, characters: int) -> BotRefusal:
         BotAction.MESSAGE_REFUSED,
         "Message of a bot is too long",
         details={"chat.message.length": characters},
+    )
+
+
+def not_registered(what: str, code: str = "bad_request", status: int = 400) -> BotRefusal:
+    """Refuse a registration that makes no sense."""
+    return BotRefusal(status, code, what, BotAction.REGISTRATION_REFUSED, "Bot registration refused")
+
+
+def too_often(what: str, seconds: int) -> BotRefusal:
+    """Refuse what is rare: `registrations` (of an address, or in all), `secrets` (of a bot)."""
+    return BotRefusal(
+        429,
+        f"too_many_{what}",
+        f"Too many {what} within an hour; wait {seconds} seconds.",
+        BotAction.REGISTRATION_REFUSED,
+        f"Bot registration refused: too many {what}",
+        seconds,
+        details={"bot.limit_period": "hour"},
     )
 
 
