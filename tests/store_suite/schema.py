@@ -14,8 +14,10 @@ VIEWS = {
     "events", "events_per_minute", "findings", "decisions", "deliveries", "triaged_findings",
     "devices", "device_addresses", "device_hours", "sessions", "session_ends",
     "severities_per_minute", "events_per_hour", "sources_per_hour", "source_activity",
+    "kb_bot_devices", "kb_chat_logs", "kb_connection_logs", "kb_query_logs", "kb_suspicious_activities",
+    "v_daily_security_report", "v_hourly_activity_pattern", "v_ip_connection_attempts", "v_bot_dashboard",
 }  # fmt: skip
-OWNERS = ("collector", "detector", "notifier", "gateway", "sensor")
+OWNERS = ("collector", "detector", "notifier", "gateway", "sensor", "chat")
 
 
 class SchemaSuite:
@@ -79,7 +81,8 @@ class SchemaSuite:
         readable = await store.fetch(
             "SELECT table_schema || '.' || table_name FROM information_schema.tables "
             "WHERE has_table_privilege('sakimori_reader', quote_ident(table_schema) || '.' || quote_ident(table_name), "
-            "'SELECT') AND table_schema IN ('public', 'collector', 'detector', 'notifier', 'gateway', 'sensor')"
+            "'SELECT') AND table_schema IN ('public', 'collector', 'detector', 'notifier', 'gateway', 'sensor',"
+            " 'chat')"
         )
         assert {row[0] for row in readable} == {f"public.{view}" for view in VIEWS}
         for owner in OWNERS:

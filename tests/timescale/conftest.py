@@ -18,7 +18,7 @@ DO $$
 BEGIN
     EXECUTE (
         SELECT 'TRUNCATE ' || string_agg(format('%I.%I', schemaname, tablename), ', ')
-        FROM pg_tables WHERE schemaname IN ('collector', 'detector', 'notifier', 'gateway', 'sensor')
+        FROM pg_tables WHERE schemaname IN ('collector', 'detector', 'notifier', 'gateway', 'sensor', 'chat')
             AND tablename <> 'retention'
     );
 END

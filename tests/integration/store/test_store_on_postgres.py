@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from sakimori_common.postgres import migrate, migrations
+from store_suite.bots import BotViewSuite
 from store_suite.counts import CountSuite, all_counts
 from store_suite.dashboards import DashboardSuite
 from store_suite.retention import RetentionSuite, sweep
@@ -22,6 +23,10 @@ class TestDashboardOnPostgres(DashboardSuite):
 
 
 class TestCountsOnPostgres(CountSuite):
+    pass
+
+
+class TestBotViewsOnPostgres(BotViewSuite):
     pass
 
 
