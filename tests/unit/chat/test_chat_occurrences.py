@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from sakimori_chat.domain.aggregation import MAX_SOURCES, Aggregator
 from sakimori_chat.domain.identity import Hasher
 from sakimori_chat.domain.occurrences import SEVERITIES, Action, Occurrence, Origin, occurred, store_away
@@ -25,11 +27,19 @@ def test_an_occurrence_has_the_fields_of_the_reference_and_no_address() -> None:
         "client.fingerprint": CLIENT.fingerprint,
         "client.ip_hash": CLIENT.ip_hash,
         "client.ua_hash": CLIENT.ua_hash,
+        "client.network_hash": CLIENT.network_hash,
+        "client.language_hash": CLIENT.language_hash,
         "url.path": "/chat/post",
         "trace.id": "trace-0001",
         "chat.block_seconds": 12,
     }
     assert "203.0.113.7" not in str(ATTEMPT)
+
+
+def test_the_age_of_a_cookie_is_told_where_it_is_known() -> None:
+    aged = replace(ORIGIN, cookie_age_seconds=0)
+    assert occurred(Action.MESSAGE_POSTED, aged).fields["client.cookie_age_seconds"] == 0
+    assert "client.cookie_age_seconds" not in occurred(Action.MESSAGE_POSTED, ORIGIN).fields
 
 
 def test_posts_and_security_events_are_two_datasets() -> None:

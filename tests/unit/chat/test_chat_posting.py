@@ -1,8 +1,16 @@
 import pytest
 
+from sakimori_chat.domain.checks import Judgement, Objection
 from sakimori_chat.domain.limits import Outcome, Scope, Verdict
 from sakimori_chat.domain.occurrences import Action
-from sakimori_chat.domain.posting import Refusal, refusal_of_text, refusal_of_verdict
+from sakimori_chat.domain.posting import (
+    Refusal,
+    refusal_of_judgement,
+    refusal_of_room,
+    refusal_of_text,
+    refusal_of_verdict,
+)
+from sakimori_chat.domain.rooms import CheckName, Reaction, Room, RoomPolicy
 
 
 def _refusal(verdict: Verdict) -> Refusal:
@@ -22,13 +30,16 @@ def test_an_admitted_post_is_not_refused() -> None:
         (Verdict(Outcome.BANNED, 12.2), 429, "blocked", [Action.BLOCKED_ACTION_ATTEMPT]),
         (Verdict(Outcome.DECIDED, 12.2), 403, "blocked_by_decision", [Action.BLOCKED_ACTION_ATTEMPT]),
         (
-            Verdict(Outcome.LIMITED, 30, scope=Scope.IDENTITY),
+            Verdict(Outcome.LIMITED, 30, scope=Scope.IDENTITY, ban_step=1),
             429,
             "rate_limited",
             [Action.RATE_LIMIT_HIT, Action.USER_BLOCKED],
         ),
+        (Verdict(Outcome.LIMITED, 4, scope=Scope.IDENTITY), 429, "rate_limited", [Action.RATE_LIMIT_HIT]),
         (Verdict(Outcome.LIMITED, 4, scope=Scope.FINGERPRINT), 429, "rate_limited", [Action.RATE_LIMIT_HIT]),
         (Verdict(Outcome.LIMITED, 4, scope=Scope.ADDRESS), 429, "rate_limited", [Action.RATE_LIMIT_HIT]),
+        (Verdict(Outcome.CROWDED, 400), 429, "too_many_identities", [Action.IDENTITY_FLOOD]),
+        (Verdict(Outcome.SLOWED, 12), 429, "slow", [Action.SLOW_MODE_HIT]),
     ],
 )
 def test_each_verdict_has_its_status_code_and_events(
@@ -44,20 +55,56 @@ def test_seconds_to_wait_are_whole_and_never_zero() -> None:
     assert _refusal(Verdict(Outcome.BANNED, 0.0)).block_seconds == 1
 
 
-def test_the_block_carries_its_length() -> None:
-    (_, blocked) = _refusal(Verdict(Outcome.LIMITED, 30, scope=Scope.IDENTITY)).reports
-    assert blocked == (Action.USER_BLOCKED, {"chat.block_seconds": 30, "chat.block_reason": "ban"})
+def test_the_block_carries_its_length_and_its_step() -> None:
+    verdict = Verdict(Outcome.LIMITED, 300, scope=Scope.IDENTITY, ban_step=2)
+    (_, blocked) = _refusal(verdict).reports
+    details = {"chat.block_seconds": 300, "chat.block_reason": "ban", "chat.ban_step": 2}
+    assert blocked == (Action.USER_BLOCKED, details)
 
 
-def test_three_hundred_characters_pass_and_one_more_does_not() -> None:
-    assert refusal_of_text("防" * 300) is None
-    refusal = refusal_of_text("防" * 301)
+def test_as_many_characters_as_the_room_takes_pass_and_one_more_does_not() -> None:
+    assert refusal_of_text("防" * 300, 300) is None
+    refusal = refusal_of_text("防" * 301, 300)
     assert refusal is not None
     assert (refusal.status, refusal.code) == (400, "too_long")
     assert refusal.reports == ((Action.MESSAGE_TOO_LONG, {"chat.message.length": 301}),)
+    assert "at most 300 characters" in refusal.detail
 
 
 def test_nothing_to_say_is_refused_without_an_event() -> None:
-    refusal = refusal_of_text("")
+    refusal = refusal_of_text("", 300)
     assert refusal is not None
     assert (refusal.status, refusal.code, refusal.reports) == (400, "empty", ())
+
+
+def test_a_locked_room_takes_nothing() -> None:
+    assert refusal_of_room(Room(name="lobby")) is None
+    refusal = refusal_of_room(Room(name="lobby", policy=RoomPolicy(is_locked=True)))
+    assert refusal is not None
+    assert (refusal.status, refusal.code) == (403, "locked")
+    assert [action for action, _ in refusal.reports] == [Action.LOCKED_ROOM_POST]
+
+
+def test_a_refusing_check_is_named_to_the_author_and_its_reasons_are_not_reported() -> None:
+    spam = Objection(CheckName.SPAM, 0.91234567, 0.8, ("the word 'casino'",))
+    words = Objection(CheckName.WORDS, 1.0, 1.0, ("the word 'casino'",))
+    judgement = Judgement(Reaction.REFUSE, (spam, words))
+    refusal = refusal_of_judgement(judgement, RoomPolicy())
+    assert refusal is not None
+    assert (refusal.status, refusal.code) == (422, "words")
+    assert [dict(details) for _, details in refusal.reports] == [
+        {
+            "chat.check.name": "spam",
+            "chat.check.score": 0.9123,
+            "chat.check.threshold": 0.8,
+            "chat.reaction": "refuse",
+        },
+        {"chat.check.name": "words", "chat.check.score": 1.0, "chat.check.threshold": 1.0, "chat.reaction": "refuse"},
+    ]
+    assert "casino" not in str(refusal)
+
+
+def test_what_is_noted_or_held_is_taken() -> None:
+    objection = Objection(CheckName.SPAM, 0.9, 0.8)
+    assert refusal_of_judgement(Judgement(Reaction.NOTE, (objection,)), RoomPolicy()) is None
+    assert refusal_of_judgement(Judgement(Reaction.HOLD, (objection,)), RoomPolicy()) is None

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from sakimori_chat.settings import ChatSettings
+from sakimori_chat.settings import ChatSettings, split_keys
 from sakimori_common.settings import SettingsError, load_settings
 
+LADDER = (30, 300, 3600, 86_400)
 GIVEN = {
     "database_url": "postgresql://nobody@localhost/none",
     "valkey_url": "redis://localhost",
@@ -16,16 +17,16 @@ GIVEN = {
 def test_the_defaults_are_those_of_the_requirements() -> None:
     settings = load_settings(ChatSettings, **GIVEN)
     assert (settings.port, settings.side_port) == (8001, 9201)
-    assert (settings.post_limit, settings.post_window_seconds, settings.ban_seconds) == (5, 10, 30)
+    assert (settings.post_limit, settings.post_window_seconds, settings.ban_ladder_seconds) == (5, 10, LADDER)
     assert settings.risk_limit == 8
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COOKIE_SECURE", "1")
-    monkeypatch.setenv("CHAT_BAN_SECONDS", "60")
+    monkeypatch.setenv("CHAT_BAN_LADDER_SECONDS", "60,600")
     settings = load_settings(ChatSettings, **GIVEN)
     assert settings.cookie_secure
-    assert settings.ban_seconds == 60
+    assert settings.ban_ladder_seconds == (60, 600)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,12 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"secret_key": "short"}, "CHAT_SECRET_KEY"),
         ({"spool_dir": Path("relative")}, "CHAT_SPOOL_DIR"),
         ({"post_limit": 0}, "CHAT_POST_LIMIT"),
+        ({"ban_ladder_seconds": ""}, "CHAT_BAN_LADDER_SECONDS"),
+        ({"ban_ladder_seconds": "300,30"}, "CHAT_BAN_LADDER_SECONDS.*do not fall"),
+        ({"ban_ladder_seconds": "30,forever"}, "CHAT_BAN_LADDER_SECONDS"),
+        ({"never_block": "192.0.2.1/24"}, "CHAT_NEVER_BLOCK"),
+        ({"origins": "chat.example"}, "CHAT_ORIGINS.*no origin"),
+        ({"previous_secret_keys": "a key of sixteen characters,short"}, "CHAT_PREVIOUS_SECRET_KEYS"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_at_start(wrong: dict[str, object], message: str) -> None:
@@ -48,3 +55,16 @@ def test_cookies_for_other_sites_need_https() -> None:
 
 def test_secrets_do_not_show() -> None:
     assert "long enough" not in repr(load_settings(ChatSettings, **GIVEN))
+
+
+def test_lists_are_read_with_commas() -> None:
+    settings = load_settings(
+        ChatSettings,
+        **GIVEN,
+        never_block="192.0.2.0/24, 2001:db8::/32",
+        origins="https://chat.example,https://talk.example:8443",
+        previous_secret_keys="a key from the year before, and one from then",
+    )
+    assert [str(network) for network in settings.never_block] == ["192.0.2.0/24", "2001:db8::/32"]
+    assert settings.origins == ("https://chat.example", "https://talk.example:8443")
+    assert split_keys(settings.previous_secret_keys) == ("a key from the year before", "and one from then")

@@ -1,13 +1,18 @@
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from http.cookies import SimpleCookie
 
 import pytest
+from itsdangerous import Signer
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sakimori_chat.api.cookies import Cookies, is_forged
+from sakimori_chat.api.cookies import Cookies, foreign_by_token
 from sakimori_chat.api.phrases import PHRASES, preferred_language
+from sakimori_chat.domain.origins import Foreign
 
 KEY = "a key of the server, long enough"
+OTHER_KEY = "another key of the server, as long"
 TOKEN = "a-token-of-enough-characters"
 
 
@@ -18,8 +23,22 @@ def _request(cookies: dict[str, str] | None = None, **headers: str) -> Request:
     return Request({"type": "http", "method": "GET", "path": "/chat", "headers": raw})
 
 
-def _cookies(*, secure: bool = False) -> Cookies:
-    return Cookies(KEY, secure=secure, same_site="lax")
+def _cookies(
+    *, secure: bool = False, key: str = KEY, previous_keys: Sequence[str] = (), at: float = 1_800_000_000
+) -> Cookies:
+    return Cookies(key, secure=secure, same_site="lax", previous_keys=previous_keys, clock=lambda: at)
+
+
+def _given_by(cookies: Cookies) -> str:
+    """The value of the identity's cookie that a newcomer gets."""
+    response = Response()
+    cookies.set_identity(response, cookies.identity(_request()))
+    return _set_by(response)["anon_id"].value
+
+
+def _of_the_old_form(anon_id: str) -> str:
+    signer = Signer(KEY, salt="sakimori.chat.anon_id", key_derivation="hmac", digest_method=sha256)
+    return signer.sign(anon_id).decode()
 
 
 def _set_by(response: Response) -> SimpleCookie:
@@ -60,6 +79,51 @@ def test_an_identity_signed_with_another_key_is_none() -> None:
     assert _cookies().known_id(_request({"anon_id": _set_by(response)["anon_id"].value})) is None
 
 
+def test_an_identity_knows_its_age() -> None:
+    value = _given_by(_cookies(at=1_800_000_000.9))
+    identity = _cookies().identity(_request({"anon_id": value}))
+    assert identity.age_seconds(1_800_000_060.0) == 60
+    assert identity.age_seconds(1_799_999_000.0) == 0  # another replica's clock
+
+
+def test_a_cookie_of_the_old_form_is_good_has_no_age_and_is_given_again_with_one() -> None:
+    anon_id = "0b0f3c5e-7a55-4b1e-9d0a-5a4f3f1c2d3e"
+    cookies, response = _cookies(), Response()
+    identity = cookies.identity(_request({"anon_id": _of_the_old_form(anon_id)}))
+    assert (identity.anon_id, identity.is_new, identity.age_seconds(1_800_000_060)) == (anon_id, False, None)
+    cookies.set_identity(response, identity)
+    again = cookies.identity(_request({"anon_id": _set_by(response)["anon_id"].value}))
+    assert (again.anon_id, again.is_stale, again.issued_at) == (anon_id, False, 1_800_000_000)
+
+
+def test_an_identity_of_a_previous_key_goes_on_with_its_age_under_the_new_key() -> None:
+    value = _given_by(_cookies(at=1_700_000_000))
+    rotated, response = _cookies(key=OTHER_KEY, previous_keys=[KEY]), Response()
+    identity = rotated.identity(_request({"anon_id": value}))
+    assert (identity.is_new, identity.is_stale, identity.issued_at) == (False, True, 1_700_000_000)
+    rotated.set_identity(response, identity)
+    renewed = _set_by(response)["anon_id"].value
+    again = _cookies(key=OTHER_KEY).identity(_request({"anon_id": renewed}))
+    assert (again.anon_id, again.is_stale, again.issued_at) == (identity.anon_id, False, 1_700_000_000)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda value: value[:-1], lambda value: "x" + value, lambda value: value + "=" * 300]
+)
+def test_a_cookie_that_was_changed_is_forged_and_a_missing_one_is_not(change: Callable[[str], str]) -> None:
+    forged = _cookies().identity(_request({"anon_id": change(_given_by(_cookies()))}))
+    assert (forged.is_new, forged.is_forged) == (True, True)
+    newcomer = _cookies().identity(_request())
+    assert (newcomer.is_new, newcomer.is_forged) == (True, False)
+
+
+def test_a_later_birthday_breaks_the_signature() -> None:
+    anon_id, _, rest = _given_by(_cookies()).partition(".")
+    issued_at, _, signature = rest.partition(".")
+    older = f"{anon_id}.{int(issued_at) - 86_400}.{signature}"
+    assert _cookies().identity(_request({"anon_id": older})).is_forged
+
+
 @pytest.mark.parametrize("secure", [True, False])
 def test_every_cookie_is_secure_or_none_is(secure: bool) -> None:
     cookies, response = _cookies(secure=secure), Response()
@@ -83,18 +147,18 @@ def test_a_short_token_counts_as_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cookie", "given", "forged"),
-    [(TOKEN, TOKEN, False), (TOKEN, "", True), (TOKEN, TOKEN + "x", True), ("", "", True), (TOKEN, "防人", True)],
+    ("cookie", "given", "reason"),
+    [
+        (TOKEN, TOKEN, None),
+        (TOKEN, "", Foreign.TOKEN_MISSING),
+        ("", TOKEN, Foreign.TOKEN_MISSING),
+        ("", "", Foreign.TOKEN_MISSING),
+        (TOKEN, TOKEN + "x", Foreign.TOKEN_WRONG),
+        (TOKEN, "防人", Foreign.TOKEN_WRONG),
+    ],
 )
-def test_cookie_and_header_must_agree(cookie: str, given: str, forged: bool) -> None:
-    assert is_forged(_request(), cookie, given) is forged
-
-
-@pytest.mark.parametrize(
-    ("site", "forged"), [("same-origin", False), ("none", False), ("same-site", True), ("cross-site", True)]
-)
-def test_a_browser_that_names_another_site_is_believed(site: str, forged: bool) -> None:
-    assert is_forged(_request(sec_fetch_site=site), TOKEN, TOKEN) is forged
+def test_cookie_and_header_must_agree(cookie: str, given: str, reason: Foreign | None) -> None:
+    assert foreign_by_token(cookie, given) is reason
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ REPORT_SECONDS: Final = 1.0
 _REFUSAL: Final = problem_response(
     429, "too_many_requests", "Too many requests from your network; slow down.", {"retry-after": "1"}
 )
-_OF_A_BROWSER: Final = frozenset({"client.fingerprint", "client.ua_hash"})
+_OF_A_BROWSER: Final = frozenset({"client.fingerprint", "client.ua_hash", "client.language_hash"})
 """Nobody looked at what browser it was."""
 _POSTING: Final = "POST"
 _ROOM_PATHS: Final = "/chat"
