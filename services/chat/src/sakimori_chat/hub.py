@@ -108,6 +108,10 @@ class Hub:
                 for listener in crowd.listeners:
                     listener.outlet.close(GOING_AWAY, "restart")
 
+    async def prepare(self, room: str) -> None:
+        """Have a room in memory before somebody joins. Raises StoreUnavailable."""
+        await self._crowd(room)
+
     async def join(self, listener: Listener, after: int | None, room: Room, block_seconds: float = 0.0) -> None:
         """Show a listener where the room stands, then everything that follows, each message once.
 

@@ -8,6 +8,7 @@ from sakimori_chat.adapters.held import ValkeyHeld
 from sakimori_chat.adapters.mutes import ValkeyMutes
 from sakimori_chat.adapters.outbox import Outbox
 from sakimori_chat.adapters.room_directory import PostgresRoomDirectory
+from sakimori_chat.adapters.room_feed import ValkeyFeed
 from sakimori_chat.adapters.room_registry import PostgresRoomRegistry
 from sakimori_chat.adapters.rooms import ValkeyRooms
 from sakimori_chat.api.app import create_app
@@ -19,7 +20,9 @@ from sakimori_chat.domain.aggregation import Aggregator
 from sakimori_chat.domain.checks import Check
 from sakimori_chat.domain.identity import Hasher
 from sakimori_chat.domain.limits import Limits
+from sakimori_chat.domain.seats import Seats
 from sakimori_chat.handlers import enforce_decisions
+from sakimori_chat.hub import Hub
 from sakimori_chat.intake import Intake
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.moderation import Moderation
@@ -29,10 +32,13 @@ from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.bus.spool import Spool
 from sakimori_common.context import ServiceContext
 from sakimori_common.fast_http import Patience, patient
+from sakimori_common.live_socket import live_sockets
 from sakimori_common.metrics import ConsumerMetrics, PublisherMetrics
 from sakimori_common.web import AccessLogged, serving
 
 ENFORCE_GROUP = 20
+MAX_SOCKET_FRAME_BYTES = 64 * 1024
+"""Of any WebSocket's messages; each endpoint then sets its own bound."""
 CHECKS: Sequence[Check] = ()
 
 
@@ -54,6 +60,13 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
     rooms = ValkeyRooms(context.valkey)
     held = ValkeyHeld(context.valkey)
     directory = PostgresRoomDirectory(context.postgres, context.log)
+    hub = Hub(
+        rooms=rooms,
+        directory=directory,
+        feed=ValkeyFeed(context.valkey, context.log),
+        metrics=metrics,
+        log=context.log,
+    )
     chat = Chat(
         gate=gate,
         rooms=rooms,
@@ -78,10 +91,13 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
         cookies=cookies_of(settings),
         hasher=Hasher(settings.secret_key.get_secret_value()),
         metrics=metrics,
+        hub=hub,
+        seats=Seats(settings.live_connections, settings.live_connections_per_address),
+        live_frames_per_second=settings.live_frames_per_second,
         edge_token=settings.edge_token.get_secret_value(),
         origins=frozenset(settings.origins),
     )
-    bots = bots_of(settings, context, rooms=rooms, directory=directory, reporter=outbox)
+    bots = bots_of(settings, context, rooms=rooms, directory=directory, reporter=outbox, news=hub)
     consumer = await context.bus.consume(
         Subscription(
             Queue.ENFORCE,
@@ -107,8 +123,19 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
             outbox.running(context.background),
             shedding.running(context.background),
             serving(
-                shedding, settings.host, settings.port, protocol=patient(Patience(on_slow=shedding.report_slow))
+                shedding,
+                settings.host,
+                settings.port,
+                protocol=patient(Patience(on_slow=shedding.report_slow)),
+                websockets=live_sockets(
+                    max_frame_bytes=MAX_SOCKET_FRAME_BYTES,
+                    max_waiting_bytes=settings.live_buffer_bytes,
+                    ping_seconds=settings.live_ping_seconds,
+                ),
             ) as port,
+            hub.running(context.background),
+            bots.sessions.running(context.background),
+            bots.listener.running(),
         ):
             context.log.info("chat_opened", port=port)
             yield

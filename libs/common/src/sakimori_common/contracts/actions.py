@@ -44,6 +44,8 @@ _CHAT = _kinds(
         "security.cookie_forged": (MEDIUM, "T1606"),
         "security.requests_shed": (MEDIUM, "T1499"),
         "security.request_timed_out": (LOW, "T1499"),
+        "security.connection_refused": (MEDIUM, "T1499"),
+        "security.frame_refused": (LOW, "T1499"),
         "system.redis_unavailable": (HIGH, None),
         **dict.fromkeys(
             (

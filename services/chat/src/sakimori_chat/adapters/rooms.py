@@ -29,7 +29,7 @@ class ValkeyRooms:
     async def append(self, room: str, draft: Draft, signature: bytes = b"") -> int:
         """See Rooms."""
         keys = [*_keys(room), recent_key(room)]
-        message = [KEPT_MESSAGES, channel_of(room), msgspec.json.encode(draft)]
+        message: list[Any] = [KEPT_MESSAGES, channel_of(room), msgspec.json.encode(draft)]
         async with answering():
             number: int = await self._append(keys, [*message, draft.author_id, signature, _RECENT_MILLISECONDS])
         return number

@@ -7,7 +7,7 @@ import uuid
 from typing import Final
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sakimori_chat.metrics import ChatMetrics
@@ -40,11 +40,11 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        trace_id = self._trace_id(HTTPConnection(scope)) if scope["type"] != "lifespan" else ""
+        scope.setdefault("state", {})["trace_id"] = trace_id
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        trace_id = self._trace_id(Request(scope))
-        scope.setdefault("state", {})["trace_id"] = trace_id
         started = time.perf_counter()
         status = 500
 
@@ -64,7 +64,7 @@ class Edge:
             seconds = time.perf_counter() - started
             self._metrics.request_seconds.labels(_route_of(scope), str(status)).observe(seconds)
 
-    def _trace_id(self, request: Request) -> str:
+    def _trace_id(self, request: HTTPConnection) -> str:
         """Take the gateway's trace id over, nobody else's."""
         given = request.headers.get("x-request-id", "")
         proof = request.headers.get(EDGE_TOKEN_HEADER, "")

@@ -4,13 +4,15 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from sakimori_chat.api.cookies import Cookies, Identity
 from sakimori_chat.domain.identity import Client, Hasher
 from sakimori_chat.domain.occurrences import Origin
 from sakimori_chat.domain.posting import FORGED_COOKIE
 from sakimori_chat.domain.rooms import Room
+from sakimori_chat.domain.seats import Seats
+from sakimori_chat.hub import Hub
 from sakimori_chat.intake import Intake
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.moderation import Moderation
@@ -31,6 +33,9 @@ class Chat:
     cookies: Cookies
     hasher: Hasher
     metrics: ChatMetrics
+    hub: Hub
+    seats: Seats
+    live_frames_per_second: float
     edge_token: str
     origins: Collection[str] = ()
 
@@ -41,7 +46,7 @@ class Chat:
             raise Problem(404, "no_such_room", "There is no such room.")
         return room
 
-    def client_of(self, request: Request) -> Client:
+    def client_of(self, request: HTTPConnection) -> Client:
         """Describe where a request comes from."""
         return self.hasher.client(
             client_address(request, self.edge_token),
@@ -49,7 +54,7 @@ class Chat:
             request.headers.get("accept-language", ""),
         )
 
-    def origin_of(self, request: Request, anon_id: str | None = None) -> Origin:
+    def origin_of(self, request: HTTPConnection, anon_id: str | None = None) -> Origin:
         """Describe a request for reports; without `anon_id`, the identity that it shows, if any."""
         identity = self.cookies.identity(request)
         shown = None if identity.is_new else identity.anon_id
@@ -63,7 +68,7 @@ class Chat:
             cookie_age_seconds=identity.age_seconds(time.time()) if is_known else None,
         )
 
-    def note_forgery(self, request: Request, identity: Identity) -> None:
+    def note_forgery(self, request: HTTPConnection, identity: Identity) -> None:
         """Report a visitor whose identity no key of ours signed; a new one was made."""
         if identity.is_forged:
             self.intake.refuse(self.origin_of(request), FORGED_COOKIE)

@@ -35,6 +35,11 @@ class RoomMirror:
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
+        self._entries: dict[int, Draft] = {}
+        self._deleted: list[int] = []
+        self._news: list[tuple[int, Draft]] = []
+        self._news_deleted: list[int] = []
+        self._last = self._told = 0
         self._load(snapshot)
 
     @property
@@ -111,8 +116,7 @@ class RoomMirror:
         self._entries = dict(snapshot.entries)
         self._last = self._told = snapshot.highest
         self._deleted = list(snapshot.deleted)
-        self._news: list[tuple[int, Draft]] = []
-        self._news_deleted: list[int] = []
+        self._news, self._news_deleted = [], []
 
     def _began_anew(self, snapshot: Snapshot) -> bool:
         if snapshot.highest < self._last:
