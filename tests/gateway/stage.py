@@ -89,11 +89,16 @@ def _json(text: str | None) -> object:
 
 @asynccontextmanager
 async def staged(postgres_url: str, valkey: Valkey, **changes: object) -> AsyncIterator[Stage]:
-    """Run a gateway until the block ends. `changes` are settings; passwords are hashed fast unless `passwords` says."""
+    """Run a gateway until the block ends. `changes` are settings; passwords are hashed fast unless `passwords` says.
+
+    With a `bus` it is the tests' own, which other services are at already.
+    """
     passwords = changes.pop("passwords", Argon2Passwords(time_cost=1, memory_kib=64, lanes=1))
     assert isinstance(passwords, Argon2Passwords)
+    given_bus = changes.pop("bus", None)
+    assert given_bus is None or isinstance(given_bus, MemoryBus)
     postgres = await open_postgres(postgres_url)
-    bus = MemoryBus(publish_timeout_seconds=2)
+    bus = given_bus or MemoryBus(publish_timeout_seconds=2)
     context = ServiceContext.of("api-gateway", bus, postgres, valkey)
     port = free_ports(1)[0]
     given: dict[str, object] = {
@@ -113,14 +118,16 @@ async def staged(postgres_url: str, valkey: Valkey, **changes: object) -> AsyncI
             httpx.AsyncClient(base_url=url, trust_env=False, timeout=10) as client,
         ):
             stage = Stage(url, client, bus, context, postgres)
-            await stage.start_consuming()
+            if given_bus is None:
+                await stage.start_consuming()
             try:
                 yield stage
             finally:
                 await stage.stop_consuming()
     finally:
         postgres.terminate()
-        await bus.close()
+        if given_bus is None:
+            await bus.close()
 
 
 def _sink(queue: Queue, into: list[Message]) -> Subscription:

@@ -1,6 +1,8 @@
 """What the gateway needs of the world. Stores raise `Unavailable` when their server is away."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
 from sakimori_api_gateway.domain.events import EventQuery, EventRows
@@ -163,8 +165,18 @@ class EventSearch(Protocol):
         """List up to `query.limit` events, the latest first, and say how far the search came."""
 
 
+WriteEntry = Callable[[AuditEntry], Awaitable[None]]
+"""Adds an entry to the audit."""
+
+
 class AuditLog(Protocol):
     """What operators did."""
+
+    def recording(self) -> AbstractAsyncContextManager[WriteEntry]:
+        """Open the audit for something that is done elsewhere within the block; the entry counts once it has ended.
+
+        Nothing is written when the block raises.
+        """
 
     async def write(self, entry: AuditEntry) -> None:
         """Add an entry for something that changed no table of the gateway's."""
@@ -174,6 +186,34 @@ class AuditLog(Protocol):
 
     async def page(self, before: int | None, limit: int) -> AuditPage:
         """List entries, newest first, below the number `before`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an operator asks of the chat, by whom and from where; `path` below its inner API, body as JSON."""
+
+    method: str
+    path: str
+    body: object
+    operator: str
+    address: str
+    request_id: str
+
+
+class OfficeRefused(Exception):
+    """The chat refuses what was asked for: HTTP status, stable code, words for a person."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+
+
+class ChatOffice(Protocol):
+    """The chat's side of what operators do to it."""
+
+    async def ask(self, asked: Asked) -> bytes:
+        """Ask, and return the answer as JSON. Raises OfficeRefused, or Unavailable when the chat is away."""
 
 
 class LoginLimit(Protocol):

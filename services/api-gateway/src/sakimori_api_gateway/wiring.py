@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from sakimori_api_gateway.adapters.audit import PostgresAuditLog
+from sakimori_api_gateway.adapters.chat_office import HttpChatOffice
 from sakimori_api_gateway.adapters.decisions import PostgresDecisionStore
 from sakimori_api_gateway.adapters.devices import PostgresDeviceStore
 from sakimori_api_gateway.adapters.events import PostgresEventSearch
@@ -73,6 +74,7 @@ def build(
     secret = settings.jwt_secret.get_secret_value()
     metrics, mask = GatewayMetrics(context.registry), AddressMask(secret)
     users, decisions = PostgresUserStore(context.postgres), PostgresDecisionStore(context.postgres)
+    chat = Upstream("chat", settings.chat_url)
     enforcement = Enforcement(
         blocklist=Blocklist(settings.never_block),
         decisions=decisions,
@@ -109,8 +111,9 @@ def build(
         tunnels=Tunnels(settings.max_tunnels, enforcement, metrics),
         visitors=Shedder(settings.visitor_requests_per_second),
         mask=mask,
-        chat=Upstream("chat", settings.chat_url),
+        chat=chat,
         chat_sockets=SocketUpstream("chat", settings.chat_url),
+        chat_office=HttpChatOffice(chat, settings.edge_token.get_secret_value()),
         collector=Upstream("collector", settings.collector_url),
         sensor=Upstream("packet-sensor", settings.sensor_url),
     )

@@ -1,11 +1,15 @@
 """The audit on PostgreSQL."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from sakimori_api_gateway.adapters.postgres import connection, instant, write_entry
+from sakimori_api_gateway.adapters.postgres import connection, instant, transaction, write_entry
 from sakimori_api_gateway.domain.records import AuditEntry, AuditPage
+from sakimori_api_gateway.ports import WriteEntry
 from sakimori_common.context import Postgres
 
 _COLUMNS = "id, at, actor, action, target, old, new, host(address) AS address"
@@ -16,6 +20,12 @@ class PostgresAuditLog:
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
+
+    @asynccontextmanager
+    async def recording(self) -> AsyncIterator[WriteEntry]:
+        """Open the audit for something that is done elsewhere within the block."""
+        async with transaction(self._postgres) as borrowed:
+            yield partial(write_entry, borrowed)
 
     async def write(self, entry: AuditEntry) -> None:
         """Add an entry for something that changed no table of the gateway's."""

@@ -8,13 +8,21 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from sakimori_api_gateway.domain import events, network, records, sources
+from sakimori_api_gateway.domain import chat, events, network, records, sources
 from sakimori_api_gateway.domain.masking import AddressMask
 from sakimori_api_gateway.domain.roles import Role
 
 _ANSWERS = (
     records.AccessToken,
     records.AuditPage,
+    chat.BlockedBots,
+    chat.Bot,
+    chat.BotDetail,
+    chat.BotList,
+    chat.ChatMessage,
+    chat.ChatMute,
+    chat.ChatRoom,
+    chat.ChatRoomList,
     records.DecisionList,
     network.Device,
     network.DeviceActivity,
@@ -24,10 +32,13 @@ _ANSWERS = (
     records.FindingDetail,
     records.FindingPage,
     records.FindingStats,
+    chat.HeldChatMessageList,
+    chat.IssuedBotSecret,
     sources.IssuedSource,
     sources.LogSource,
     sources.LogSourceList,
     records.RecordedDecision,
+    chat.ReleasedChatMessage,
     network.SessionPage,
     network.SessionStats,
     records.TriagedFinding,

@@ -5,6 +5,9 @@ from starlette.types import ASGIApp
 
 from sakimori_api_gateway.api import (
     answers,
+    bots,
+    chat,
+    chat_bans,
     decisions,
     devices,
     events,
@@ -25,10 +28,11 @@ from sakimori_api_gateway.api.edge import Edge
 from sakimori_api_gateway.api.gateway import Gateway
 
 _DESCRIPTION = """\
-Findings, triage, decisions, devices, sessions and users of Sakimori.
+Findings, triage, decisions, devices, sessions, chat, bots and users of Sakimori.
 
 Log in with `POST /api/v1/login` and send the token as `Authorization: Bearer <token>`. Roles include one another:
-*viewer* reads (addresses are shown as pseudonyms), *analyst* triages findings and blocks, *admin* administers users.
+*viewer* reads (addresses are shown as pseudonyms), *analyst* triages findings, blocks and moderates the chat, *admin*
+administers users, rooms and bots.
 Errors are `application/problem+json` with a stable `code`. Instants are RFC 3339 in UTC.
 
 Live findings: WebSocket `/api/v1/findings/live` with the subprotocol `bearer.<token>`, the `Authorization` header, or
@@ -50,7 +54,8 @@ def build(gateway: Gateway) -> ASGIApp:
     )
     app.state.gateway = gateway
     operated = (findings, live, decisions, devices, traffic, events, sources, quarantine, users, packets)
-    for module in (pages, login, *operated, sockets, proxy):
+    moderated = (chat, chat_bans, bots)
+    for module in (pages, login, *operated, *moderated, sockets, proxy):
         app.include_router(module.router)
     problems.register(app)
     answers.describe(app)

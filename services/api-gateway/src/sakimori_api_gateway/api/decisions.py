@@ -10,6 +10,7 @@ from starlette.responses import Response
 from sakimori_api_gateway.api.answers import answer, answer_for, documented
 from sakimori_api_gateway.api.authentication import Analyst, TheGateway, Viewer, entry_of
 from sakimori_api_gateway.api.gateway import Gateway
+from sakimori_api_gateway.api.sessions import Operator
 from sakimori_api_gateway.domain.addresses import is_within, parse_address
 from sakimori_api_gateway.domain.records import DecisionList, RecordedDecision
 from sakimori_api_gateway.ports import Conflict, NotFound
@@ -65,6 +66,11 @@ async def decide(new: NewDecision, gateway: TheGateway, asking: Analyst) -> Resp
     Enforced by the gateway at once and by the other services as soon as the bus has it. Addresses in
     GATEWAY_NEVER_BLOCK cannot be blocked.
     """
+    return await take(gateway, asking, new)
+
+
+async def take(gateway: Gateway, asking: Operator, new: NewDecision) -> Response:
+    """Take a decision: stored with its audit entry, enforced, published. Raises Problem, Conflict."""
     now = gateway.clock()
     decision = RecordedDecision(
         id=str(uuid.uuid4()),

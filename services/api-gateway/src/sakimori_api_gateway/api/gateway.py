@@ -16,6 +16,7 @@ from sakimori_api_gateway.domain.masking import AddressMask
 from sakimori_api_gateway.metrics import GatewayMetrics
 from sakimori_api_gateway.ports import (
     AuditLog,
+    ChatOffice,
     Clock,
     DecisionStore,
     DeviceStore,
@@ -60,6 +61,7 @@ class Gateway:
     visitors: Shedder
     chat: Upstream
     chat_sockets: SocketUpstream
+    chat_office: ChatOffice
     collector: Upstream
     sensor: Upstream
 

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from sakimori_chat.api.assets import FOLDER, Assets
 from sakimori_chat.api.bot_live import bot_live_routes
+from sakimori_chat.api.bot_moderation import bot_moderation_routes
 from sakimori_chat.api.bots import Bots, bot_routes
 from sakimori_chat.api.edge import Edge
 from sakimori_chat.api.inner import Inner
@@ -31,7 +32,8 @@ def create_app(chat: Chat, bots: Bots) -> ASGIApp:
     app.include_router(live_routes(chat))
     app.include_router(bot_routes(bots))
     app.include_router(bot_live_routes(bots.sessions, bots.edge_token))
-    app.mount("/moderation", Inner(moderation_routes(chat.moderation), chat.edge_token))
+    inner = [*moderation_routes(chat.moderation), *bot_moderation_routes(bots.office)]
+    app.mount("/moderation", Inner(inner, chat.edge_token))
     app.mount("/chat/static", Assets(directory=FOLDER), name="static")
 
     async def unavailable(request: Request, _: Exception) -> Response:

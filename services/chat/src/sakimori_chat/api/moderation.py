@@ -99,7 +99,7 @@ def _held_routes(moderation: Moderation) -> list[BaseRoute]:
         released = await moderation.release(operator_of(request), room, number)
         if released is None:
             raise Problem(404, "no_such_message", "There is no such message, or it is not held.")
-        return answer({"room": room, "number": released})
+        return answer({"old": {"room": room, "number": number}, "new": {"room": room, "number": released}})
 
     async def discard(request: Request) -> Response:
         room, number = room_of(request), _number_of(request)

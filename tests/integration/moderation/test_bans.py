@@ -1,0 +1,146 @@
+"""Bans and mutes by operators, from the gateway's API to the chat's refusal."""
+
+import time
+
+import pytest
+
+from gateway.pair import Pair
+from sakimori_common.contracts import DecisionAction
+from servers.eventually import eventually
+
+
+async def test_a_ban_by_message_refuses_within_a_second_and_unban_allows_and_both_are_audited(pair: Pair) -> None:
+    visitor, other = await pair.visitor(), await pair.visitor("203.0.113.8")
+    assert (await visitor.post("buy now")).status_code == 200
+    whom = {"room": "lobby", "message": 1}
+    started = time.monotonic()
+    made = (await pair.ask("analyst", "POST", "/chat/bans", {**whom, "seconds": 3600, "reason": "spam"}, 201)).json()
+
+    async def is_refused() -> bool:
+        return (await visitor.post("again")).status_code == 429
+
+    await eventually(is_refused, 1)
+    assert time.monotonic() - started < 1
+    refusal = (await visitor.post("again")).json()
+    assert refusal["code"] == "blocked"
+    assert 3590 <= refusal["block_sec"] <= 3600
+    assert (await other.post("hello")).status_code == 200
+    assert (made["entity_type"], made["entity"], made["origin"]) == ("user.id", visitor.anon_id, "analyst")
+
+    lifted = (await pair.ask("analyst", "DELETE", "/chat/bans?room=lobby&message=1", None, 200)).json()
+
+    async def is_let_in() -> bool:
+        return (await visitor.post("thanks")).status_code == 200
+
+    await eventually(is_let_in, 1)
+    decisions = (await pair.ask("viewer", "GET", "/decisions?active=false")).json()["decisions"]
+    assert {each["id"]: each["lifted_at"] is not None for each in decisions}[made["id"]]
+    taken = await pair.stage.audit(f"decision:{made['id']}")
+    assert [(actor, action) for actor, action, _, _ in taken] == [("analyst", "decision_taken")]
+    assert await pair.stage.audit(f"user.id:{visitor.anon_id}") == [
+        ("analyst", "ban_lifted", None, {"lifted_by": lifted["id"], "lifted": [made["id"]]})
+    ]
+
+
+async def test_a_ban_of_the_fingerprint_holds_against_a_new_cookie(pair: Pair) -> None:
+    visitor = await pair.visitor()
+    await visitor.post("buy now")
+    ban = {"room": "lobby", "message": 1, "scope": "fingerprint", "seconds": 60, "reason": "evades bans"}
+    made = (await pair.ask("analyst", "POST", "/chat/bans", ban, 201)).json()
+    assert made["entity_type"] == "client.fingerprint"
+    newcomer, neighbour = await pair.visitor(), await pair.visitor("203.0.113.8")
+
+    async def is_refused() -> bool:
+        return (await newcomer.post("it is not me")).status_code == 403
+
+    await eventually(is_refused, 1)
+    assert (await neighbour.post("hello")).status_code == 200
+    by_message = {"room": "lobby", "message": 1, "scope": "fingerprint"}
+    await pair.ask("analyst", "DELETE", "/chat/bans?" + "&".join(f"{k}={v}" for k, v in by_message.items()), None, 200)
+
+    async def is_let_in() -> bool:
+        return (await newcomer.post("thanks")).status_code == 200
+
+    await eventually(is_let_in, 1)
+
+
+async def test_unban_by_identity_ends_the_chats_own_ban_too(pair: Pair) -> None:
+    visitor = await pair.visitor()
+    statuses = [(await visitor.post(f"post {number}")).status_code for number in range(6)]
+    assert statuses[-1] == 429
+    await pair.ask("analyst", "DELETE", f"/chat/bans?user_id={visitor.anon_id}", None, 200)
+    await eventually(lambda: _ban_seconds(pair, visitor.anon_id), 1)
+
+
+async def _ban_seconds(pair: Pair, anon_id: str) -> bool:
+    return await pair.chat.context.valkey.pttl(f"block:{anon_id}") == -2
+
+
+@pytest.mark.parametrize(
+    ("ban", "status", "code"),
+    [
+        ({"seconds": 60, "reason": "x"}, 422, "invalid_request"),
+        ({"room": "lobby", "seconds": 60, "reason": "x"}, 422, "invalid_request"),
+        ({"message": 1, "seconds": 60, "reason": "x"}, 422, "invalid_request"),
+        ({"user_id": "not one", "seconds": 60, "reason": "x"}, 422, "invalid_request"),
+        (
+            {"user_id": "11111111-1111-4111-8111-111111111111", "scope": "fingerprint", "seconds": 1, "reason": "x"},
+            422,
+            "invalid_request",
+        ),
+        ({"user_id": "11111111-1111-4111-8111-111111111111", "seconds": 60}, 422, "invalid_request"),
+        (
+            {"user_id": "11111111-1111-4111-8111-111111111111", "seconds": 99_999_999, "reason": "x"},
+            422,
+            "invalid_request",
+        ),
+        ({"room": "lobby", "message": 99, "seconds": 60, "reason": "x"}, 404, "no_such_message"),
+        ({"room": "LOBBY", "message": 1, "seconds": 60, "reason": "x"}, 422, "invalid_request"),
+    ],
+)
+async def test_a_ban_that_makes_no_sense_bans_nobody(
+    pair: Pair, ban: dict[str, object], status: int, code: str
+) -> None:
+    answer = await pair.ask("analyst", "POST", "/chat/bans", ban, status)
+    assert answer.json()["code"] == code
+    assert (await pair.ask("viewer", "GET", "/decisions?active=false")).json() == {"decisions": []}
+
+
+async def test_a_ban_is_published_as_the_decision_that_it_is(pair: Pair) -> None:
+    anon_id = "11111111-1111-4111-8111-111111111111"
+    ban = {"user_id": anon_id, "seconds": 60, "reason": "threats"}
+    made = (await pair.ask("analyst", "POST", "/chat/bans", ban, 201)).json()
+    assert (made["action"], made["rule_id"], made["reason"]) == (DecisionAction.BLOCK, "operator", "threats")
+    active = (await pair.ask("viewer", "GET", "/decisions")).json()["decisions"]
+    assert [each["id"] for each in active] == [made["id"]]
+
+
+async def test_a_mute_is_unseen_by_others_and_unnoticed_by_the_muted(pair: Pair) -> None:
+    muted, other = await pair.visitor(), await pair.visitor("203.0.113.8")
+    path = f"/chat/mutes/{muted.anon_id}"
+    new = {"seconds": 600, "reason": "provokes"}
+    assert (await pair.ask("analyst", "PUT", path, new, 200)).json() == {"user_id": muted.anon_id, "seconds": 600}
+    assert (await muted.post("does anybody see this?")).status_code == 200
+    assert (await muted.texts(), await other.texts()) == (["does anybody see this?"], [])
+    left = (await pair.ask("analyst", "GET", path)).json()["seconds"]
+    assert 590 <= left <= 600
+
+    await pair.ask("analyst", "DELETE", path, None, 200)
+    await muted.post("and this?")
+    assert await other.texts() == ["and this?"]
+    (actor, first, old, now), (_, second, left_over, ended) = await pair.stage.audit(f"user:{muted.anon_id}")
+    assert (actor, first, old, now) == (
+        "analyst",
+        "user_muted",
+        {"seconds": 0},
+        {"seconds": 600, "reason": "provokes"},
+    )
+    assert (second, ended) == ("user_unmuted", {"seconds": 0})
+    assert isinstance(left_over, dict)
+    await eventually(lambda: pair.chat.of("chat.user_muted") and pair.chat.of("chat.user_unmuted"))
+    event = pair.chat.of("chat.user_muted")[0].fields
+    assert (event["user.name"], event["user.target.id"], event["chat.block_seconds"]) == (
+        "analyst",
+        muted.anon_id,
+        600,
+    )
