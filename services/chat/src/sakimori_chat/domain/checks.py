@@ -12,13 +12,15 @@ class Objection:
     """A check found something: how much (`score`), from where on it counts (`threshold`), and why, for operators.
 
     `reasons` are short and say what moved the check. They may hold words of the message, so they go to operators'
-    eyes (the queue of held messages) and never into events or logs.
+    eyes (the queue of held messages) and never into events or logs. `at_most` is the strongest reaction that it may
+    lead to, however the room is set.
     """
 
     check: CheckName
     score: float
     threshold: float
     reasons: tuple[str, ...] = ()
+    at_most: Reaction = Reaction.REFUSE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,5 +71,5 @@ def judge(said: Said, policy: RoomPolicy, checks: Sequence[Check]) -> Judgement:
         if reaction is Reaction.OFF or (objection := check.objection(said, policy)) is None:
             continue
         objections.append(objection)
-        strongest = max(strongest, reaction, key=order.index)
+        strongest = max(strongest, min(reaction, objection.at_most, key=order.index), key=order.index)
     return Judgement(strongest, tuple(objections))
