@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sakimori_chat.api.cookies import Cookies, foreign_by_token
-from sakimori_chat.api.phrases import PHRASES, preferred_language
 from sakimori_chat.domain.origins import Foreign
 
 KEY = "a key of the server, long enough"
@@ -159,23 +158,3 @@ def test_a_short_token_counts_as_none() -> None:
 )
 def test_cookie_and_header_must_agree(cookie: str, given: str, reason: Foreign | None) -> None:
     assert foreign_by_token(cookie, given) is reason
-
-
-@pytest.mark.parametrize(
-    ("header", "language"),
-    [
-        ("", "en"),
-        ("ja", "ja"),
-        ("ja-JP,ja;q=0.9,en;q=0.8", "ja"),
-        ("en-GB,en;q=0.9,ja;q=0.8", "en"),
-        ("fr, ja;q=0.5, en;q=0.4", "ja"),
-        ("ja;q=0, de", "en"),
-        ("ja;q=abc;;,", "en"),
-    ],
-)
-def test_the_language_is_the_readers_first_that_the_page_has(header: str, language: str) -> None:
-    assert preferred_language(header) == language
-
-
-def test_both_languages_have_all_phrases() -> None:
-    assert set(PHRASES["en"]) == set(PHRASES["ja"])

@@ -34,4 +34,5 @@ composer.onSubmit(async (text, name, nameIsNew) => {
   return outcome;
 });
 
+document.querySelector(".rooms [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 connection.start();

@@ -38,7 +38,10 @@ function refresh() {
 
 const ban = new Countdown((left) => {
   if (left > 0 && banner.hidden) announcement.textContent = phrase("blocked", { time: left });
-  if (left === 0) announcement.textContent = phrase("blocked_over");
+  if (left === 0) {
+    announcement.textContent = phrase("blocked_over");
+    unsay("ban");
+  }
   banner.hidden = left === 0;
   banner.textContent = phrase("blocked", { time: left });
   refresh();
@@ -144,9 +147,10 @@ function take(outcome, sent) {
 }
 
 function explain({ code, block_sec: seconds = 0 }) {
-  say(phrase(`refused_${code}`, { limit: state.room.max_characters, time: seconds }), code);
-  if (code === "slow") pause.set(seconds);
-  else if (seconds > 0) ban.extend(seconds);
+  const isBan = seconds > 0 && code !== "slow";
+  say(phrase(`refused_${code}`, { limit: state.room.max_characters, time: seconds }), isBan ? "ban" : code);
+  if (isBan) ban.extend(seconds);
+  else if (code === "slow") pause.set(seconds);
 }
 
 function folded(value) {

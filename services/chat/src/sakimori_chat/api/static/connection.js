@@ -4,9 +4,11 @@ const POLL_MS = 3000;
 const MAX_WAIT_MS = 60000;
 const FIRST_REDIAL_MS = 1000;
 const ANSWER_MS = 10000;
+const MAX_FRAME_BYTES = 8 * 1024; // as the server has it; what is longer is refused in words by HTTP
 const SILENCE_MS = 90000;
 const STEADY_MS = 10000;
 const ROOM_IS_GONE = 4404;
+const LONE_SURROGATE = /[\uD800-\uDFFF]/gu;
 
 export class Connection {
   /**
@@ -225,7 +227,8 @@ export class Connection {
   // --- posting. An outcome: {type: "posted"}, {type: "refused", code, block_sec}, or {type: "unknown"} when the
   // connection broke before the answer: the message may have been taken, so it is not sent again by itself.
 
-  async post(text, name, nameIsNew) {
+  async post(typed, name, nameIsNew) {
+    const text = typed.replace(LONE_SURROGATE, ""); // no UTF-8 can carry one
     let outcome = await this._postOnce(text, name, nameIsNew);
     if (["csrf_failed", "identity_unknown"].includes(outcome.code)) {
       await this._handlers.renew(); // the cookies are gone or worth nothing: get new ones, and come again with them
@@ -237,20 +240,21 @@ export class Connection {
   }
 
   _postOnce(text, name, nameIsNew) {
+    const ref = String((this._refs += 1));
+    const frame = JSON.stringify({ type: "post", ref, text, name, csrf_token: csrfToken() });
+    const fits = new TextEncoder().encode(frame).length <= MAX_FRAME_BYTES;
     // Only an HTTP response can set the cookie that remembers a name.
-    return this._isLive && !nameIsNew ? this._postBySocket(text, name) : this._postByHttp(text, name);
+    return this._isLive && !nameIsNew && fits ? this._postBySocket(ref, frame) : this._postByHttp(text, name);
   }
 
-  _postBySocket(text, name) {
-    const ref = String((this._refs += 1));
-    const frame = { type: "post", ref, text, name, csrf_token: csrfToken() };
+  _postBySocket(ref, frame) {
     return new Promise((resolve) => {
       const patience = setTimeout(() => this.redial(), ANSWER_MS);
       this._pending.set(ref, (outcome) => {
         clearTimeout(patience);
         resolve(outcome);
       });
-      this._socket.send(JSON.stringify(frame));
+      this._socket.send(frame);
     });
   }
 
