@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import regex
+from numpy.typing import NDArray
 
 from sakimori_chat.domain.folding import folded
 
@@ -67,11 +68,16 @@ def essence(text: str) -> str:
     return _NOISE.sub("", folded(text))
 
 
-def grams(letters: str) -> "np.ndarray[tuple[int], np.dtype[np.uint32]]":
+def grams(letters: str) -> NDArray[np.uint32]:
     """Hash the trigrams of a text, repeated ones as often as they come; the whole of a shorter text is one."""
     codes = np.frombuffer(letters.ljust(_GRAM, "\0").encode("utf-32-le", "surrogatepass"), np.uint32)
-    mixed = codes[:-2] * np.uint32(0x9E3779B1) + codes[1:-1] * np.uint32(0x85EBCA77) + codes[2:] * np.uint32(0xC2B2AE3D)
-    return (mixed ^ mixed >> np.uint32(15)) * np.uint32(0x2C1B3C6D)
+    parts = (codes[:-2], 0x9E3779B1), (codes[1:-1], 0x85EBCA77), (codes[2:], 0xC2B2AE3D)
+    mixed = np.zeros(len(codes) - 2, np.uint32)
+    for part, multiplier in parts:
+        mixed += part * np.uint32(multiplier)
+    mixed ^= mixed >> np.uint32(15)
+    mixed *= np.uint32(0x2C1B3C6D)
+    return mixed
 
 
 def _minima(letters: str) -> bytes:
