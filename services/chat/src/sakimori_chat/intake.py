@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sakimori_chat.domain.checking.similarity import signature
 from sakimori_chat.domain.checks import Check, Judgement, Said, judge
 from sakimori_chat.domain.held import Held
 from sakimori_chat.domain.messages import Draft
@@ -14,6 +15,7 @@ from sakimori_chat.domain.posting import (
     flags_of,
     refusal_of_judgement,
     refusal_of_length,
+    refusal_of_name,
     refusal_of_room,
     refusal_of_text,
     refusal_of_verdict,
@@ -86,7 +88,8 @@ class Intake:
     async def _judged(self, submission: Submission) -> Posted | Refusal:
         policy = submission.room.policy
         text, name = clean_text(submission.text), clean_name(submission.name)
-        unfit = refusal_of_room(submission.room) or _refusal_of_words(submission.text, text, policy)
+        words = _refusal_of_words(submission.text, text, policy) or refusal_of_name(name)
+        unfit = refusal_of_room(submission.room) or words
         admission = await self._gate.admit(_attempt(submission, is_fit=unfit is None))
         refusal = refusal_of_verdict(admission.verdict) or unfit
         if refusal is not None:
@@ -106,7 +109,8 @@ class Intake:
             is_private=admission.is_muted or is_held,
             fingerprint=origin.client.fingerprint,
         )
-        number = await self._rooms.append(room.name, draft)
+        trace = signature(said.text) if _compares(room) else b""
+        number = await self._rooms.append(room.name, draft, trace)
         if is_held and not admission.is_muted:
             await self._held.hold(Held.of(room.name, number, draft, judgement.objections))
         action = Action.MUTED_POST if admission.is_muted else Action.MESSAGE_POSTED
@@ -127,9 +131,12 @@ class Intake:
 def _attempt(submission: Submission, *, is_fit: bool) -> Attempt:
     """Ask for the gate's word; what will be refused anyway does not make its author wait for slow mode."""
     room, client = submission.room, submission.origin.client
-    compares = is_fit and room.policy.check(CheckName.DUPLICATE).reaction is not Reaction.OFF
     slow_seconds = room.policy.slow_seconds if is_fit else 0.0
-    return Attempt(client, submission.anon_id, room.name, slow_seconds, wants_recent=compares)
+    return Attempt(client, submission.anon_id, room.name, slow_seconds, wants_recent=is_fit and _compares(room))
+
+
+def _compares(room: Room) -> bool:
+    return room.policy.check(CheckName.DUPLICATE).reaction is not Reaction.OFF
 
 
 def _refusal_of_words(raw: str, text: str, policy: RoomPolicy) -> Refusal | None:

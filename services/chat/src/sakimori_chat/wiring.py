@@ -1,8 +1,9 @@
 """Builds the chat."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from sakimori_chat.adapters.checks import all_checks
 from sakimori_chat.adapters.gate import ValkeyGate
 from sakimori_chat.adapters.held import ValkeyHeld
 from sakimori_chat.adapters.mutes import ValkeyMutes
@@ -17,7 +18,6 @@ from sakimori_chat.api.shedding import Shedding
 from sakimori_chat.api.visit import Chat
 from sakimori_chat.bot_wiring import bots_of
 from sakimori_chat.domain.aggregation import Aggregator
-from sakimori_chat.domain.checks import Check
 from sakimori_chat.domain.identity import Hasher
 from sakimori_chat.domain.limits import Limits
 from sakimori_chat.domain.seats import Seats
@@ -39,7 +39,6 @@ from sakimori_common.web import AccessLogged, serving
 ENFORCE_GROUP = 20
 MAX_SOCKET_FRAME_BYTES = 64 * 1024
 """Of any WebSocket's messages; each endpoint then sets its own bound."""
-CHECKS: Sequence[Check] = ()
 
 
 @asynccontextmanager
@@ -75,7 +74,7 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
             gate=gate,
             rooms=rooms,
             held=held,
-            checks=CHECKS,
+            checks=all_checks(),
             reporter=outbox,
             metrics=metrics,
             reports_text=settings.events_with_text,

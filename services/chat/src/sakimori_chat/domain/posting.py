@@ -7,6 +7,7 @@ from typing import Final
 
 from sakimori_chat.domain.checks import Judgement
 from sakimori_chat.domain.limits import Outcome, Scope, Verdict
+from sakimori_chat.domain.names import NameFault, fault_of
 from sakimori_chat.domain.occurrences import Action
 from sakimori_chat.domain.rooms import CheckName, Reaction, Room, RoomPolicy
 from sakimori_common.contracts import FieldValue
@@ -73,6 +74,18 @@ def refusal_of_length(length: int, limit: int) -> Refusal | None:
         return None
     detail = f"A message has at most {limit} characters here; this one has {length}."
     return Refusal(400, "too_long", detail, 0, ((Action.MESSAGE_TOO_LONG, {"chat.message.length": length}),))
+
+
+def refusal_of_name(name: str) -> Refusal | None:
+    """Refuse a cleaned display name that looks like a role's, a bot's or an identity's, or mixes alphabets."""
+    fault = fault_of(name)
+    if fault is None:
+        return None
+    details = {
+        NameFault.RESERVED: "That name looks like one that is reserved here; choose another.",
+        NameFault.MIXED_SCRIPTS: "A word of that name mixes alphabets whose letters look alike; choose another.",
+    }
+    return Refusal(400, "name_not_allowed", details[fault], 0, ())
 
 
 def flags_of(judgement: Judgement) -> tuple[Report, ...]:
