@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
@@ -53,10 +53,14 @@ def create_app(chat: Chat, bots: Bots) -> ASGIApp:
         fields = [str(e["loc"][-1]) for e in error.errors()] if isinstance(error, RequestValidationError) else []
         return problem_response(400, "bad_request", f"Not understood: {', '.join(fields)}.")
 
+    async def gone(_: Request, __: Exception) -> Response:
+        return Response(status_code=499)  # who hung up amid a body reads no answer, and it is no error of ours
+
     async def broken(_: Request, __: Exception) -> Response:
         return problem_response(500, "internal_error", "Something is wrong on this side.")
 
     app.add_exception_handler(StoreUnavailable, unavailable)
+    app.add_exception_handler(ClientDisconnect, gone)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, bad_request)
     app.add_exception_handler(Exception, broken)

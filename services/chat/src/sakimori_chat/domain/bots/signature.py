@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from sakimori_chat.domain.bots.device import MAX_SECRETS, BotSecret
+from sakimori_chat.domain.bots.device import MAX_SECRETS, BotSecret, is_bot_id
 
 SCHEME: Final = "SAKIMORI-HMAC-SHA256"
 MAX_SKEW_SECONDS: Final = 300
@@ -63,7 +63,7 @@ def claim_of(
     *, bot_id: str, timestamp: str, nonce: str, signature: str, method: str, target: bytes, body: bytes
 ) -> Claim:
     """Take a proof apart, its parts as they came. Raises MalformedClaim."""
-    if not 0 < len(bot_id) <= 64:
+    if not is_bot_id(bot_id):
         raise MalformedClaim("the bot's id is `bot-` and 16 hex digits")
     if not _TIMESTAMP.fullmatch(timestamp) or timestamp != str(int(timestamp)):
         raise MalformedClaim("the timestamp is whole seconds since 1970, without leading zeros")
