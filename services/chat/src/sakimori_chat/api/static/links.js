@@ -31,7 +31,7 @@ export function pieces(text) {
 export function linkOf(typed) {
   const parts = /^(https?:\/\/)([^/?#\\]+)(.*)$/iu.exec(typed);
   const url = parsed(typed);
-  if (!parts || !url || parts[2].includes("@")) return null;
+  if (!parts || !url || /@|:$/u.test(parts[2])) return null;
   if (!["http:", "https:"].includes(url.protocol) || url.username || url.password || !url.hostname) return null;
   const port = url.port ? `:${url.port}` : "";
   return { text: `${url.protocol}//${shownHost(parts[2], url.hostname)}${port}${parts[3]}`, href: url.href };
