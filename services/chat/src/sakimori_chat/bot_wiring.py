@@ -1,29 +1,43 @@
 """Builds what bots need."""
 
 from dataclasses import dataclass
+from typing import Final
 
+from sakimori_chat.adapters.bot_claims import ValkeySessionClaims
 from sakimori_chat.adapters.bot_gate import ValkeyBotGate
+from sakimori_chat.adapters.bot_heartbeats import PostgresHeartbeats
 from sakimori_chat.adapters.bot_registry import PostgresBotRegistry
 from sakimori_chat.adapters.sealing import Sealer
 from sakimori_chat.api.bots import Bots
 from sakimori_chat.bot_intake import BotDoor
 from sakimori_chat.bot_office import BotOffice, OfficeRules
+from sakimori_chat.bot_sessions.ports import RoomNews
+from sakimori_chat.bot_sessions.session import SessionTimes
+from sakimori_chat.bot_sessions.sessions import BotSessions, SessionLimits
+from sakimori_chat.bot_sessions.workload import Workload
 from sakimori_chat.domain.bots.forgeries import Forgeries
 from sakimori_chat.domain.bots.limits import BotLimits
+from sakimori_chat.inputs.bot_listener import BotListener
 from sakimori_chat.metrics import BotMetrics
 from sakimori_chat.ports import Reporter, RoomDirectory, Rooms
 from sakimori_chat.settings import ChatSettings, split_keys
 from sakimori_common.context import ServiceContext
+from sakimori_common.web import Certificate
+
+MAX_RECONNECTS_PER_MINUTE: Final = 10
+"""Sessions that a bot may open within a minute (S4-14: more are a rapid reconnect)."""
 
 
 @dataclass(frozen=True, slots=True)
 class BotParts:
-    """What serves bots; `registry.running` keeps it up to date."""
+    """What serves bots; `registry.running` keeps it up to date, `sessions.running` looks after those connected."""
 
     registry: PostgresBotRegistry
     door: BotDoor
     office: BotOffice
     api: Bots
+    sessions: BotSessions
+    listener: BotListener
 
 
 def bots_of(
@@ -33,6 +47,7 @@ def bots_of(
     rooms: Rooms,
     directory: RoomDirectory,
     reporter: Reporter,
+    news: RoomNews,
 ) -> BotParts:
     """Build what serves bots."""
     metrics = BotMetrics(context.registry)
@@ -57,7 +72,31 @@ def bots_of(
     office = BotOffice(
         registry=registry, gate=gate, reporter=reporter, metrics=metrics, rules=office_rules_of(settings)
     )
-    return BotParts(registry, door, office, Bots(door, office, directory, settings.edge_token.get_secret_value()))
+    sessions = BotSessions(
+        door=door,
+        claims=ValkeySessionClaims(
+            context.valkey, connects=settings.bot_connects_per_minute, reconnects=MAX_RECONNECTS_PER_MINUTE
+        ),
+        heartbeats=PostgresHeartbeats(context.postgres, context.instance),
+        news=news,
+        workload=Workload(),
+        note_seen=registry.note_seen,
+        reporter=reporter,
+        metrics=metrics,
+        times=session_times_of(settings),
+        limits=SessionLimits(settings.bot_connections, settings.bot_handshake_seconds),
+    )
+    registry.listen(sessions.changed)
+    listener = BotListener(
+        sessions,
+        settings.host,
+        settings.bot_ports,
+        certificate_of(settings),
+        context.log,
+        frame_seconds=settings.bot_frame_seconds,
+    )
+    api = Bots(door, office, directory, settings.edge_token.get_secret_value(), sessions)
+    return BotParts(registry, door, office, api, sessions, listener)
 
 
 def bot_limits_of(settings: ChatSettings) -> BotLimits:
@@ -73,3 +112,20 @@ def office_rules_of(settings: ChatSettings) -> OfficeRules:
         registrations_in_all=settings.bot_registrations_per_hour,
         rotations_of_bot=settings.bot_rotations_per_hour,
     )
+
+
+def session_times_of(settings: ChatSettings) -> SessionTimes:
+    """Collect the patience of sessions from the settings."""
+    return SessionTimes(
+        lifetime=settings.bot_session_seconds,
+        ping_interval=settings.bot_ping_seconds,
+        ping_timeout=settings.bot_ping_timeout_seconds,
+        read=settings.bot_read_timeout_seconds,
+    )
+
+
+def certificate_of(settings: ChatSettings) -> Certificate | None:
+    """Say what the bots' ports show by TLS; None where they speak in clear."""
+    if settings.bot_certificate is None or settings.bot_key is None:
+        return None
+    return Certificate(settings.bot_certificate, settings.bot_key)

@@ -79,6 +79,8 @@ class ChatSettings(ServiceSettings):
     """Connections of bots from one address (IPv6: /64) within a minute; then it waits 30 s, 5 minutes, an hour."""
     bot_handshake_seconds: float = Field(10.0, gt=0, le=60)
     """How long a connection may take to say who it is."""
+    bot_frame_seconds: float = Field(10.0, gt=0, le=60)
+    """How long a frame may take from its first byte to its last, at the TCP ports."""
     bot_session_seconds: float = Field(3600.0, gt=0, le=86_400)
     """How long a bot's session lasts; then it connects and proves itself anew."""
     bot_ping_seconds: float = Field(30.0, gt=0, le=300)

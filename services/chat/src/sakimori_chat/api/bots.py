@@ -12,6 +12,7 @@ from starlette.responses import Response
 from sakimori_chat.api.bot_rendering import answered, refused
 from sakimori_chat.bot_intake import MAX_PAGE, Admitted, BotDoor
 from sakimori_chat.bot_office import BotOffice, Issued
+from sakimori_chat.bot_sessions.sessions import BotSessions
 from sakimori_chat.domain.bots.device import Bot
 from sakimori_chat.domain.bots.occurrences import BotOrigin
 from sakimori_chat.domain.bots.refusals import (
@@ -62,6 +63,7 @@ class Bots:
     office: BotOffice
     directory: RoomDirectory
     edge_token: str
+    sessions: BotSessions
 
     def origin_of(self, request: Request) -> BotOrigin:
         """Describe where a request comes from."""

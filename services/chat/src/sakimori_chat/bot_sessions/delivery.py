@@ -7,13 +7,18 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
-from sakimori_chat.bot_sessions.ports import RoomFeed
+from sakimori_chat.bot_sessions.ports import RoomNews
 from sakimori_chat.domain.bots.frames import frame
+from sakimori_chat.domain.messages import Page
 from sakimori_chat.ports import StoreUnavailable
 
 MAX_ANSWERS: Final = 64
 """Answers that may wait: those to 30 jobs, and pings and refusals beside them."""
+FRAME_MESSAGES: Final = 50
+"""Messages in a frame: 600 KB where each has all that a room ever takes."""
 RETRY_SECONDS: Final = 1.0
+_BEYOND: Final = 2**53
+"""A number that no room has reached."""
 
 
 class Overflow(Exception):
@@ -23,8 +28,8 @@ class Overflow(Exception):
 class Delivery:
     """The outgoing side of a session. A room costs a number, however far the bot is behind."""
 
-    def __init__(self, feed: RoomFeed, send: Callable[[bytes], Awaitable[None]]) -> None:
-        self._feed = feed
+    def __init__(self, news: RoomNews, send: Callable[[bytes], Awaitable[None]]) -> None:
+        self._news = news
         self._send = send
         self._answers: deque[bytes] = deque()
         self._numbers: dict[str, int] = {}
@@ -54,10 +59,10 @@ class Delivery:
             del self._numbers[room]
             self._fresh.discard(room)
         for room in wanted - set(self._watched):
-            number = await self._feed.newest(room)
+            now = await self._news.since(room, _BEYOND)
             watching = ExitStack()
-            watching.enter_context(self._feed.watch(room, partial(self._heard, room)))
-            self._numbers[room], self._watched[room] = number, watching
+            watching.enter_context(self._news.watch(room, partial(self._heard, room)))
+            self._numbers[room], self._watched[room], self._deleted[room] = now.next, watching, frozenset(now.deleted)
             self._heard(room)  # what came between the two
 
     def hold(self, *, is_held: bool) -> None:
@@ -91,22 +96,29 @@ class Delivery:
         if (number := self._numbers.get(room)) is None:
             return
         try:
-            page = await self._feed.since(room, number)
+            page = await self._news.since(room, number)
         except StoreUnavailable:
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._heard, room)
             return
         if room not in self._numbers:
             return
         self._numbers[room] = page.next
-        gone, self._deleted[room] = (
-            frozenset(page.deleted) - self._deleted.get(room, frozenset()),
-            frozenset(page.deleted),
-        )
-        if page.has_more:
-            self._heard(room)
-        if page.messages or gone or page.reset:
-            more = {"deleted": sorted(gone) or None, "reset": page.reset or None}
-            await self._send(frame("messages", room=room, messages=page.messages, next=page.next, **more))
+        deleted = frozenset(page.deleted)
+        gone, self._deleted[room] = deleted - self._deleted[room], deleted
+        await self._send_page(room, page, sorted(gone))
+
+    async def _send_page(self, room: str, page: Page, gone: list[int]) -> None:
+        """Send a page in frames that no reader finds too long; each says from where on to read after it."""
+        parts = [page.messages[at : at + FRAME_MESSAGES] for at in range(0, len(page.messages), FRAME_MESSAGES)]
+        reset = page.reset or None
+        for part in parts[:-1]:
+            await self._send(frame("messages", room=room, messages=part, next=part[-1].id, reset=reset))
+            reset = None
+        if parts or gone or reset:
+            last = parts[-1] if parts else []
+            await self._send(
+                frame("messages", room=room, messages=last, next=page.next, deleted=gone or None, reset=reset)
+            )
 
     def _heard(self, room: str) -> None:
         if room in self._numbers:

@@ -61,14 +61,14 @@ class Heartbeats(Protocol):
         """Keep them; of a session the last word counts. Raises StoreUnavailable."""
 
 
-class RoomFeed(Protocol):
+class RoomNews(Protocol):
     """Says what is new in a room, from memory."""
 
     def watch(self, room: str, wake: Callable[[], None]) -> AbstractContextManager[None]:
         """Call `wake` whenever there is something new, until the block ends."""
 
     async def since(self, room: str, number: int) -> Page:
-        """Read what follows a number, public messages only. Raises StoreUnavailable."""
+        """Read all that follows a number, public messages only. Raises StoreUnavailable.
 
-    async def newest(self, room: str) -> int:
-        """Say the number of the last message; 0 when there is none. Raises StoreUnavailable."""
+        A number that is not there yet gives a page that begins anew (`reset`), whose `next` is the newest number.
+        """

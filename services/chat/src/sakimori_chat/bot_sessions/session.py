@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from sakimori_chat.bot_intake import Admitted, BotDoor, Receipt
 from sakimori_chat.bot_sessions.delivery import Delivery, Overflow
-from sakimori_chat.bot_sessions.ports import RoomFeed
+from sakimori_chat.bot_sessions.ports import RoomNews
 from sakimori_chat.bot_sessions.pulse import Pulse
 from sakimori_chat.bot_sessions.wire import Wire, WireClosed
 from sakimori_chat.bot_sessions.workload import Job, Owner, Workload
@@ -50,7 +50,7 @@ class LiveSession:
         wire: Wire,
         origin: BotOrigin,
         door: BotDoor,
-        feed: RoomFeed,
+        news: RoomNews,
         workload: Workload,
         pulse: Pulse,
         times: SessionTimes,
@@ -62,7 +62,7 @@ class LiveSession:
         self._session = session
         self._wire = wire
         self._door = door
-        self.delivery = Delivery(feed, self._send)
+        self.delivery = Delivery(news, self._send)
         self._workload = workload
         self._owner: Owner = workload.owner()
         self._times = times
@@ -228,11 +228,10 @@ class LiveSession:
 
     async def _last_word(self, code: str) -> None:
         detail = WORDS[Ending(code)] if code in set(Ending) else "A frame was refused."
-        reason = self.bot.blocked_reason or None if code == Ending.BLOCKED else None
         if code != Ending.LEFT:
             with suppress(WireClosed, TimeoutError):
                 async with asyncio.timeout(LAST_WORD_SECONDS):
-                    await self._wire.send(frame("closing", code=code, detail=detail, reason=reason))
+                    await self._wire.send(frame("closing", code=code, detail=detail))
         await self._wire.close(code)
 
     def _task(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

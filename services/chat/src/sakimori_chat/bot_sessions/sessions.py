@@ -10,7 +10,7 @@ from random import SystemRandom
 from typing import Any, Final
 
 from sakimori_chat.bot_intake import Admitted, BotDoor
-from sakimori_chat.bot_sessions.ports import Heartbeats, Presence, RoomFeed, SessionClaims
+from sakimori_chat.bot_sessions.ports import Heartbeats, Presence, RoomNews, SessionClaims
 from sakimori_chat.bot_sessions.pulse import Pulse
 from sakimori_chat.bot_sessions.reception import MAX_HANDSHAKES, Left, Reception
 from sakimori_chat.bot_sessions.records import Records
@@ -51,7 +51,7 @@ class BotSessions:
         door: BotDoor,
         claims: SessionClaims,
         heartbeats: Heartbeats,
-        feed: RoomFeed,
+        news: RoomNews,
         workload: Workload,
         note_seen: Callable[[str, float], None],
         reporter: Reporter,
@@ -63,7 +63,7 @@ class BotSessions:
     ) -> None:
         self._door = door
         self._claims = claims
-        self._feed = feed
+        self._news = news
         self._workload = workload
         self._note_seen = note_seen
         self._reporter = reporter
@@ -165,7 +165,7 @@ class BotSessions:
             wire=wire,
             origin=origin,
             door=self._door,
-            feed=self._feed,
+            news=self._news,
             workload=self._workload,
             pulse=pulse,
             times=self._times,

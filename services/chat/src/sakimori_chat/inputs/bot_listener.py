@@ -36,6 +36,11 @@ class LineWire:
         self._frame_seconds = frame_seconds
         self._held = bytearray()
 
+    @property
+    def held_bytes(self) -> int:
+        """Count what is held of frames that nobody took yet."""
+        return len(self._held)
+
     async def receive(self, max_bytes: int) -> bytes | Fault | None:
         """See Wire."""
         if not self._held and not await self._more():
@@ -100,7 +105,10 @@ class BotListener:
         ports: Sequence[int],
         certificate: Certificate | None,
         log: structlog.stdlib.BoundLogger,
+        *,
+        frame_seconds: float = FRAME_SECONDS,
     ) -> None:
+        self._frame_seconds = frame_seconds
         self._sessions = sessions
         self._host = host
         self._ports = ports
@@ -138,7 +146,7 @@ class BotListener:
             return
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         origin = BotOrigin(str(uuid.uuid4()), canonical_address(peer[0]), transport="tcp")
-        await self._sessions.serve(LineWire(reader, writer), origin)
+        await self._sessions.serve(LineWire(reader, writer, self._frame_seconds), origin)
 
 
 def server_tls(certificate: Certificate) -> ssl.SSLContext:
