@@ -144,7 +144,7 @@ class BotOffice:
         return Issued(bot, secret)
 
     async def _rotated(self, bot: Bot, kept: BotSecret | None, by: str) -> Issued:
-        secret, ends_at = new_secret(), self._clock() + self._rules.overlap_seconds
+        secret, ends_at = new_secret(), float(int(self._clock() + self._rules.overlap_seconds))
         if kept is not None and kept.expires_at is not None:
             ends_at = min(ends_at, kept.expires_at)
         staying = None if kept is None else BotSecret(kept.key, ends_at)
