@@ -199,6 +199,7 @@ class LiveSession:
     def _refuse_frame(self, fault: Fault) -> None:
         refusal = self._door.refuse(refusal_of_frame(fault), self.origin, self.bot.id, self.bot.name)
         if fault.ends:
+            self._session.closed()
             self.end(fault.code)
         else:
             self._refused("", refusal)
