@@ -79,20 +79,28 @@ def test_nothing_in_a_field_of_the_stream_names_another_address(security_log: Pa
 
 
 @pytest.mark.parametrize(
-    ("action", "is_matched"),
+    ("action", "reason", "is_matched"),
     [
-        ("bot.hmac_failed", True),
-        ("bot.replay_refused", True),
-        ("bot.unauthorized", True),
-        ("bot.handshake_refused", True),
-        ("bot.rate_limit_hit", True),
-        ("bot.connected", False),
-        ("bot.hmac_failed2", False),
-        ("console_login", False),
+        ("bot.hmac_failed", "", True),
+        ("bot.replay_refused", "", True),
+        ("bot.unauthorized", "", True),
+        ("bot.handshake_refused", "Bot handshake refused: handshake_timeout", True),
+        ("bot.handshake_refused", "Bot handshake refused: too_many_connects", True),
+        ("bot.handshake_refused", "Bot handshake refused: too_many_connections", False),
+        ("bot.frame_refused", "Bot frame refused: frame_too_large", True),
+        ("bot.registered", "", False),
+        ("bot.rate_limit_hit", "", True),
+        ("bot.connected", "", False),
+        ("bot.hmac_failed2", "", False),
+        ("console_login", "", False),
     ],
 )
-def test_the_three_kinds_of_bots_that_fail_are_matched(security_log: Path, action: str, is_matched: bool) -> None:
-    SecurityLogger("chat", "a key of the tests").log_security(action, "203.0.113.6", user="weather-bot")
+def test_the_three_kinds_of_bots_that_fail_are_matched(
+    security_log: Path, action: str, reason: str, is_matched: bool
+) -> None:
+    SecurityLogger("chat", "a key of the tests").log_security(
+        action, "203.0.113.6", user="bot-0123456789abcdef", reason=reason
+    )
     assert matched("sakimori-bot", security_log) == ["203.0.113.6"] * is_matched
 
 
