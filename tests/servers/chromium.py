@@ -135,11 +135,16 @@ class Page:
         await self.evaluate(f"document.querySelector({selector!r}).focus()")
         await self.send("Input.insertText", text=text)
 
+    async def press(self, key: str) -> None:
+        """Press Enter or Tab where the cursor is."""
+        code, text = {"Enter": (13, "\r"), "Tab": (9, "")}[key]
+        event = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+        await self.send("Input.dispatchKeyEvent", type="keyDown", **event, **({"text": text} if text else {}))
+        await self.send("Input.dispatchKeyEvent", type="keyUp", **event)
+
     async def press_enter(self) -> None:
         """Press Enter where the cursor is."""
-        key = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
-        await self.send("Input.dispatchKeyEvent", type="keyDown", **key)
-        await self.send("Input.dispatchKeyEvent", type="keyUp", **key)
+        await self.press("Enter")
 
 
 @dataclass(frozen=True, slots=True)

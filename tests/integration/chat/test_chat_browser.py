@@ -131,7 +131,8 @@ async def test_the_newest_message_stays_in_sight_when_the_banner_comes(chat: Ope
 
 LAST_IS_IN_SIGHT = (
     "(() => { const list = document.querySelector('#messages');"
-    "return list.lastElementChild.getBoundingClientRect().bottom <= list.getBoundingClientRect().bottom + 1 })()"
+    "const [last, log] = [list.lastElementChild, document.querySelector('#log')].map(e => e.getBoundingClientRect());"
+    "return log.height > 100 && last.bottom <= log.bottom + 1 && last.bottom > log.top })()"
 )
 
 

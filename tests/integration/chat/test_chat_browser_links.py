@@ -22,7 +22,7 @@ LINKS = [
     ("https://ｂａｎｋ．example/", "https://bank.example/", "https://bank.example/"),
     # Japanese and Korean hosts stay as they are, unless a letter passes for a sign
     ("https://日本語.example/道", "https://日本語.example/道", "https://xn--wgv71a119e.example/%E9%81%93"),
-    ("https://한국어.example/", "https://한국어.example/", "https://xn--3e0bs9hfvinn1a.example/"),
+    ("https://한국어.example/", "https://한국어.example/", "https://xn--3e0bk47br7k.example/"),
     ("https://bank.exampleノlogin.evil.example/", None, None),
     # a host that another notation hides
     ("http://0x7f000001/", "http://127.0.0.1/", "http://127.0.0.1/"),
