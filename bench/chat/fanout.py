@@ -26,6 +26,8 @@ from sakimori_common.valkey import open_valkey
 TIMEKEEPERS: Final = 50
 _TEXT: Final = "at {at} a message of the usual length, some eighty characters in all"
 _LINGER_SECONDS: Final = 3.0
+_TALKERS: Final = 32
+"""At once; they fall behind where Valkey does, and the rate is then what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +129,14 @@ async def _talked(valkey_url: str, crowd: Crowd, rooms: list[str]) -> dict[str, 
         await store.append(room, Draft("00000000-0000-4000-8000-000000000000", "", text, "2026-01-16T02:00:00.000Z"))
         said[room] += 1
 
-    started, pending = time.monotonic(), set()
-    for number in range(int(crowd.messages_per_second * crowd.seconds)):
-        ahead = started + number / crowd.messages_per_second - time.monotonic()
-        if ahead > 0:
-            await asyncio.sleep(ahead)
-        task = asyncio.create_task(say(rooms[number % len(rooms)]))
-        pending.add(task)
-        task.add_done_callback(pending.discard)
-    await asyncio.gather(*pending)
+    async def talk(first: int) -> None:
+        for number in range(first, int(crowd.messages_per_second * crowd.seconds), _TALKERS):
+            ahead = started + number / crowd.messages_per_second - time.monotonic()
+            await asyncio.sleep(max(0.0, ahead))
+            await say(rooms[number % len(rooms)])
+
+    started = time.monotonic()
+    await asyncio.gather(*[talk(number) for number in range(_TALKERS)])
     await valkey.aclose()
     return said
 
