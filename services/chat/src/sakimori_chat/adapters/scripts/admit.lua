@@ -88,7 +88,11 @@ redis.call('ZREMRANGEBYRANK', KEYS[12], 0, -1 - ARGV[11])
 redis.call('PEXPIRE', KEYS[12], DAY)
 
 local slow = tonumber(ARGV[12])
-if slow > 0 and not redis.call('SET', KEYS[14], '1', 'PX', slow, 'NX') then return refused('slowed', left(KEYS[14])) end
+if slow > 0 then
+  local waits = left(KEYS[14])
+  if waits > 0 then return refused('slowed', waits) end
+  redis.call('SET', KEYS[14], '1', 'PX', slow)
+end
 
 local recent = {}
 if tonumber(ARGV[13]) > 0 then recent = redis.call('LRANGE', KEYS[16], 0, ARGV[13] - 1) end
