@@ -156,9 +156,11 @@ async def by_websocket(chat: OpenChat, bot: TestBot, address: str = ADDRESS) -> 
 
 
 @asynccontextmanager
-async def by_tcp(port: int, bot: TestBot, tls: ssl.SSLContext | None = None) -> AsyncIterator[BotLink]:
+async def by_tcp(
+    port: int, bot: TestBot, tls: ssl.SSLContext | None = None, limit: int = 1 << 22
+) -> AsyncIterator[BotLink]:
     """Connect to a port of the chat's own."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, limit=1 << 22)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, limit=limit)
     try:
         yield BotLink(TcpLine(reader, writer), bot)
     finally:

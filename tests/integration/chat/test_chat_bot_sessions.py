@@ -15,10 +15,6 @@ from sakimori_common.context import Postgres, Valkey
 from servers.eventually import eventually
 from servers.ports import free_ports
 
-# A few tests connect more often than any honest bot does; the limit has tests of its own.
-MANY = {"bot_connects_per_minute": 1000}
-
-
 @dataclass
 class Reached:
     """A chat, and one way for bots to reach it."""
@@ -43,7 +39,7 @@ async def reached(
 ) -> AsyncIterator[Reached]:
     """The chat by each of the two ways."""
     (port,) = free_ports(1)
-    async with chat_running(valkey, postgres, tmp_path / "spool", bot_ports=(port,), **MANY) as chat:
+    async with chat_running(valkey, postgres, tmp_path / "spool", bot_ports=(port,)) as chat:
         yield Reached(chat, request.param, port)
 
 
