@@ -102,6 +102,14 @@ class Following(RuleBasedStateMachine):
     def empty(self) -> None:
         self.store.empty()
 
+    @precondition(lambda self: not self.is_cut)
+    @rule(count=st.integers(1, 4))
+    def begin_anew(self, count: int) -> None:
+        self.settle()
+        self.empty()
+        self.say(BOB, is_private=False, count=count)
+        self.settle()
+
     @rule()
     def cut(self) -> None:
         self.is_cut = True
@@ -134,6 +142,28 @@ class Following(RuleBasedStateMachine):
             screen.say((number, draft.text) for number, draft in seen)
             screen.take_off(list(news.deleted))
 
+    @precondition(lambda self: not self.is_cut)
+    @rule()
+    def settle(self) -> None:
+        self.hear(len(self.store.wire))
+        self.tell()
+
+    @precondition(lambda self: not self.is_cut)
+    @rule(data=st.data(), happens=st.lists(st.sampled_from(["say", "delete", "empty"]), min_size=1, max_size=5))
+    def miss(self, data: st.DataObject, happens: list[str]) -> None:
+        """Cut the subscription, let things happen, mend it."""
+        self.settle()
+        self.cut()
+        for what in happens:
+            if what == "say":
+                self.say(ANN, is_private=False, count=1)
+            elif what == "empty":
+                self.empty()
+            elif self.store.entries:
+                self.delete(data)
+        self.mend(heard_twice=data.draw(st.booleans()))
+        self.settle()
+
     @precondition(lambda self: len(self.screens) < 4)
     @rule(viewer=st.sampled_from([ANN, BOB]))
     def join(self, viewer: str) -> None:
@@ -164,7 +194,7 @@ class Following(RuleBasedStateMachine):
 
 
 TestFollowing = Following.TestCase
-TestFollowing.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestFollowing.settings = settings(max_examples=100, stateful_step_count=20, deadline=None)
 
 
 def test_a_hole_is_noticed() -> None:
