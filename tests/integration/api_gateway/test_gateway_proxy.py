@@ -352,7 +352,7 @@ async def test_every_answer_carries_the_security_headers(front: Stage) -> None:
     for path in ("/", "/docs", "/openapi.json", "/nothing", "/api/v1/findings", "/assets/swagger-ui.css"):
         headers = (await front.client.get(path)).headers
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["x-frame-options"] == "DENY"
         assert headers["permissions-policy"] == "geolocation=(), microphone=(), camera=()"
         assert "unsafe" not in headers["content-security-policy"]

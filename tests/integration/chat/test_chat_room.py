@@ -204,7 +204,7 @@ async def test_every_response_has_the_security_headers(chat: OpenChat) -> None:
         for directive in ("default-src 'self'", "object-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"):
             assert directive in policy
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert headers["x-frame-options"] == "DENY"
         assert headers["permissions-policy"] == "geolocation=(), microphone=(), camera=()"
 

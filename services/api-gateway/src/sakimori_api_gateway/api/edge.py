@@ -18,7 +18,7 @@ CONTENT_SECURITY_POLICY = (
 _SECURITY_HEADERS = {
     "content-security-policy": CONTENT_SECURITY_POLICY,
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "x-frame-options": "DENY",
     "permissions-policy": "geolocation=(), microphone=(), camera=()",
 }

@@ -20,7 +20,7 @@ SECURITY_HEADERS: Final = {
     "content-security-policy": "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
     "form-action 'self'; require-trusted-types-for 'script'; trusted-types 'none'",
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",
     "x-frame-options": "DENY",
     "permissions-policy": "geolocation=(), microphone=(), camera=()",
     "cross-origin-opener-policy": "same-origin",

@@ -34,6 +34,7 @@ def page_routes(chat: Chat) -> APIRouter:
         `lang` (en, ja, ko) chooses the language, which a cookie remembers.
         """
         identity = chat.cookies.identity(request)
+        chat.note_forgery(request, identity)
         response = await room_page(chat, request, chat.room_of(room), identity)
         chat.cookies.set_identity(response, identity)
         return response

@@ -108,8 +108,8 @@ def refusal_of_judgement(judgement: Judgement, policy: RoomPolicy) -> Refusal | 
     """Refuse what the room's checks refuse, by the name of the first that does."""
     if judgement.reaction is not Reaction.REFUSE:
         return None
-    names = [objection.check for objection in judgement.objections]
-    name = next((name for name in names if policy.check(name).reaction is Reaction.REFUSE), names[0])
+    refusing = (each.check for each in judgement.objections if each.at_most is Reaction.REFUSE)
+    name = next(name for name in refusing if policy.check(name).reaction is Reaction.REFUSE)
     return Refusal(422, name.value, _UNWELCOME[name], 0, flags_of(judgement))
 
 
