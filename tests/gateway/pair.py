@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from websockets.asyncio.client import connect
 
 from gateway.stage import EDGE_TOKEN, Stage, staged
+from integration.chat.bot_links import BotLink, SocketLine
+from integration.chat.bots import TestBot
 from integration.chat.conftest import OpenChat, Visitor, chat_running
 from sakimori_common.bus.memory import MemoryBus
 from sakimori_common.context import Postgres, Valkey
@@ -24,12 +27,33 @@ class Pair:
 
     async def visitor(self, address: str = "203.0.113.7") -> Visitor:
         """Let somebody in by the gateway's door."""
-        headers = {"x-forwarded-for": address, "user-agent": "Firefox", "accept-language": "en"}
+        headers = {
+            "x-forwarded-for": address,
+            "x-sakimori-edge": "a guess",
+            "user-agent": "Firefox",
+            "accept-language": "en",
+        }
         http = httpx.AsyncClient(base_url=self.stage.url, headers=headers, timeout=10)
         self.visitors.append(http)
         visitor = Visitor(http)
         assert (await visitor.open()).status_code == 200
         return visitor
+
+    async def bot(self, name: str = "Weather", address: str = "198.51.100.20") -> TestBot:
+        """Register a bot by the gateway's door; it waits for approval."""
+        http = httpx.AsyncClient(base_url=self.stage.url, headers={"x-forwarded-for": address}, timeout=10)
+        self.visitors.append(http)
+        bot = TestBot(http)
+        assert (await bot.register(name)).status_code == 201
+        return bot
+
+    @asynccontextmanager
+    async def session(self, bot: TestBot) -> AsyncIterator[BotLink]:
+        """Connect a bot by WebSocket, through the gateway."""
+        url = self.stage.url.replace("http:", "ws:") + "/bots/ws"
+        headers = {"x-forwarded-for": "198.51.100.20"}
+        async with connect(url, additional_headers=headers, ping_interval=None, close_timeout=1, proxy=None) as socket:
+            yield BotLink(SocketLine(socket), bot)
 
     async def ask(
         self, role: str, method: str, path: str, json: object = None, expects: int | None = None

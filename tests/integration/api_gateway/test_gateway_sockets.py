@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
@@ -212,6 +213,18 @@ async def test_without_the_service_there_is_no_handshake_but_503(postgres_url: s
         assert answer.headers["retry-after"]
         assert answer.headers["content-type"] == "application/problem+json"
         assert stage.context.registry.get_sample_value("sakimori_gateway_upstream_failures_total", {"upstream": "chat"})
+
+
+async def test_a_service_that_breaks_off_is_told_as_try_again_later(postgres_url: str, valkey: Valkey) -> None:
+    async def break_off(connection: ServerConnection) -> None:
+        await connection.recv()
+        connection.transport.abort()
+
+    async with serve(break_off, "127.0.0.1", 0) as service:
+        port = service.sockets[0].getsockname()[1]
+        async with staged(postgres_url, valkey, chat_url=f"http://127.0.0.1:{port}") as stage, open_at(stage) as client:
+            await client.send("anything")
+            assert await closed(client) == (1013, "")
 
 
 async def test_a_blocked_address_gets_no_handshake_and_loses_the_one_it_had(front: Stage, behind: Behind) -> None:

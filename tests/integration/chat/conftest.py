@@ -160,7 +160,7 @@ async def chat_running(
         log=logger("chat"),
         streams=SecurityLogger("chat", "a key of the tests"),
     )
-    chat = OpenChat(f"http://127.0.0.1:{port}", bus, context)
+    chat = OpenChat(f"http://127.0.0.1:{given['port']}", bus, context)
     takers = await _take_events(bus, chat.events) if takes_events else []
     try:
         async with running(settings, context):

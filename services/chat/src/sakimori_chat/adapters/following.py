@@ -41,8 +41,9 @@ async def following(
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        while not task.done():  # once is not enough: until Python 3.12 wait_for, within asyncpg, may swallow it
+            task.cancel()
+            await asyncio.wait({task}, timeout=POLL_SECONDS)
 
 
 async def _follow_for_ever(
