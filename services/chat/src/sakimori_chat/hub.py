@@ -17,7 +17,7 @@ from sakimori_chat.domain.messages import Message, Page, is_seen_by
 from sakimori_chat.domain.mirror import KEPT_MESSAGES, News, RoomMirror, Taken
 from sakimori_chat.domain.rooms import Room
 from sakimori_chat.metrics import ChatMetrics
-from sakimori_chat.ports import Outlet, RoomDirectory, RoomFeed, Rooms, StoreUnavailable
+from sakimori_chat.ports import Outlet, RoomDirectory, RoomFeed, RoomSnapshots, StoreUnavailable
 from sakimori_common.live_socket import GOING_AWAY, TRY_LATER, text_frame
 
 ROOM_CLOSED: Final = 4404
@@ -76,7 +76,7 @@ class Hub:
     def __init__(
         self,
         *,
-        rooms: Rooms,
+        rooms: RoomSnapshots,
         directory: RoomDirectory,
         feed: RoomFeed,
         metrics: ChatMetrics,

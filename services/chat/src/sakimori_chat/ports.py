@@ -68,7 +68,14 @@ class HeldMessages(Protocol):
         """Take a message out, since it was released or deleted; tells whether it was there."""
 
 
-class Rooms(Protocol):
+class RoomSnapshots(Protocol):
+    """Reads a whole room; of Rooms, what the hub needs."""
+
+    async def snapshot(self, room: str) -> Snapshot:
+        """Read all that is kept of a room, as of one moment. Raises StoreUnavailable."""
+
+
+class Rooms(RoomSnapshots, Protocol):
     """Keeps the last messages of every room and tells all replicas of new ones. Every method raises StoreUnavailable.
 
     `viewer_id` is who reads: what is private is for its author alone.
@@ -82,9 +89,6 @@ class Rooms(Protocol):
 
     async def after(self, room: str, number: int, limit: int, viewer_id: str | None) -> Page:
         """Read up to `limit` messages that follow a number, oldest first."""
-
-    async def snapshot(self, room: str) -> Snapshot:
-        """Read all that is kept of a room, as of one moment."""
 
     async def find(self, room: str, number: int) -> Draft | None:
         """Read one message with its author, for operators; None when it is gone."""
