@@ -52,12 +52,12 @@ async def test_the_100001st_within_a_day_does_not_pass(gate: ValkeyBotGate, valk
 
 async def test_every_counter_and_nonce_has_its_end(gate: ValkeyBotGate, valkey: Valkey) -> None:
     await _admit(gate, NOON, "A" * 16)
-    ends = {key.decode(): await valkey.ttl(key) for key in await valkey.keys("*")}
+    ends = {key: await valkey.ttl(key) for key in await valkey.keys("*")}
     assert ends == {
-        f"rate:{BOT}:202601161200": pytest.approx(60, abs=1),
-        f"rate:{BOT}:2026011612": pytest.approx(3600, abs=1),
-        f"rate:{BOT}:20260116": pytest.approx(86_400, abs=1),
-        f"nonce:{BOT}:{'A' * 16}": pytest.approx(660, abs=1),
+        f"rate:{BOT}:202601161200".encode(): pytest.approx(60, abs=1),
+        f"rate:{BOT}:2026011612".encode(): pytest.approx(3600, abs=1),
+        f"rate:{BOT}:20260116".encode(): pytest.approx(86_400, abs=1),
+        f"nonce:{BOT}:{'A' * 16}".encode(): pytest.approx(660, abs=1),
     }
 
 
