@@ -194,8 +194,9 @@ async def test_a_handshake_that_asks_for_nonsense_is_refused(
 async def test_an_address_has_so_many_connections_and_the_replica_too(
     valkey: Valkey, postgres: Postgres, tmp_path: Path
 ) -> None:
-    limits = {"live_connections_per_address": 2, "live_connections": 3}
-    async with chat_running(valkey, postgres, tmp_path / "spool", **limits) as chat:
+    async with chat_running(
+        valkey, postgres, tmp_path / "spool", live_connections_per_address=2, live_connections=3
+    ) as chat:
         first, second, third = [await chat.visitor(f"2001:db8:0:{number}::1") for number in range(3)]
         neighbour = await chat.visitor("2001:db8::2")
         async with listening(first), listening(neighbour), listening(second):
@@ -214,7 +215,7 @@ def _reasons(chat: OpenChat, action: str, count: int) -> list[object]:
     return [event.fields["chat.reason"] for event in events] if len(events) == count else []
 
 
-BREACHES = {
+BREACHES: dict[str, tuple[str | bytes | list[str], int]] = {
     "too_large": ("x" * 8193, 1009),
     "far too large": ("x" * 1_000_000, 1009),
     "binary": (b"{}", 1003),

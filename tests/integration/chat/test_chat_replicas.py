@@ -16,16 +16,27 @@ from servers.eventually import eventually
 @asynccontextmanager
 async def replicas(valkey: Valkey, postgres: Postgres, folder: Path) -> AsyncIterator[tuple[OpenChat, OpenChat]]:
     async with AsyncExitStack() as stack:
-        generous = {"post_limit": 1000, "fingerprint_post_limit": 1000, "address_post_limit": 1000}
-        generous |= {"live_frames_per_second": 1000, "posts_per_second": 1000}
-        running = [chat_running(valkey, postgres, folder / name, **generous) for name in ("a", "b")]
-        first, second = [await stack.enter_async_context(chat) for chat in running]
+        first, second = [
+            await stack.enter_async_context(
+                chat_running(
+                    valkey,
+                    postgres,
+                    folder / name,
+                    post_limit=1000,
+                    fingerprint_post_limit=1000,
+                    address_post_limit=1000,
+                    posts_per_second=1000,
+                    live_frames_per_second=1000,
+                )
+            )
+            for name in ("a", "b")
+        ]
         yield first, second
 
 
 async def cut(valkey: Valkey) -> None:
     """Cut the subscriptions of all replicas, as a failing network does."""
-    await valkey.execute_command("CLIENT", "KILL", "TYPE", "pubsub")
+    await valkey.client_kill_filter(_type="pubsub")
 
 
 async def test_what_is_said_at_one_replica_is_heard_at_the_other_in_order_and_once(
