@@ -2,14 +2,21 @@ import asyncio
 import json
 import re
 import time
+import uuid
+from collections import Counter
 from pathlib import Path
 
 import httpx
 import pytest
+from redis.asyncio.client import PubSub
 
-from integration.chat.conftest import ADDRESS, EDGE_TOKEN, OpenChat, chat_running
+from integration.chat.conftest import ADDRESS, EDGE_TOKEN, OpenChat, Visitor, chat_running
+from sakimori_chat.adapters.gate import ValkeyGate
 from sakimori_chat.domain.identity import Hasher
+from sakimori_chat.domain.limits import Limits, Outcome
+from sakimori_chat.ports import Attempt
 from sakimori_common.context import Postgres, Valkey
+from sakimori_common.contracts import DecisionAction
 from servers.eventually import eventually
 from servers.own_logs import lines_of
 
@@ -119,16 +126,22 @@ async def test_two_people_behind_one_address_do_not_share_a_ban(chat: OpenChat) 
 async def test_a_flood_is_stored_within_the_limit_and_reported_as_a_count(chat: OpenChat) -> None:
     visitor = await chat.visitor()
     started = time.monotonic()
-    for _ in range(5):
-        await asyncio.gather(*(visitor.post("flood") for _ in range(40)))
+    statuses: list[int] = []
+    for _ in range(50):
+        responses = await asyncio.gather(*(visitor.post("flood") for _ in range(20)))
+        statuses += [response.status_code for response in responses]
     seconds = time.monotonic() - started
-    await eventually(lambda: _attempts(chat) == 200 - 5 - 1)
-    assert len(await visitor.texts()) == 5
-    assert len(chat.of("security.blocked_action_attempt")) <= (10 + 1) * (seconds + 1)
+    assert Counter(statuses) == {200: 5, 429: 995}
+    await eventually(lambda: _told_of(chat) == 995)
+    assert (await visitor.texts()) == ["flood"] * 5
+    assert len(chat.events) <= 5 + 2 + (10 + 1 + 1) * (seconds + 2)
 
 
-def _attempts(chat: OpenChat) -> int:
-    return sum(int(str(event.fields.get("chat.attempts", 1))) for event in chat.of("security.blocked_action_attempt"))
+def _told_of(chat: OpenChat) -> int:
+    """How many refusals the events stand for: those at the gate, and those that never came so far."""
+    actions = ("security.rate_limit_hit", "security.blocked_action_attempt", "security.requests_shed")
+    events = [event for action in actions for event in chat.of(action)]
+    return sum(int(str(event.fields.get("chat.attempts", 1))) for event in events)
 
 
 @pytest.mark.parametrize(
@@ -264,14 +277,177 @@ async def test_the_address_is_believed_only_from_the_gateway(chat: OpenChat) -> 
     assert response.json()["code"] == "blocked_by_decision"
 
 
-async def test_the_limits_are_settings(valkey: Valkey, postgres: Postgres, tmp_path: object) -> None:
-    from pathlib import Path
-
-    spool = Path(str(tmp_path)) / "spool"
-    async with chat_running(valkey, postgres, spool, post_limit=2, ban_seconds=300, risk_limit=3) as strict:
+async def test_the_limits_are_settings(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> None:
+    changes = {"post_limit": 2, "ban_ladder_seconds": "300", "risk_limit": 3}
+    async with chat_running(valkey, postgres, tmp_path / "spool", **changes) as strict:
         visitor = await strict.visitor()
         assert [(await visitor.post("x")).status_code for _ in range(3)] == [200, 200, 429]
         assert await valkey.ttl(f"block:{visitor.anon_id}") > 200
+
+
+async def test_each_ban_of_an_identity_is_the_next_step_of_the_ladder(chat: OpenChat, valkey: Valkey) -> None:
+    visitor = await chat.visitor()
+    waits = []
+    for _ in range(5):
+        waits.append((await _post_until_banned(visitor)).json()["block_sec"])
+        await valkey.delete(f"block:{visitor.anon_id}", f"rate:{visitor.anon_id}", *await valkey.keys("rate:*"))
+    assert waits == [30, 300, 3600, 86_400, 86_400]
+    blocked = await eventually(lambda: len(chat.of("security.user_blocked")) == 5 and chat.of("security.user_blocked"))
+    assert [event.fields["chat.ban_step"] for event in blocked] == [1, 2, 3, 4, 4]
+    assert [event.fields["chat.block_seconds"] for event in blocked] == waits
+
+
+async def _post_until_banned(visitor: Visitor) -> httpx.Response:
+    for _ in range(20):
+        response = await visitor.post("x")
+        if response.status_code == 429:
+            return response
+    raise AssertionError("nobody was banned")
+
+
+async def test_a_poll_tells_how_long_the_ban_still_is(chat: OpenChat) -> None:
+    visitor = await chat.visitor()
+    await _post_until_banned(visitor)
+    assert 28 <= (await visitor.http.get("/chat/poll")).json()["block_sec"] <= 30
+
+
+async def test_lifting_a_ban_by_hand_forgets_the_step(chat: OpenChat, valkey: Valkey) -> None:
+    visitor = await chat.visitor()
+    await _post_until_banned(visitor)
+    await chat.decide("user.id", visitor.anon_id, seconds=-1, origin="mika")
+    await valkey.delete(f"rate:{visitor.anon_id}")
+    assert (await visitor.post("thank you")).status_code == 200
+    assert (await _post_until_banned(visitor)).json()["block_sec"] == 30
+
+
+async def test_new_identities_of_one_network_are_bounded_and_those_who_were_there_go_on(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path
+) -> None:
+    async with chat_running(valkey, postgres, tmp_path / "spool", new_identity_limit=3) as chat:
+        regulars = [await chat.visitor() for _ in range(3)]
+        assert [(await each.post("x")).status_code for each in regulars] == [200] * 3
+        newcomer = await chat.visitor(user_agent="Another browser")
+        refused = await newcomer.post("x")
+        assert (refused.status_code, refused.json()["code"]) == (429, "too_many_identities")
+        assert 590 < refused.json()["block_sec"] <= 600
+        (event,) = await eventually(lambda: chat.of("security.identity_flood"))
+        assert event.fields["user.id"] == newcomer.anon_id
+        assert [(await each.post("y")).status_code for each in regulars] == [200] * 3
+        elsewhere = await chat.visitor("203.0.113.8")
+        assert (await elsewhere.post("x")).status_code == 200
+
+
+async def test_new_identities_within_an_ipv6_network_count_together(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path
+) -> None:
+    async with chat_running(valkey, postgres, tmp_path / "spool", new_identity_limit=2) as chat:
+        people = [await chat.visitor(f"2001:db8:1:2::{number}") for number in range(1, 4)]
+        assert [(await each.post("x")).status_code for each in people] == [200, 200, 429]
+        neighbour = await chat.visitor("2001:db8:1:3::1")
+        assert (await neighbour.post("x")).status_code == 200
+
+
+async def test_ten_thousand_cookies_of_one_address_leave_little_behind(valkey: Valkey) -> None:
+    gate, client = ValkeyGate(valkey, Limits()), Hasher("a key of the server").client(ADDRESS, "Firefox", "en")
+    outcomes = []
+    for number in range(100):
+        attempts = [Attempt(client, str(uuid.UUID(int=number * 100 + each, version=4)), "lobby") for each in range(100)]
+        admissions = await asyncio.gather(*map(gate.admit, attempts))
+        outcomes += [admission.verdict.outcome for admission in admissions]
+        await valkey.delete(f"rate:fp:{client.fingerprint}", f"rate:ip:{client.network_hash}")  # as if it took days
+    assert outcomes.count(Outcome.ADMITTED) == 100
+    assert outcomes.count(Outcome.CROWDED) > 9000
+    sizes = [await valkey.memory_usage(key) or 0 for key in await valkey.keys("*")]
+    assert sum(sizes) < 100_000
+
+
+async def test_whatever_people_did_every_key_but_the_rooms_own_expires(chat: OpenChat, valkey: Valkey) -> None:
+    loud, quiet = await chat.visitor(), await chat.visitor("2001:db8:1:2::1", "Chrome")
+    await _post_until_banned(loud)
+    await loud.post("while banned")
+    await quiet.post("hello")
+    await chat.decide("source.ip", "203.0.113.99", seconds=60)
+    await chat.decide("source.ip", "203.0.113.99", seconds=-1)
+    await chat.decide("client.fingerprint", "00112233445566aa", seconds=60, action=DecisionAction.THROTTLE)
+    keys = [key.decode() for key in await valkey.keys("*")]
+    endless = {key for key in keys if await valkey.pttl(key) == -1}
+    assert endless <= {"chat:lobby:messages", "chat:lobby:next_id"}
+    assert len(keys) > 10
+
+
+async def test_nothing_blocks_who_is_on_the_allow_list_but_limits_hold(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path
+) -> None:
+    async with chat_running(valkey, postgres, tmp_path / "spool", never_block="203.0.113.0/24") as chat:
+        visitor = await chat.visitor()
+        fingerprint = await _fingerprint_of(chat)
+        await valkey.set(f"risk:fp:{fingerprint}", "100", ex=60)
+        await chat.decide("client.fingerprint", fingerprint, seconds=60)
+        await chat.decide("source.ip", ADDRESS, seconds=60)
+        answers = [await visitor.post("x") for _ in range(7)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
+        assert {answer.json()["code"] for answer in answers[5:]} == {"rate_limited"}
+        assert answers[-1].json()["block_sec"] <= 10
+        assert await valkey.exists(f"block:{visitor.anon_id}", f"block:ip:{ADDRESS}") == 0
+        assert chat.metric("sakimori_chat_decisions_enforced_total", effect="exempt") == 1
+
+
+async def test_a_throttled_browser_may_post_once_in_a_window_and_is_not_banned(chat: OpenChat) -> None:
+    fingerprint = await _fingerprint_of(chat)
+    await chat.decide("client.fingerprint", fingerprint, seconds=60, action=DecisionAction.THROTTLE)
+    visitor = await chat.visitor()
+    refused = await visitor.post("x")
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert refused.json()["block_sec"] <= 10
+    assert chat.of("security.user_blocked") == []
+    assert chat.metric("sakimori_chat_decisions_enforced_total", effect="throttle") == 1
+    await chat.decide("client.fingerprint", fingerprint, seconds=-1, action=DecisionAction.THROTTLE)
+    assert (await visitor.post("x")).status_code == 200
+
+
+async def test_a_challenge_is_told_to_be_none_of_ours(chat: OpenChat) -> None:
+    await chat.decide("source.ip", ADDRESS, seconds=60, action=DecisionAction.CHALLENGE)
+    assert chat.metric("sakimori_chat_decisions_enforced_total", effect="unsupported") == 1
+    visitor = await chat.visitor()
+    assert (await visitor.post("hello")).status_code == 200
+
+
+async def test_all_addresses_of_a_subscriber_are_blocked_together(chat: OpenChat) -> None:
+    await chat.decide("source.ip", "2001:db8:1:2::1", seconds=60)
+    moved, neighbour = await chat.visitor("2001:db8:1:2:ffff::9"), await chat.visitor("2001:db8:1:3::1")
+    assert (await moved.post("hello")).json()["code"] == "blocked_by_decision"
+    assert (await neighbour.post("hello")).status_code == 200
+
+
+async def test_a_block_that_comes_after_its_lift_is_late(chat: OpenChat, valkey: Valkey) -> None:
+    await chat.decide("source.ip", ADDRESS, seconds=-1, origin="mika")
+    await chat.decide("source.ip", ADDRESS, seconds=3600, created_at="2026-01-16T02:00:00.000Z")
+    assert await valkey.exists(f"block:ip:{ADDRESS}") == 0
+
+
+async def test_replicas_hear_of_every_measure_and_ban_once(chat: OpenChat, valkey: Valkey) -> None:
+    visitor = await chat.visitor()
+    async with valkey.pubsub() as heard:
+        await heard.subscribe("chat:measures")
+        await chat.decide("source.ip", "2001:db8:1:2::1", seconds=60)
+        await chat.decide("source.ip", "2001:db8:1:2::1", seconds=30)
+        await chat.decide("source.ip", "2001:db8:1:2::1", seconds=-1, origin="mika")
+        await _post_until_banned(visitor)
+        told: list[dict[str, object]] = []
+        await eventually(lambda: _hear(heard, told, 3))
+    assert (told[0]["kind"], told[0]["entity"]) == ("ip", "2001:db8:1:2::/64")
+    assert 59_000 <= int(str(told[0]["ms"])) <= 60_000
+    assert told[1:] == [
+        {"kind": "ip", "entity": "2001:db8:1:2::/64", "ms": 0},
+        {"kind": "user", "entity": visitor.anon_id, "ms": 30_000},
+    ]
+
+
+async def _hear(heard: PubSub, told: list[dict[str, object]], count: int) -> bool:
+    message = await heard.get_message(ignore_subscribe_messages=True)
+    if message is not None:
+        told.append(json.loads(message["data"]))
+    return len(told) == count
 
 
 async def test_fingerprints_are_the_servers_own(chat: OpenChat) -> None:
