@@ -298,6 +298,17 @@ async def test_a_room_that_closes_sends_its_listeners_away_and_a_changed_one_tel
         assert await live.closed() == 4404
 
 
+async def test_the_open_rooms_are_listed_with_what_a_visitor_has_to_know(chat: OpenChat, postgres: Postgres) -> None:
+    await put(postgres, "garden", {"title": "Roses", "is_locked": True, "slow_seconds": 5, "words": ["weed"]})
+    await put(postgres, "cellar", {}, is_open=False)
+    visitor = await chat.visitor()
+    await eventually(lambda: _opens(visitor, "?room=garden"))
+    assert (await visitor.http.get("/chat/rooms")).json()["rooms"] == [
+        {"room": "lobby", "title": "Lobby", "is_locked": False, "slow_seconds": 0, "max_characters": 300},
+        {"room": "garden", "title": "Roses", "is_locked": True, "slow_seconds": 5, "max_characters": 300},
+    ]
+
+
 async def _opens(visitor: Visitor, query: str) -> bool:
     return (await visitor.http.get(f"/chat{query}")).status_code == 200
 

@@ -54,6 +54,12 @@ def page_routes(chat: Chat) -> APIRouter:
         }
         return JSONResponse(msgspec.to_builtins(found) | state)
 
+    @router.get("/chat/rooms")
+    async def rooms(request: Request) -> Response:
+        """List the open rooms as `/chat/poll` describes one, the lobby first."""
+        language = language_of(chat, request)
+        return JSONResponse({"rooms": [shown_room(room, language) for room in chat.directory.all()]})
+
     @router.get("/health/redis")
     async def health() -> Response:
         """Tell whether Valkey answers."""
