@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from store_suite.seed import START, add_finding
+from dashboards import POSTGRES, queries
+from store_suite.seed import END, START, add_finding
 
 ONE, TWO, THREE, NOBODY = (f"bot-{digit * 16}" for digit in "123f")
 VIEWS = (
@@ -22,6 +23,21 @@ VIEWS = (
     "v_ip_connection_attempts",
     "v_bot_dashboard",
 )
+PANELS = frozenset(
+    {
+        "Active bots",
+        "Bot requests today",
+        "Failed bot signatures",
+        "Suspicious bot activities",
+        "Messages by room",
+        "Flags by check",
+        "Bot requests by hour",
+        "Daily report of bots",
+        "Addresses that fail as bots",
+        "Newest suspicions about bots",
+    }
+)
+"""The SQL panels of the dashboard "Chat and bots"; most of them are about today, whenever that is."""
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
 
 
@@ -169,12 +185,66 @@ class BotViewSuite:
             await store.execute("RESET sakimori.time_zone")
 
 
+class ChatPanelSuite:
+    """What the panels of the dashboard "Chat and bots" show; needs the fixture `store`, too."""
+
+    async def test_messages_and_flags_are_counted_by_minute_room_and_check(self, store: Any) -> None:
+        for seconds, room in ((0, "lobby"), (59, "lobby"), (60, "side")):
+            await _add_chat(store, START + timedelta(seconds=seconds), "chat.message_posted", {"chat.room": room})
+        await _add_chat(store, START, "security.message_flagged", {"chat.check.name": "spam"})
+        await _add_chat(store, START, "security.rate_limit_hit", {"chat.room": "lobby"})
+        later = START + MINUTE
+        assert await _panel(store, "Messages by room") == [(START, "lobby", 2), (later, "side", 1)]
+        assert await _panel(store, "Flags by check") == [(START, "spam", 1)]
+
+    async def test_the_panels_of_bots_show_what_the_reports_have(self, store: Any) -> None:
+        now = await _now(store)
+        await _add_bot(store, ONE, "weather", last_ping=now)
+        await _add(store, now, "hmac_failed", ONE, 1, ip="203.0.113.6", attempts=11)
+        await _add(store, now, "message_received", ONE, 2, ip="203.0.113.6", room="lobby")
+        await _add_suspicion(store, "f-1", ONE, now, {"pattern": "failed_auth"})
+        assert await _panel(store, "Active bots") == [(1,)]
+        assert await _panel(store, "Bot requests today") == [(13,)]
+        assert await _panel(store, "Failed bot signatures") == [(11,)]
+        assert await _panel(store, "Suspicious bot activities") == [(1,)]
+        assert [row[:6] for row in await _panel(store, "Daily report of bots")] == [("weather", ONE, 13, 1, 11, 11)]
+        assert [row[:4] for row in await _panel(store, "Addresses that fail as bots")] == [("203.0.113.6", 13, 2, 11)]
+        assert await _panel(store, "Newest suspicions about bots") == [(now, "weather", "failed_auth", "medium", 1)]
+        hours = await _panel(store, "Bot requests by hour")
+        assert [row[0] for row in hours] == [f"{hour:02}" for hour in range(24)]
+        assert [row[1:] for row in hours if row[1]] == [(13, 1)]
+
+    @pytest.mark.parametrize("panel", sorted(PANELS - {"Bot requests by hour"}))
+    async def test_a_panel_of_an_empty_chat_shows_zeros_or_nothing(self, store: Any, panel: str) -> None:
+        assert all(value == 0 for row in await _panel(store, panel) for value in row)
+
+
 async def _now(store: Any) -> Any:
     return await store.fetchval("SELECT now()")
 
 
 async def _rows(store: Any, view: str) -> list[tuple[Any, ...]]:
     return [tuple(row) for row in await store.fetch(f"SELECT * FROM public.{view}")]
+
+
+async def _panel(store: Any, title: str) -> list[tuple[Any, ...]]:
+    """Show a panel with Grafana's rights."""
+    await store.execute("SET ROLE sakimori_reader")
+    try:
+        return [tuple(row) for row in await store.fetch(queries(POSTGRES)[title].over(START, END))]
+    finally:
+        await store.execute("RESET ROLE")
+
+
+async def _add_chat(store: Any, at: datetime, action: str, fields: dict[str, Any]) -> None:
+    await store.execute(
+        "INSERT INTO collector.events (time, id, dataset, action, fields) VALUES ($1, $2, $3, $4, $5)",
+        at,
+        uuid4(),
+        "chat.message" if action == "chat.message_posted" else "chat.security",
+        action,
+        json.dumps(fields),
+    )
 
 
 async def _dashboard(store: Any) -> Any:

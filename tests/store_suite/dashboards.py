@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dashboards import POSTGRES, queries
+from store_suite.bots import PANELS as CHAT_PANELS
 from store_suite.seed import END, START, seed
 
 
@@ -62,7 +63,7 @@ class DashboardSuite:
     """Needs the fixture `store`: a connection to a migrated database with nothing in it."""
 
     def test_every_sql_panel_has_its_expected_rows_here(self) -> None:
-        assert {*queries(POSTGRES)} == {*EXPECTED, OVERDUE}
+        assert {*queries(POSTGRES)} == {*EXPECTED, OVERDUE, *CHAT_PANELS}
 
     @pytest.mark.parametrize("panel", EXPECTED)
     async def test_a_panel_shows_the_seeded_numbers(self, store: Any, panel: str) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboards import POSTGRES, queries
-from store_suite.bots import BotViewSuite
+from store_suite.bots import BotViewSuite, ChatPanelSuite
 from store_suite.counts import CountSuite, all_counts
 from store_suite.dashboards import EXPECTED, DashboardSuite
 from store_suite.retention import RetentionSuite, sweep
@@ -28,6 +28,10 @@ class TestCountsOnTimescale(CountSuite):
 
 
 class TestBotViewsOnTimescale(BotViewSuite):
+    pass
+
+
+class TestChatPanelsOnTimescale(ChatPanelSuite):
     pass
 
 

@@ -70,6 +70,39 @@ sakimori_collector_lines_dropped_total{{source="syslog_udp"}} 504 {AT}
 sakimori_collector_events_stored_total{{instance="10.0.0.1:9202"}} 50000 {AT - 40}
 sakimori_collector_events_stored_total{{instance="10.0.0.1:9202"}} 50500 {AT - 20}
 sakimori_collector_events_stored_total{{instance="10.0.0.1:9202"}} 51000 {AT}
+# TYPE sakimori_chat_live_connections gauge
+sakimori_chat_live_connections{{instance="10.0.0.1:9201"}} 30 {AT}
+sakimori_chat_live_connections{{instance="10.0.0.2:9201"}} 12 {AT}
+# TYPE sakimori_chat_events_dropped counter
+sakimori_chat_events_dropped_total{{reason="spool_full"}} 1000 {AT - 40}
+sakimori_chat_events_dropped_total{{reason="spool_full"}} 1002 {AT - 20}
+sakimori_chat_events_dropped_total{{reason="spool_full"}} 1004 {AT}
+# TYPE sakimori_chat_posts counter
+sakimori_chat_posts_total{{outcome="posted"}} 1000 {AT - 40}
+sakimori_chat_posts_total{{outcome="posted"}} 1100 {AT - 20}
+sakimori_chat_posts_total{{outcome="posted"}} 1200 {AT}
+sakimori_chat_posts_total{{outcome="held"}} 100 {AT - 40}
+sakimori_chat_posts_total{{outcome="held"}} 120 {AT - 20}
+sakimori_chat_posts_total{{outcome="held"}} 140 {AT}
+sakimori_chat_posts_total{{outcome="rate_limited"}} 1000 {AT - 40}
+sakimori_chat_posts_total{{outcome="rate_limited"}} 1040 {AT - 20}
+sakimori_chat_posts_total{{outcome="rate_limited"}} 1080 {AT}
+# TYPE sakimori_chat_requests_shed counter
+sakimori_chat_requests_shed_total{{instance="10.0.0.1:9201"}} 9000 {AT - 40}
+sakimori_chat_requests_shed_total{{instance="10.0.0.1:9201"}} 9400 {AT - 20}
+sakimori_chat_requests_shed_total{{instance="10.0.0.1:9201"}} 9800 {AT}
+# TYPE sakimori_chat_live_refusals counter
+sakimori_chat_live_refusals_total{{reason="origin_refused"}} 1000 {AT - 40}
+sakimori_chat_live_refusals_total{{reason="origin_refused"}} 1020 {AT - 20}
+sakimori_chat_live_refusals_total{{reason="origin_refused"}} 1040 {AT}
+# TYPE sakimori_bot_active_connections gauge
+sakimori_bot_active_connections{{transport="tcp",instance="10.0.0.1:9201"}} 3 {AT}
+sakimori_bot_active_connections{{transport="tcp",instance="10.0.0.2:9201"}} 2 {AT}
+sakimori_bot_active_connections{{transport="websocket",instance="10.0.0.2:9201"}} 1 {AT}
+# TYPE sakimori_bot_refusals counter
+sakimori_bot_refusals_total{{code="signature_wrong"}} 1000 {AT - 40}
+sakimori_bot_refusals_total{{code="signature_wrong"}} 1010 {AT - 20}
+sakimori_bot_refusals_total{{code="signature_wrong"}} 1020 {AT}
 # EOF
 """
 
@@ -89,6 +122,14 @@ EXPECTED: dict[str, dict[str, float]] = {
     "Lines by source": {"http": 30, "web-1": 10},
     "Lines rejected by source": {"web-1": 1},
     "Rows stored per second": {"": 25},
+    "Live connections": {"": 42},
+    "Chat events lost": {"": 6},
+    "Posts per second": {"posted": 5, "held": 1},
+    "Post refusals by code": {"rate_limited": 2},
+    "Chat requests shed": {"": 20},
+    "WebSockets refused": {"origin_refused": 1},
+    "Bot connections": {"tcp": 5, "websocket": 1},
+    "Bot refusals by code": {"signature_wrong": 0.5},
     "Replicas that answer": {"chat": 1, "detector": 2, "notifier": 0},
 }
 

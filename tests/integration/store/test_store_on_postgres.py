@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 
 from sakimori_common.postgres import migrate, migrations
-from store_suite.bots import BotViewSuite
+from store_suite.bots import BotViewSuite, ChatPanelSuite
 from store_suite.counts import CountSuite, all_counts
 from store_suite.dashboards import DashboardSuite
 from store_suite.retention import RetentionSuite, sweep
@@ -27,6 +27,10 @@ class TestCountsOnPostgres(CountSuite):
 
 
 class TestBotViewsOnPostgres(BotViewSuite):
+    pass
+
+
+class TestChatPanelsOnPostgres(ChatPanelSuite):
     pass
 
 
