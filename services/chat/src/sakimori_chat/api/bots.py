@@ -1,4 +1,4 @@
-"""The bots' HTTP API, under /bots. docs/bots/README.md is what a stranger reads to write a bot."""
+"""The bots' HTTP API, under /bots. deploy/bots/README.md is what a stranger reads to write a bot."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
