@@ -185,11 +185,12 @@ class GateAgainstModel(RuleBasedStateMachine):
         """Somebody posts."""
         self._post(client, person, room, slow)
 
-    @rule(client=clients, person=people, times=st.integers(2, 9))
-    def flood(self, client: Client, person: str, times: int) -> None:
+    @rule(client=clients, person=people, times=st.integers(2, 9), gap=st.sampled_from([0, 0, 1, 2]))
+    def flood(self, client: Client, person: str, times: int, gap: int) -> None:
         """Somebody posts on and on."""
         for _ in range(times):
             self._post(client, person, "lobby", 0)
+            self.wait(gap)
 
     @rule(seconds=st.sampled_from([1, 2, 5, 9, 10, 11, 30, 31, 59, 61, 300, 3601, 7200, 20_000]))
     def wait(self, seconds: int) -> None:

@@ -32,7 +32,7 @@ class ChatSettings(ServiceSettings):
     secret_key: SecretStr = Field(min_length=MIN_KEY_CHARACTERS)
     """Signs identities and keys the hashes of addresses and browsers; at least 16 characters. Replicas share it."""
     previous_secret_keys: SecretStr = SecretStr("")
-    """Keys that CHAT_SECRET_KEY had before, commas between: identities signed with them go on and are signed anew."""
+    """What CHAT_SECRET_KEY was before, commas between: identities signed with it go on and are signed anew."""
     edge_token: SecretStr = Field(validation_alias=shared("EDGE_TOKEN"), min_length=16)
     """How the gateway proves itself; only then is its word on the client's address believed."""
     cookie_secure: bool = Field(False, validation_alias=shared("COOKIE_SECURE"))
@@ -123,6 +123,10 @@ class ChatSettings(ServiceSettings):
     """How often a bot may get itself a new secret within an hour."""
     bot_forgeries_per_minute: int = Field(30, ge=1)
     """Wrong signatures of one network within a minute that are answered 401; more are answered 429."""
+    debug_mode: bool = Field(False, validation_alias=shared("DEBUG_MODE"))
+    """1 opens the debug API below /debug; only with BIND_HOST on loopback, and only to this machine."""
+    debug_admin_token: SecretStr = Field(SecretStr(""), validation_alias=shared("DEBUG_ADMIN_TOKEN"))
+    """What the debug API wants as X-Admin-Token; while it is empty nobody gets in."""
     spool_dir: Path = Path("~/.local/share/sakimori/chat-spool")
     """Folder for security events that the bus could not take; absolute (or from ~), one per replica."""
     spool_bytes: int = Field(64 * 1024 * 1024, ge=1024)
@@ -169,6 +173,12 @@ class ChatSettings(ServiceSettings):
     def _certificate_has_a_key(self) -> Self:
         if (self.bot_certificate is None) is not (self.bot_key is None):
             raise ValueError("CHAT_BOT_CERTIFICATE and CHAT_BOT_KEY go together")
+        return self
+
+    @model_validator(mode="after")
+    def _debugs_on_loopback_only(self) -> Self:
+        if self.debug_mode and self.host not in {"127.0.0.1", "::1", "localhost"}:
+            raise ValueError(f"DEBUG_MODE=1 needs BIND_HOST=127.0.0.1 (or ::1), not {self.host}: it lifts bans")
         return self
 
     @model_validator(mode="after")
