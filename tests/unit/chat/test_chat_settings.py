@@ -68,3 +68,13 @@ def test_lists_are_read_with_commas() -> None:
     assert [str(network) for network in settings.never_block] == ["192.0.2.0/24", "2001:db8::/32"]
     assert settings.origins == ("https://chat.example", "https://talk.example:8443")
     assert split_keys(settings.previous_secret_keys) == ("a key from the year before", "and one from then")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "chat.example"])  # noqa: S104
+def test_the_debug_api_never_opens_where_others_can_reach_it(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG_MODE", "1")
+    monkeypatch.setenv("BIND_HOST", host)
+    with pytest.raises(SettingsError, match="DEBUG_MODE=1 needs BIND_HOST"):
+        load_settings(ChatSettings, **GIVEN)
+    monkeypatch.setenv("BIND_HOST", "127.0.0.1")
+    assert load_settings(ChatSettings, **GIVEN).debug_mode

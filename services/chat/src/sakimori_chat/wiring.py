@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from sakimori_chat.adapters.checks import all_checks
 from sakimori_chat.adapters.gate import ValkeyGate
 from sakimori_chat.adapters.held import ValkeyHeld
-from sakimori_chat.adapters.mutes import ValkeyMutes
+from sakimori_chat.adapters.mutes import ValkeyMutes, ValkeyRisks
 from sakimori_chat.adapters.outbox import Outbox
 from sakimori_chat.adapters.room_directory import PostgresRoomDirectory
 from sakimori_chat.adapters.room_feed import ValkeyFeed
@@ -14,6 +14,7 @@ from sakimori_chat.adapters.room_registry import PostgresRoomRegistry
 from sakimori_chat.adapters.rooms import ValkeyRooms
 from sakimori_chat.api.app import create_app
 from sakimori_chat.api.cookies import Cookies
+from sakimori_chat.api.debug import Debugging
 from sakimori_chat.api.shedding import Shedding
 from sakimori_chat.api.visit import Chat
 from sakimori_chat.bot_wiring import bots_of
@@ -107,7 +108,7 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
     )
     supervision = context.supervise(consumer)
     shedding = Shedding(
-        AccessLogged(create_app(chat, bots.api), context.streams, chat.edge_token),
+        AccessLogged(create_app(chat, bots.api, debugging_of(settings, context)), context.streams, chat.edge_token),
         requests_per_second=settings.requests_per_second,
         posts_per_second=settings.posts_per_second,
         edge_token=chat.edge_token,
@@ -142,6 +143,15 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
         supervision.cancel()
         await consumer.drain()
         await publisher.drain()
+
+
+def debugging_of(settings: ChatSettings, context: ServiceContext) -> Debugging | None:
+    """Build the debug API where DEBUG_MODE=1."""
+    if not settings.debug_mode:
+        return None
+    context.log.warning("debug_api_open", advice="set DEBUG_MODE=0 where others than you come")
+    token = settings.debug_admin_token.get_secret_value()
+    return Debugging(token, ValkeyRisks(context.valkey), ValkeyMutes(context.valkey))
 
 
 def limits_of(settings: ChatSettings) -> Limits:

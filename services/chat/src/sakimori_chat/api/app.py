@@ -11,6 +11,7 @@ from sakimori_chat.api.assets import FOLDER, Assets
 from sakimori_chat.api.bot_live import bot_live_routes
 from sakimori_chat.api.bot_moderation import bot_moderation_routes
 from sakimori_chat.api.bots import Bots, bot_routes
+from sakimori_chat.api.debug import DebugApi, Debugging
 from sakimori_chat.api.edge import Edge
 from sakimori_chat.api.inner import Inner
 from sakimori_chat.api.live import live_routes
@@ -24,8 +25,8 @@ from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.web import Problem, problem_response, render_problem
 
 
-def create_app(chat: Chat, bots: Bots) -> ASGIApp:
-    """Build the chat's application."""
+def create_app(chat: Chat, bots: Bots, debugging: Debugging | None = None) -> ASGIApp:
+    """Build the chat's application; without `debugging` there is no debug API."""
     app = FastAPI(title="Sakimori chat", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(page_routes(chat))
     app.include_router(post_routes(chat))
@@ -34,6 +35,8 @@ def create_app(chat: Chat, bots: Bots) -> ASGIApp:
     app.include_router(bot_live_routes(bots.sessions, bots.edge_token))
     inner = [*moderation_routes(chat.moderation), *bot_moderation_routes(bots.office)]
     app.mount("/moderation", Inner(inner, chat.edge_token))
+    if debugging is not None:
+        app.mount("/debug", DebugApi(chat, debugging))
     app.mount("/chat/static", Assets(directory=FOLDER), name="static")
 
     async def unavailable(request: Request, _: Exception) -> Response:

@@ -29,7 +29,7 @@ class Inner:
     """Shows the application inside to the gateway acting for an operator; to anybody else there is nothing here."""
 
     def __init__(self, routes: Sequence[BaseRoute], edge_token: str) -> None:
-        self._app = _application(routes)
+        self._app = application(routes)
         self._edge_token = edge_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,7 +46,8 @@ class Inner:
         await app(scope, receive, send)
 
 
-def _application(routes: Sequence[BaseRoute]) -> Starlette:
+def application(routes: Sequence[BaseRoute]) -> Starlette:
+    """Build an application that answers with problems."""
     conflicts = (RoomTaken, LobbyStays, TooManyRooms, NotAllowed)
     return Starlette(
         routes=list(routes),
