@@ -15,6 +15,7 @@ from sakimori_common.context import Postgres, Valkey
 from servers.eventually import eventually
 from servers.ports import free_ports
 
+
 @dataclass
 class Reached:
     """A chat, and one way for bots to reach it."""

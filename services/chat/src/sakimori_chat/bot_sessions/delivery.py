@@ -28,7 +28,10 @@ class Overflow(Exception):
 class Delivery:
     """The outgoing side of a session. A room costs a number, however far the bot is behind."""
 
-    def __init__(self, news: RoomNews, send: Callable[[bytes], Awaitable[None]]) -> None:
+    def __init__(
+        self, news: RoomNews, send: Callable[[bytes], Awaitable[None]], *, retry_seconds: float = RETRY_SECONDS
+    ) -> None:
+        self._retry_seconds = retry_seconds
         self._news = news
         self._send = send
         self._answers: deque[bytes] = deque()
@@ -43,6 +46,11 @@ class Delivery:
     def numbers(self) -> dict[str, int]:
         """Say up to which number of each room the bot has been told."""
         return dict(self._numbers)
+
+    @property
+    def waiting(self) -> int:
+        """Count the answers that wait."""
+        return len(self._answers)
 
     def answer(self, answer: bytes) -> None:
         """Send a frame next. Raises Overflow."""
@@ -98,7 +106,7 @@ class Delivery:
         try:
             page = await self._news.since(room, number)
         except StoreUnavailable:
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._heard, room)
+            asyncio.get_running_loop().call_later(self._retry_seconds, self._heard, room)
             return
         if room not in self._numbers:
             return

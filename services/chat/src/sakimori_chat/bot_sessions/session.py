@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sakimori_chat.bot_intake import Admitted, BotDoor, Receipt
 from sakimori_chat.bot_sessions.delivery import Delivery, Overflow
+from sakimori_chat.bot_sessions.pace import Pace
 from sakimori_chat.bot_sessions.ports import RoomNews
 from sakimori_chat.bot_sessions.pulse import Pulse
 from sakimori_chat.bot_sessions.wire import Wire, WireClosed
@@ -65,6 +66,7 @@ class LiveSession:
         self.delivery = Delivery(news, self._send)
         self._workload = workload
         self._owner: Owner = workload.owner()
+        self._pace = Pace()
         self._times = times
         self._expires_at = now + times.lifetime
         self._over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -142,7 +144,9 @@ class LiveSession:
                 return self.end(Ending.LEFT)
             step = got if isinstance(got, Fault) else self._session.feed(got, self._is_signed)
             await self._take(step)
-            await asyncio.sleep(0)  # others are to be served, too, whatever this one has sent already
+            with self.pulse.held_up():
+                # Even where it is 0: others are to be served, too, whatever this one has sent already.
+                await asyncio.sleep(self._pace.delay(asyncio.get_running_loop().time()))
         return None
 
     async def _take(self, step: Body | Fault | object) -> None:
