@@ -68,8 +68,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(valkey: Valkey, postgres: Postgres, folder: Path, **changes: object) -> AsyncIterator[Scene]:
-    """Open chat and detector on one bus; `changes` are settings of the chat."""
+async def scene(
+    valkey: Valkey, postgres: Postgres, folder: Path, *, notifies: bool = True, **changes: object
+) -> AsyncIterator[Scene]:
+    """Open chat and detector on one bus; `changes` are settings of the chat. Without `notifies`, bring a notifier."""
     bus = MemoryBus(publish_timeout_seconds=5)
     settings = load_settings(
         DetectorSettings,
@@ -81,7 +83,7 @@ async def scene(valkey: Valkey, postgres: Postgres, folder: Path, **changes: obj
     detector = ServiceContext.of("detector", bus, postgres, valkey)
     async with chat_running(valkey, postgres, folder / "spool", bus, takes_events=False, **changes) as chat:
         opened = Scene(chat, detector, events=chat.events)
-        takers = await _audience(bus, opened)
+        takers = await _audience(bus, opened, notifies=notifies)
         async with detector_running(settings, detector):
             yield opened
         for taker in takers:
@@ -106,7 +108,7 @@ async def with_a_new_cookie(chat: OpenChat, visitor: Visitor) -> Visitor:
     return await chat.visitor(headers["x-forwarded-for"], headers["user-agent"], headers["accept-language"])
 
 
-async def _audience(bus: Bus, opened: Scene) -> list[Consumer]:
+async def _audience(bus: Bus, opened: Scene, *, notifies: bool) -> list[Consumer]:
     async def store(messages: Sequence[Message]) -> None:
         for message in messages:
             opened.events.extend(EVENTS.decode(message.body))
@@ -118,8 +120,10 @@ async def _audience(bus: Bus, opened: Scene) -> list[Consumer]:
     async def take_decisions(message: Message) -> None:
         opened.decisions.extend(DECISIONS.decode(message.body))
 
-    return [
+    takers = [
         await bus.consume(Subscription(Queue.STORE, store)),
-        await bus.consume(Subscription(Queue.NOTIFY, notify)),
         await bus.watch(Topic.DECISIONS, take_decisions),
     ]
+    if notifies:
+        takers.append(await bus.consume(Subscription(Queue.NOTIFY, notify)))
+    return takers

@@ -45,11 +45,12 @@ ICONS: Final = {
 
 
 def plain_text(finding: Finding, language: str) -> str:
-    """Write a notice as lines of text: heading, ID, time, type, message, details, why, what to do."""
+    """Write a notice as lines of text: heading, ID, request (S0-71), time, type, message, details, why, what to do."""
     words = LANGUAGES[language]
     lines = [
         heading(finding, language),
         f"ID: {finding.id}",
+        *([f"Trace: {_one_line(finding.trace_id, 64)}"] if finding.trace_id else []),
         f"{words.time}: {finding.last_seen_at}",
         f"{words.kind}: {finding.rule_id}",
         f"{words.message}: {_one_line(finding.message, 500)}",
