@@ -12,7 +12,7 @@ import numpy as np
 import regex
 from numpy.typing import NDArray
 
-from sakimori_chat.domain.folding import folded
+from sakimori_chat.domain.folding import folded, unleeted
 
 HASHES: Final = 64
 """An estimate of 0.5 is then off by 0.06 (one standard deviation)."""
@@ -64,8 +64,8 @@ def resemblance(one: Signature, other: Signature) -> float:
 
 
 def essence(text: str) -> str:
-    """Reduce a text to its letters and digits, folded: what copies with other signs and spaces have in common."""
-    return _NOISE.sub("", folded(text))
+    """Reduce a text to its letters, folded, digits read as letters: what copies with other signs have in common."""
+    return unleeted(_NOISE.sub("", folded(text)))
 
 
 def grams(letters: str) -> NDArray[np.uint32]:
