@@ -11,6 +11,7 @@ from sakimori_chat.domain.bots.limits import BotLimits, BotOutcome, BotVerdict, 
 from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.context import Postgres, Valkey
 from servers.eventually import eventually
+from servers.own_logs import lines_of
 
 NOON = 1_768_564_800.0  # 2026-01-16T12:00:00Z
 BOT = "bot-0123456789abcdef"
@@ -115,7 +116,7 @@ async def test_a_gate_without_valkey_says_so(gate: ValkeyBotGate, valkey: Valkey
 
 
 async def test_a_bot_learns_its_limits_from_standard_headers(
-    valkey: Valkey, postgres: Postgres, tmp_path: Path
+    log_folder: Path, valkey: Valkey, postgres: Postgres, tmp_path: Path
 ) -> None:
     async with chat_running(valkey, postgres, tmp_path / "spool", bot_hour_limit=6) as chat:
         bot = await approved_bot(chat)
@@ -139,3 +140,5 @@ async def test_a_bot_learns_its_limits_from_standard_headers(
         assert (hit.fields["bot.limit_period"], hit.fields["bot.limit_scope"]) == ("hour", "bot")
         assert hit.fields["device.id"] == bot.id
         assert chat.metric("sakimori_bot_rate_limit_hits_total", period="hour", scope="bot") == 1
+        (line,) = [line for line in lines_of(log_folder / "security.log") if line["action"] == "bot.rate_limit_hit"]
+        assert (line["ip"], line["reason"]) == ("198.51.100.20", f"Rate limit exceeded for {bot.id}: hour")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,36 @@ async def test_a_secret_is_shown_once_and_lies_sealed_in_the_database(chat: Open
     assert len(stored) == 2
     assert not any(bot.secret.encode() in value for value in stored)
     (sealed,) = [value for value in stored if len(value) != 32]
-    assert Sealer(SECRET_KEY).unseal(sealed, bot.id) == bot.secret.encode()
+    assert Sealer(SECRET_KEY).unseal(sealed, bot.id) == (bot.secret.encode(), True)
     with pytest.raises(Unreadable):
         Sealer(SECRET_KEY).unseal(sealed, "bot-ffffffffffffffff")
     with pytest.raises(Unreadable):
         Sealer("another key of the server").unseal(sealed, bot.id)
-    assert Sealer("a new key of the server", [SECRET_KEY]).unseal(sealed, bot.id) == bot.secret.encode()
+
+
+async def test_a_new_key_of_the_server_opens_what_the_previous_one_sealed_and_seals_it_anew(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path
+) -> None:
+    old, new = "an old key of the server", "a new key of the server"
+    async with chat_running(valkey, postgres, tmp_path / "spool", secret_key=old) as chat:
+        bot = await approved_bot(chat)
+    async with chat_running(valkey, postgres, tmp_path / "spool", secret_key=new, previous_secret_keys=old) as chat:
+        later = bot_at(chat)
+        later.id, later.secret = bot.id, bot.secret
+        assert (await later.post("as ever")).status_code == 201
+
+        async def is_sealed_anew() -> bool:
+            sealed = await postgres.fetchval("SELECT sealed FROM chat.bot_secrets")
+            with suppress(Unreadable):
+                return Sealer(new).unseal(bytes(sealed), bot.id) == (bot.secret.encode(), True)
+            return False
+
+        await eventually(is_sealed_anew, seconds=15)
+        assert (await later.post("and ever")).status_code == 201
+    async with chat_running(valkey, postgres, tmp_path / "spool", secret_key="a key that was lost") as chat:
+        stranger = bot_at(chat)
+        stranger.id, stranger.secret = bot.id, bot.secret
+        assert (await stranger.post("no more")).json()["code"] == "signature_wrong"
 
 
 @pytest.mark.parametrize(

@@ -349,6 +349,41 @@ async def test_a_blocked_address_is_blocked_for_bots_too(chat: OpenChat) -> None
     assert (await bot.post("x")).status_code == 201
 
 
+async def test_an_ipv6_bot_is_blocked_with_its_network(chat: OpenChat) -> None:
+    bot = await approved_bot(chat)
+    bot.http.headers["x-forwarded-for"] = "2001:db8::7"
+    await chat.decide("source.ip", "2001:db8::9", seconds=60)
+    assert _code(await bot.post("x")) == (403, "blocked_by_decision")
+    bot.http.headers["x-forwarded-for"] = "2001:db8:0:1::7"
+    assert (await bot.post("x")).status_code == 201
+
+
+async def test_nothing_blocks_a_bot_of_a_network_that_is_never_blocked(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path
+) -> None:
+    async with chat_running(valkey, postgres, tmp_path / "spool", never_block="198.51.100.0/24") as chat:
+        bot = await approved_bot(chat)
+        await valkey.set("block:ip:198.51.100.20", "0:a", ex=60)
+        assert (await bot.post("x")).status_code == 201
+
+
+async def test_a_flood_of_forgeries_is_few_events_that_say_how_many(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path
+) -> None:
+    async with chat_running(
+        valkey, postgres, tmp_path / "spool", events_per_second=2, requests_per_second=1000.0
+    ) as chat:
+        bot = bot_at(chat)
+        for _ in range(25):
+            await bot.me(secret="sbk_forged")
+
+        def counted() -> int:
+            return sum(int(str(event.fields.get("bot.attempts", 1))) for event in chat.of("bot.hmac_failed"))
+
+        await eventually(lambda: counted() == 25)
+        assert any("bot.attempts" in event.fields for event in chat.of("bot.hmac_failed"))
+
+
 async def test_security_log_has_what_fail2ban_reads(log_folder: Path, chat: OpenChat) -> None:
     bot = await approved_bot(chat)
     await bot.post("x", secret="sbk_forged")

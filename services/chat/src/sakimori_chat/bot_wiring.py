@@ -59,7 +59,7 @@ def bots_of(
         pending_limit=settings.bot_pending_limit,
         pending_seconds=settings.bot_pending_seconds,
     )
-    gate = ValkeyBotGate(context.valkey, bot_limits_of(settings))
+    gate = ValkeyBotGate(context.valkey, bot_limits_of(settings), settings.never_block)
     door = BotDoor(
         registry=registry,
         gate=gate,

@@ -20,6 +20,7 @@ from sakimori_chat.domain.bots.device import Bot, BotSecret, BotStatus, StatusCh
 from sakimori_chat.metrics import BotMetrics
 from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.context import Postgres
+from sakimori_common.tasks import end_tasks
 
 CHANNEL: Final = "chat_bots"
 STALE_SECONDS: Final = 5.0
@@ -66,8 +67,7 @@ class PostgresBotRegistry:
             try:
                 yield
             finally:
-                upkeep.cancel()
-                await asyncio.gather(upkeep, return_exceptions=True)
+                await end_tasks(upkeep)
                 with suppress(*FAILURES):
                     await self._write_seen()
 
@@ -188,8 +188,15 @@ class PostgresBotRegistry:
             with suppress(*FAILURES):
                 async with asyncio.timeout(UPKEEP_SECONDS):
                     await self._write_seen()
+                    await self._reseal()
                     await self._postgres.execute(sql.EXPIRE_KEYS)
                     await self._postgres.execute(sql.EXPIRE_PENDING, self._pending_seconds)
+
+    async def _reseal(self) -> None:
+        """Seal with the key of today what a previous one sealed, so that it can be forgotten."""
+        aged, self._rows.aged = self._rows.aged, []
+        for bot_id, key in aged:
+            await self._postgres.execute(sql.RESEAL, bot_id, _digest(key), self._sealer.seal(key, bot_id))
 
     async def _write_seen(self) -> None:
         seen = dict(self._seen)

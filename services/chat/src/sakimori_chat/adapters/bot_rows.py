@@ -33,6 +33,7 @@ SET_ROOMS: Final = "UPDATE chat.bots SET rooms = $2 WHERE id = $1 RETURNING id"
 NOTE_CHANGE: Final = "INSERT INTO chat.bot_changes (bot_id, status, changed_by, reason) VALUES ($1, $2, $3, $4)"
 RECORD: Final = """
     SELECT status, changed_by, reason, changed_at FROM chat.bot_changes WHERE bot_id = $1 ORDER BY changed_at"""
+RESEAL: Final = "UPDATE chat.bot_secrets SET sealed = $3 WHERE bot_id = $1 AND secret_sha256 = $2"
 NOTE_SEEN: Final = """
     UPDATE chat.bots b SET last_ping_at = to_timestamp(seen.at)
     FROM unnest($1::text[], $2::double precision[]) AS seen (id, at)
@@ -46,6 +47,8 @@ class BotRows:
         self._sealer = sealer
         self._log = log
         self._opened: dict[bytes, bytes | None] = {}
+        self.aged: list[tuple[str, bytes]] = []
+        """Bots and secrets that a previous CHAT_SECRET_KEY sealed, to be sealed anew."""
 
     def bots(self, rows: list[Any]) -> dict[str, Bot]:
         """Make bots of the rows of READ, by id."""
@@ -76,7 +79,9 @@ class BotRows:
             key = opened[sealed]
         else:
             try:
-                key = self._sealer.unseal(sealed, bot_id)
+                key, is_current = self._sealer.unseal(sealed, bot_id)
+                if not is_current:
+                    self.aged.append((bot_id, key))
             except Unreadable as error:
                 key = None
                 self._log.error("bot_secret_not_read", bot=bot_id, reason=str(error), advice="give it a new secret")

@@ -33,14 +33,14 @@ class Sealer:
         nonce = os.urandom(_NONCE_BYTES)
         return _VERSION + nonce + self._ciphers[0].encrypt(nonce, plain, bot_id.encode())
 
-    def unseal(self, sealed: bytes, bot_id: str) -> bytes:
-        """Decrypt a secret. Raises Unreadable."""
+    def unseal(self, sealed: bytes, bot_id: str) -> tuple[bytes, bool]:
+        """Decrypt a secret; tells whether the key of today sealed it. Raises Unreadable."""
         nonce, text = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         if sealed[:1] != _VERSION or len(nonce) < _NONCE_BYTES:
             raise Unreadable("not sealed by this version")
         for cipher in self._ciphers:
             with suppress(InvalidTag):
-                return cipher.decrypt(nonce, text, bot_id.encode())
+                return cipher.decrypt(nonce, text, bot_id.encode()), cipher is self._ciphers[0]
         raise Unreadable("sealed with another CHAT_SECRET_KEY, or damaged")
 
 
