@@ -1,7 +1,6 @@
 """Tells everybody who listens at this replica what happens in the rooms, whichever replica it happened at."""
 
 import asyncio
-import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -12,13 +11,14 @@ import structlog
 
 from sakimori_chat.domain.feed import Lost, Measured, Opened, Removed, Spoken
 from sakimori_chat.domain.frames import blocked_frame, deleted_frame, messages_frame, page_frame, room_frame
-from sakimori_chat.domain.identity import Client
 from sakimori_chat.domain.messages import Message, Page, is_seen_by
 from sakimori_chat.domain.mirror import KEPT_MESSAGES, News, RoomMirror, Taken
 from sakimori_chat.domain.rooms import Room
 from sakimori_chat.metrics import ChatMetrics
-from sakimori_chat.ports import Outlet, RoomDirectory, RoomFeed, RoomSnapshots, StoreUnavailable
+from sakimori_chat.ports import RoomDirectory, RoomFeed, RoomSnapshots, StoreUnavailable
+from sakimori_chat.spreading import Delivery, Listener, Pace, Spreading
 from sakimori_common.live_socket import GOING_AWAY, TRY_LATER, text_frame
+from sakimori_common.tasks import end_tasks
 
 ROOM_CLOSED: Final = 4404
 """Close code: this room is gone."""
@@ -28,32 +28,6 @@ _MAX_WAITING: Final = 500
 """Messages that go out at once whatever the pace, so that no frame grows without bound."""
 
 Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How far apart frames to a room are at least: twice what the last one took, within these bounds (seconds).
-
-    Alone in a room one hears every word at once; in a crowd of thousands many words share a frame.
-    """
-
-    least: float = 0.005
-    most: float = 0.06
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Listener:
-    """Somebody who listens to a room."""
-
-    room: str
-    viewer_id: str
-    client: Client
-    outlet: Outlet
-
-    def names(self) -> list[tuple[str, str]]:
-        """Say by which kind and entity of a measure this listener is meant."""
-        client = self.client
-        return [("user", self.viewer_id), ("fp", client.fingerprint), ("ip", client.network)]
 
 
 @dataclass(slots=True, eq=False)
@@ -67,7 +41,8 @@ class _Crowd:
     listeners: dict[Listener, None] = field(default_factory=dict)
     wakers: list[Callable[[], None]] = field(default_factory=list)
     timer: asyncio.TimerHandle | None = None
-    rests_until: float = 0.0
+    told_at: float = 0.0
+    delivery: Delivery | None = None
 
 
 class Hub:
@@ -87,7 +62,8 @@ class Hub:
         self._feed = feed
         self._metrics = metrics
         self._log = log
-        self._pace = pace
+        self._spreading = Spreading(pace, self._drop)
+        self._listening = 0
         self._crowds: dict[str, _Crowd] = {}
         self._named: dict[tuple[str, str], dict[Listener, None]] = defaultdict(dict)
         self._is_open = False
@@ -100,11 +76,12 @@ class Hub:
         try:
             yield
         finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            await end_tasks(following)
             self._is_open = False
             for crowd in self._crowds.values():
                 self._tell(crowd)
+            self._spreading.finish()
+            for crowd in self._crowds.values():
                 for listener in crowd.listeners:
                     listener.outlet.close(GOING_AWAY, "restart")
 
@@ -123,7 +100,7 @@ class Hub:
         crowd.listeners[listener] = None
         for name in listener.names():
             self._named[name][listener] = None
-        self._metrics.live_connections.inc()
+        self._count(1)
         listener.outlet.write(frames)
 
     def leave(self, listener: Listener) -> None:
@@ -132,7 +109,7 @@ class Hub:
         if crowd is None or listener not in crowd.listeners:
             return
         del crowd.listeners[listener]
-        self._metrics.live_connections.dec()
+        self._count(-1)
         for name in listener.names():
             self._named[name].pop(listener, None)
             if not self._named[name]:
@@ -235,8 +212,17 @@ class Hub:
         if mirror.waiting >= _MAX_WAITING:
             self._tell(crowd)
         elif crowd.timer is None and mirror.has_news:
-            loop = asyncio.get_running_loop()
-            crowd.timer = loop.call_at(max(loop.time(), crowd.rests_until), self._tell, crowd)
+            self._tell_at(crowd, crowd.told_at + self._spreading.period(self._listening))
+
+    def _tell_at(self, crowd: _Crowd, due: float) -> None:
+        loop = asyncio.get_running_loop()
+        crowd.timer = loop.call_at(max(loop.time(), due), self._due, crowd)
+
+    def _due(self, crowd: _Crowd) -> None:
+        if crowd.delivery is not None and not crowd.delivery.is_done:  # more than this machine can carry
+            self._tell_at(crowd, asyncio.get_running_loop().time() + self._spreading.period(self._listening))
+        else:
+            self._tell(crowd)
 
     def _tell(self, crowd: _Crowd) -> None:
         if crowd.timer is not None:
@@ -244,38 +230,31 @@ class Hub:
             crowd.timer = None
         if crowd.mirror is None or not crowd.mirror.has_news:
             return
-        started = time.perf_counter()
+        crowd.told_at = asyncio.get_running_loop().time()
         news = crowd.mirror.news()
+        told = crowd.mirror.told
         self._metrics.live_batch_messages.observe(len(news.messages))
-        self._spread(crowd, news, crowd.mirror.told)
-        for wake in crowd.wakers:
-            wake()
-        took = time.perf_counter() - started
-        rest = min(max(2 * took, self._pace.least), self._pace.most)
-        crowd.rests_until = asyncio.get_running_loop().time() + rest
-
-    def _spread(self, crowd: _Crowd, news: News, told: int) -> None:
-        common = _frames(news, told, None)
+        self._metrics.live_frames_total.inc(len(crowd.listeners))
         authors = {draft.author_id for _, draft in news.messages if draft.is_private}
         own = {author: _frames(news, told, author) for author in authors}
-        slow = []
-        for listener in list(crowd.listeners):
-            frame = own.get(listener.viewer_id, common) if own else common
-            if frame and not listener.outlet.write(frame):
-                slow.append(listener)
-        self._metrics.live_frames_total.inc(len(crowd.listeners))
-        for listener in slow:
-            self._drop(listener)
+        crowd.delivery = Delivery(_frames(news, told, None), own, list(crowd.listeners))
+        self._spreading.start(crowd.delivery)
+        for wake in crowd.wakers:
+            wake()
 
     def _show_anew(self, crowd: _Crowd, mirror: RoomMirror) -> None:
         """The room was emptied: what everybody shows is void."""
-        crowd.rests_until = 0.0
+        self._spreading.finish()
         for listener in list(crowd.listeners):
             page = mirror.page(mirror.told + 1, KEPT_MESSAGES, listener.viewer_id)  # a number that is not there: reset
             if not listener.outlet.write(text_frame(page_frame(page, 0.0))):
                 self._drop(listener)
         for wake in crowd.wakers:
             wake()
+
+    def _count(self, change: int) -> None:
+        self._listening += change
+        self._metrics.live_connections.set(self._listening)
 
     def _drop(self, listener: Listener) -> None:
         """Send away who does not keep up; it comes back with the last number it has."""

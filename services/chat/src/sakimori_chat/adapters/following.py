@@ -10,6 +10,7 @@ import structlog
 
 from sakimori_common.context import Postgres
 from sakimori_common.postgres import CONNECTION_ERRORS
+from sakimori_common.tasks import end_tasks
 
 POLL_SECONDS: Final = 1.0
 """A change is known after so long even where its notification was lost."""
@@ -41,9 +42,7 @@ async def following(
     try:
         yield
     finally:
-        while not task.done():  # once is not enough: until Python 3.12 wait_for, within asyncpg, may swallow it
-            task.cancel()
-            await asyncio.wait({task}, timeout=POLL_SECONDS)
+        await end_tasks(task)
 
 
 async def _follow_for_ever(

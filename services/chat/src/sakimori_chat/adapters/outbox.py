@@ -20,6 +20,7 @@ from sakimori_common.contracts import Event, Severity
 from sakimori_common.ids import random_event_id
 from sakimori_common.instants import now
 from sakimori_common.log import SecurityLogger
+from sakimori_common.tasks import end_tasks
 
 MAX_WAITING = 10_000
 """Events in memory; some 10 MB. Reached only when neither bus nor disk keep up."""
@@ -79,9 +80,7 @@ class Outbox:
         try:
             yield
         finally:
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
+            await end_tasks(*others)
             await self._drain(publishing)
 
     def _accept(self, occurrence: Occurrence) -> None:

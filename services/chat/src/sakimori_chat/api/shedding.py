@@ -19,6 +19,7 @@ from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.ports import Reporter
 from sakimori_common.fast_http import Phase
 from sakimori_common.shedding import Shedder
+from sakimori_common.tasks import end_tasks
 from sakimori_common.web import problem_response, scope_address
 
 REPORT_SECONDS: Final = 1.0
@@ -76,8 +77,7 @@ class Shedding:
         try:
             yield
         finally:
-            reporting.cancel()
-            await asyncio.gather(reporting, return_exceptions=True)
+            await end_tasks(reporting)
             self._report_shed()
 
     def _admits(self, scope: Scope) -> bool:

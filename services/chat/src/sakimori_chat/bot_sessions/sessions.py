@@ -25,6 +25,7 @@ from sakimori_chat.domain.bots.refusals import STATUS, BotRefusal
 from sakimori_chat.domain.bots.session import Session
 from sakimori_chat.metrics import BotMetrics
 from sakimori_chat.ports import Reporter, StoreUnavailable
+from sakimori_common.tasks import end_tasks
 
 WATCH_SECONDS: Final = 1.0
 """How often sessions are looked after: pings, ends, what the registry and the other replicas say."""
@@ -107,9 +108,7 @@ class BotSessions:
             yield
         finally:
             await self._farewell()
-            for task in (watching, recording):
-                task.cancel()
-            await asyncio.gather(watching, recording, return_exceptions=True)
+            await end_tasks(watching, recording)
             await self._records.flush()
 
     async def _opened(self, wire: Wire, origin: BotOrigin) -> LiveSession | None:
