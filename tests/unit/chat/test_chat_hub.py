@@ -14,9 +14,10 @@ from sakimori_chat.domain.feed import FeedEvent, Lost, Measured, Opened, Removed
 from sakimori_chat.domain.identity import Client
 from sakimori_chat.domain.messages import Draft, Snapshot
 from sakimori_chat.domain.rooms import Room, RoomPolicy
-from sakimori_chat.hub import Hub, Listener, Pace
+from sakimori_chat.hub import Hub
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.ports import RoomListener, StoreUnavailable
+from sakimori_chat.spreading import Listener, Pace
 from sakimori_common.log import logger
 from servers.eventually import eventually
 

@@ -16,7 +16,7 @@ from sakimori_chat.domain.mirror import KEPT_MESSAGES, News, RoomMirror, Taken
 from sakimori_chat.domain.rooms import Room
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.ports import RoomDirectory, RoomFeed, RoomSnapshots, StoreUnavailable
-from sakimori_chat.spreading import Delivery, Listener, Pace, Spreading
+from sakimori_chat.spreading import DEFAULT_PACE, Delivery, Listener, Pace, Spreading
 from sakimori_common.live_socket import GOING_AWAY, TRY_LATER, text_frame
 from sakimori_common.tasks import end_tasks
 
@@ -56,7 +56,7 @@ class Hub:
         feed: RoomFeed,
         metrics: ChatMetrics,
         log: structlog.stdlib.BoundLogger,
-        pace: Pace = Pace(),
+        pace: Pace = DEFAULT_PACE,
     ) -> None:
         self._rooms = rooms
         self._feed = feed

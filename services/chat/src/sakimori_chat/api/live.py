@@ -18,9 +18,9 @@ from sakimori_chat.domain.origins import Foreign
 from sakimori_chat.domain.posting import FORGED_COOKIE, Refusal, forged
 from sakimori_chat.domain.rooms import LOBBY, Room
 from sakimori_chat.domain.seats import Allowance, NoSeat
-from sakimori_chat.hub import Listener
 from sakimori_chat.intake import Submission
 from sakimori_chat.ports import StoreUnavailable
+from sakimori_chat.spreading import Listener
 from sakimori_common.live_socket import POLICY, TOO_BIG, TRY_LATER, UNSUPPORTED, LiveSocket, text_frame
 from sakimori_common.web import Problem
 
