@@ -19,11 +19,16 @@ class Line:
         self.refused_websockets = 0
         self.address = ""
         self._open: set[asyncio.StreamWriter] = set()
+        self._mute: set[asyncio.StreamWriter] = set()
 
     def cut(self) -> None:
         """Break every connection that there is."""
         for writer in self._open:
             writer.transport.abort()
+
+    def mute(self) -> None:
+        """Let nothing more through the connections that there are, and let neither side know."""
+        self._mute |= self._open
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass one connection on until either side ends it."""
@@ -51,18 +56,18 @@ class Line:
         self._open.add(their_writer)
         try:
             their_writer.write(head)
-            there = asyncio.create_task(_pumped(reader, their_writer))
-            await _pumped(their_reader, writer)
+            there = asyncio.create_task(self._pumped(reader, their_writer))
+            await self._pumped(their_reader, writer)
             there.cancel()
         finally:
             self._open.discard(their_writer)
             their_writer.transport.abort()
 
-
-async def _pumped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(_HEAD_BYTES):
-        writer.write(data)
-        await writer.drain()
+    async def _pumped(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(_HEAD_BYTES):
+            if writer not in self._mute:
+                writer.write(data)
+                await writer.drain()
 
 
 @asynccontextmanager

@@ -9,11 +9,13 @@ import pytest
 from integration.chat.browsing import banner_seconds, identity, post, posted, shows, texts, words
 from integration.chat.conftest import OpenChat, chat_running
 from sakimori_chat.adapters.rooms import ValkeyRooms
+from sakimori_chat.domain.messages import Draft
 from sakimori_common.context import Postgres, Valkey
 from servers.chromium import Browser, Page
 from servers.eventually import eventually
 from servers.line import Line, line_to
 
+AUTHOR = "0b0f3c5e-7a55-4b1e-9d0a-5a4f3f1c2d3e"
 COUNT_SOCKETS = """
   window.sockets = [];
   window.WebSocket = class extends WebSocket { constructor(...given) { super(...given); window.sockets.push(this); } };
@@ -93,6 +95,37 @@ async def test_a_cut_line_loses_and_doubles_nothing(chat: OpenChat, line: Line, 
 
 async def _are_shown(page: Page, expected: list[str]) -> bool:
     return await texts(page) == expected
+
+
+async def test_a_connection_that_died_without_a_word_is_replaced(chat: OpenChat, line: Line, page: Page) -> None:
+    await _live(page, f"{line.address}/chat")
+    line.mute()
+    other = await chat.visitor()
+    await other.post("unheard")
+    await page.evaluate("dispatchEvent(new Event('online'))")  # as when a laptop wakes up in another network
+    await eventually(lambda: shows(page, "unheard"))
+    await eventually(lambda: page.evaluate("window.sockets.length === 2 && window.sockets[1].readyState === 1"))
+    await other.post("heard by the new one")
+    await eventually(lambda: shows(page, "heard by the new one"))
+    assert await texts(page) == ["unheard", "heard by the new one"]
+
+
+async def test_much_that_was_said_meanwhile_is_fetched_whole(
+    chat: OpenChat, line: Line, page: Page, valkey: Valkey
+) -> None:
+    await _live(page, f"{line.address}/chat")
+    line.is_up = False
+    line.cut()
+    rooms = ValkeyRooms(valkey)
+    for number in range(150):
+        await rooms.append("lobby", Draft(AUTHOR, "", f"number {number}", "2026-01-16T02:00:00Z"))
+    line.is_up = True
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await eventually(lambda: _are_shown(page, [f"number {number}" for number in range(150)]))
+    await eventually(lambda: page.evaluate(IS_LIVE), seconds=20)
+    for number in range(150, 260):
+        await rooms.append("lobby", Draft(AUTHOR, "", f"number {number}", "2026-01-16T02:00:00Z"))
+    await eventually(lambda: _are_shown(page, [f"number {number}" for number in range(60, 260)]))
 
 
 async def test_while_nothing_answers_the_page_says_so_and_comes_back(chat: OpenChat, line: Line, page: Page) -> None:

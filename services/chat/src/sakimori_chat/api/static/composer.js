@@ -124,9 +124,12 @@ export function onSubmit(send) {
     isSending = true;
     refresh();
     const sent = text.value;
-    take(await send(sent, name.value, name.value !== savedName), sent);
-    isSending = false;
-    refresh();
+    try {
+      take(await send(sent, name.value, name.value !== savedName), sent);
+    } finally {
+      isSending = false;
+      refresh();
+    }
     if (!state.room.is_locked) text.focus();
   });
 }

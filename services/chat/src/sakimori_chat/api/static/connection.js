@@ -23,6 +23,8 @@ export class Connection {
     this._socket = null;
     this._isLive = false;
     this._isPolling = false;
+    this._isBehind = false;
+    this._isOver = false;
     this._failures = 0;
     this._dials = 0;
     this._pending = new Map();
@@ -53,10 +55,10 @@ export class Connection {
    */
   async _wake() {
     this._dials = 0;
-    const socket = this._socket;
+    const suspect = this._isLive ? this._socket : null;
+    if (!suspect) this._dial();
     const brought = await this._poll();
-    if (!this._isLive) this._dial();
-    else if (brought > 0 && socket === this._socket) this.redial();
+    if (suspect && suspect === this._socket && brought > 0) this.redial();
   }
 
   _listen() {
@@ -116,9 +118,10 @@ export class Connection {
   _advance(page) {
     this._handlers.page(page);
     // While older messages are still to be fetched, the number to go on from is theirs.
-    if (this._isCatchingUp) return;
+    if (this._isPolling || this._isBehind) return;
     this._cursor = page.reset ? page.next : Math.max(this._cursor, page.next);
-    if (page.has_more) this._poll();
+    this._isBehind = Boolean(page.has_more);
+    if (this._isBehind) this._poll();
   }
 
   _lose(socket) {
@@ -169,28 +172,26 @@ export class Connection {
       this._fail();
     }
     this._isPolling = false;
+    const isNeeded = !this._isOver && (!this._isLive || this._isBehind);
     if (this._isStale) this._poll();
-    else if (!this._isLive && !this._isOver) this._pollIn(Math.min(POLL_MS * 2 ** this._failures, MAX_WAIT_MS / 2));
+    else if (isNeeded) this._pollIn(Math.min(POLL_MS * 2 ** this._failures, MAX_WAIT_MS / 2));
     return brought;
   }
 
   async _fetchAll() {
-    this._isCatchingUp = true;
-    try {
-      let page, brought = 0;
-      do {
-        page = await this._fetchOne();
-        if (!page) return 0;
-        brought += this._handlers.page(page);
-        this._cursor = page.next;
-      } while (page.has_more);
-      this._handlers.room(page.room);
-      this._handlers.me(page.me);
-      this._handlers.polledBan(page.block_sec);
-      return brought;
-    } finally {
-      this._isCatchingUp = false;
-    }
+    let brought = 0;
+    let page;
+    do {
+      page = await this._fetchOne();
+      if (!page) return brought;
+      brought += this._handlers.page(page);
+      this._cursor = page.next;
+    } while (page.has_more);
+    this._isBehind = false;
+    this._handlers.room(page.room);
+    this._handlers.me(page.me);
+    this._handlers.polledBan(page.block_sec);
+    return brought;
   }
 
   async _fetchOne() {
@@ -231,7 +232,8 @@ export class Connection {
     const text = typed.replace(LONE_SURROGATE, ""); // no UTF-8 can carry one
     let outcome = await this._postOnce(text, name, nameIsNew);
     if (["csrf_failed", "identity_unknown"].includes(outcome.code)) {
-      await this._handlers.renew(); // the cookies are gone or worth nothing: get new ones, and come again with them
+      // The cookies are gone or worth nothing: get new ones, and come again with them.
+      await this._handlers.renew().catch(() => {});
       outcome = await this._postByHttp(text, name);
       this.redial();
       this._poll();
