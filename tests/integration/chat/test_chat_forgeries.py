@@ -59,8 +59,8 @@ async def test_a_page_opened_with_a_cookie_of_another_key_gives_a_new_one_and_is
 
 
 async def test_people_go_on_when_the_key_was_changed(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> None:
-    rotated = {"secret_key": OTHER_KEY, "previous_secret_keys": f"the one from long ago, {OLD_KEY}"}
-    async with chat_running(valkey, postgres, tmp_path / "spool", **rotated) as chat:
+    previous, spool = f"the one from long ago, {OLD_KEY}", tmp_path / "spool"
+    async with chat_running(valkey, postgres, spool, secret_key=OTHER_KEY, previous_secret_keys=previous) as chat:
         visitor = await _visitor_with(chat, _signed_with(OLD_KEY))
         assert (await visitor.post("still me")).status_code == 200
         assert visitor.anon_id == ANON_ID

@@ -50,6 +50,59 @@ async def _opens(visitor: Visitor) -> bool:
     return (await visitor.open()).status_code == 200
 
 
+OF_VALKEY = [
+    ("GET", "/chat"),
+    ("HEAD", "/chat"),
+    ("GET", "/chat?room=lobby&lang=ja"),
+    ("POST", "/chat/post"),
+    ("GET", "/chat/poll"),
+    ("GET", "/chat/poll?after=5"),
+    ("GET", "/health/redis"),
+    ("GET", "/moderation/held"),
+    ("GET", "/moderation/rooms/lobby/messages/1"),
+    ("DELETE", "/moderation/rooms/lobby/messages/1"),
+]
+"""Every way in that needs Valkey, but the bots' and WebSockets, which have tests of their own."""
+
+
+@pytest.mark.parametrize("is_killed", [True, False], ids=["gone", "hanging"])
+async def test_every_route_says_503_within_a_second_or_so_and_then_heals(
+    chat: OpenChat, valkey: Valkey, valkey_server: ValkeyServer, is_killed: bool
+) -> None:
+    visitor = await chat.visitor()
+    if is_killed:
+        valkey_server.kill()
+    else:
+        await valkey.client_pause(4000)
+    answers = await asyncio.gather(*(_ask(visitor, method, path) for method, path in OF_VALKEY))
+    assert [status for status, _ in answers] == [503] * len(OF_VALKEY)
+    assert max(seconds for _, seconds in answers) < 2
+    if is_killed:
+        valkey_server.start()
+    await eventually(lambda: _opens(visitor), seconds=10)
+    assert [method for method, path in OF_VALKEY if (await _ask(visitor, method, path))[0] >= 500] == []
+
+
+async def _ask(visitor: Visitor, method: str, path: str) -> tuple[int, float]:
+    headers = {"x-csrf-token": visitor.http.cookies.get("csrf_token") or "", "x-sakimori-operator": "mika"}
+    started = time.monotonic()
+    data = {"text": "x"} if method == "POST" else None
+    response = await visitor.http.request(method, path, data=data, headers=headers)
+    return response.status_code, time.monotonic() - started
+
+
+async def test_a_post_between_two_failures_of_valkey_is_503_and_no_more(
+    chat: OpenChat, valkey: Valkey, valkey_server: ValkeyServer
+) -> None:
+    """The gate answers, the store does not: a key of the wrong type stands in for it."""
+    visitor = await chat.visitor()
+    await valkey.set("chat:lobby:messages", "no stream")
+    response = await visitor.post("hello")
+    assert (response.status_code, response.json()["code"]) == (503, "system_unavailable")
+    await valkey.delete("chat:lobby:messages")
+    assert (await visitor.post("hello")).status_code == 200
+
+
 async def test_a_valkey_that_hangs_is_given_up_within_two_seconds(chat: OpenChat, valkey: Valkey) -> None:
     visitor = await chat.visitor()
     await valkey.client_pause(2500)
