@@ -78,3 +78,15 @@ def test_the_debug_api_never_opens_where_others_can_reach_it(host: str, monkeypa
         load_settings(ChatSettings, **GIVEN)
     monkeypatch.setenv("BIND_HOST", "127.0.0.1")
     assert load_settings(ChatSettings, **GIVEN).debug_mode
+
+
+def test_the_ports_of_bots_are_read_with_commas_and_there_are_none_by_default() -> None:
+    assert load_settings(ChatSettings, **GIVEN).bot_ports == ()
+    assert load_settings(ChatSettings, **GIVEN, bot_ports="1481, 1491").bot_ports == (1481, 1491)
+    with pytest.raises(SettingsError, match="CHAT_BOT_PORTS"):
+        load_settings(ChatSettings, **GIVEN, bot_ports="1481-1483")
+
+
+def test_a_certificate_of_the_ports_of_bots_needs_its_key() -> None:
+    with pytest.raises(SettingsError, match="CHAT_BOT_CERTIFICATE and CHAT_BOT_KEY go together"):
+        load_settings(ChatSettings, **GIVEN, bot_certificate="/etc/chat.pem")
