@@ -110,6 +110,8 @@ async def _said(stage: Stage, crowd: Crowd, rooms: list[str]) -> dict[str, int]:
     )
     process.start()
     while not receiving.poll():
+        if not process.is_alive():
+            raise SystemExit("the talkers died")
         await asyncio.sleep(0.02)
     said: dict[str, int] = json.loads(receiving.recv())
     process.join()
