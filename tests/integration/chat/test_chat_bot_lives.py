@@ -138,6 +138,21 @@ async def test_a_session_ends_when_its_time_is_over(
             assert (await link.greet())["success"] is True
 
 
+async def test_a_decision_on_its_address_puts_a_bot_out_that_only_listens(chat: OpenChat) -> None:
+    blocked, other = await approved_bot(chat, "Blocked"), await approved_bot(chat, "Other")
+    async with (
+        by_websocket(chat, blocked, "203.0.113.66") as link,
+        by_websocket(chat, other, "203.0.113.67") as neighbour,
+    ):
+        await link.greet()
+        await neighbour.greet()
+        await chat.decide("source.ip", "203.0.113.66", 60)
+        assert (await link.end(seconds=5))["code"] == "blocked_by_decision"
+        assert (await neighbour.post("still here"))["type"] == "posted"
+    async with by_websocket(chat, blocked, "203.0.113.66") as link:
+        assert (await link.greet())["code"] == "blocked_by_decision"
+
+
 async def test_two_replicas_agree_on_which_session_is_the_bots(
     valkey: Valkey, postgres: Postgres, tmp_path: Path
 ) -> None:

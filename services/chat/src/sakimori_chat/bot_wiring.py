@@ -75,7 +75,10 @@ def bots_of(
     sessions = BotSessions(
         door=door,
         claims=ValkeySessionClaims(
-            context.valkey, connects=settings.bot_connects_per_minute, reconnects=MAX_RECONNECTS_PER_MINUTE
+            context.valkey,
+            connects=settings.bot_connects_per_minute,
+            reconnects=MAX_RECONNECTS_PER_MINUTE,
+            never_block=settings.never_block,
         ),
         heartbeats=PostgresHeartbeats(context.postgres, context.instance),
         news=news,

@@ -1,9 +1,11 @@
 """What the replicas agree on about sessions of bots, in Valkey."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from sakimori_chat.adapters.gate import block_key
 from sakimori_chat.adapters.scripting import answering, script
+from sakimori_chat.domain.identity import Network, is_within, network_of
 from sakimori_common.context import Valkey
 
 HOLD_SECONDS: Final = 60
@@ -16,7 +18,8 @@ WINDOW_SECONDS: Final = 60
 class ValkeySessionClaims:
     """See SessionClaims. `connects` and `reconnects` are how many there may be within a minute."""
 
-    def __init__(self, valkey: Valkey, *, connects: int, reconnects: int) -> None:
+    def __init__(self, valkey: Valkey, *, connects: int, reconnects: int, never_block: Sequence[Network] = ()) -> None:
+        self._never_block = never_block
         self._valkey = valkey
         self._connects = connects
         self._reconnects = reconnects
@@ -43,6 +46,15 @@ class ValkeySessionClaims:
         async with answering():
             lost = await self._hold([_key(bot) for bot in bots], [HOLD_SECONDS * 1000, *sessions.values()])
         return {bots[place - 1] for place in lost}
+
+    async def blocked(self, addresses: Collection[str]) -> set[str]:
+        """See SessionClaims."""
+        asked = [address for address in addresses if not is_within(address, self._never_block)]
+        if not asked:
+            return set()
+        async with answering():
+            found = await self._valkey.mget([block_key("ip", network_of(address)) for address in asked])
+        return {address for address, block in zip(asked, found, strict=True) if block is not None}
 
     async def release(self, bot_id: str, session_id: str) -> None:
         """See SessionClaims."""

@@ -1,6 +1,6 @@
 """What sessions of bots need from outside."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -49,6 +49,9 @@ class SessionClaims(Protocol):
 
     async def renew(self, sessions: Mapping[str, str]) -> set[str]:
         """Go on holding sessions (by bot); the bots whose session is another now."""
+
+    async def blocked(self, addresses: Collection[str]) -> set[str]:
+        """Tell which of these addresses a decision blocks."""
 
     async def release(self, bot_id: str, session_id: str) -> None:
         """Give a session up, unless another holds the bot already."""

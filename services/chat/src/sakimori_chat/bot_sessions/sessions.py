@@ -224,11 +224,19 @@ class BotSessions:
             live.tick(now)
             self._note(live)
             await self._compare(live)
-        with suppress(StoreUnavailable):
-            lost = await self._claims.renew({live.bot.id: live.id for live in sessions}) if sessions else set()
-            for live in sessions:
-                if live.bot.id in lost:
-                    live.end(Ending.REPLACED)
+        if sessions:
+            with suppress(StoreUnavailable):
+                await self._ask_others(sessions)
+
+    async def _ask_others(self, sessions: list[LiveSession]) -> None:
+        """End the sessions that other replicas took over, and those from addresses that a decision blocks."""
+        lost = await self._claims.renew({live.bot.id: live.id for live in sessions})
+        blocked = await self._claims.blocked({live.origin.address for live in sessions})
+        for live in sessions:
+            if live.bot.id in lost:
+                live.end(Ending.REPLACED)
+            elif live.origin.address in blocked:
+                live.end(Ending.ADDRESS_BLOCKED)
 
     async def _compare(self, live: LiveSession) -> None:
         """See what became of a bot. While nobody can tell, it stays connected and gets nothing to read."""

@@ -21,6 +21,7 @@ class Ending(StrEnum):
     REVOKED = "bot_revoked"
     BLOCKED = "bot_blocked"
     UNREGISTERED = "bot_unregistered"
+    ADDRESS_BLOCKED = "blocked_by_decision"
     EXPIRED = "session_expired"
     PING_TIMEOUT = "ping_timeout"
     READ_TIMEOUT = "read_timeout"
@@ -36,6 +37,7 @@ WORDS: Final[Mapping[Ending, str]] = {
     Ending.REVOKED: "This bot was revoked; it can register anew.",
     Ending.BLOCKED: "An operator blocked this bot.",
     Ending.UNREGISTERED: "This bot is not registered any more.",
+    Ending.ADDRESS_BLOCKED: "This address is blocked.",
     Ending.EXPIRED: "A session lasts an hour at most: connect again.",
     Ending.PING_TIMEOUT: "No ping was answered for too long.",
     Ending.READ_TIMEOUT: "Nothing came for too long.",
