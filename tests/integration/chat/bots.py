@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -16,9 +16,13 @@ from prometheus_client import CollectorRegistry
 from integration.chat.conftest import EDGE_TOKEN, SECRET_KEY, OpenChat
 from sakimori_chat.adapters.bot_gate import ValkeyBotGate
 from sakimori_chat.adapters.bot_registry import PostgresBotRegistry
+from sakimori_chat.adapters.room_directory import PostgresRoomDirectory
+from sakimori_chat.adapters.rooms import ValkeyRooms
 from sakimori_chat.adapters.sealing import Sealer
+from sakimori_chat.bot_intake import BotDoor
 from sakimori_chat.bot_office import BotOffice, OfficeRules
 from sakimori_chat.domain.bots.device import BotStatus
+from sakimori_chat.domain.bots.forgeries import Forgeries
 from sakimori_chat.domain.bots.limits import BotLimits
 from sakimori_chat.domain.occurrences import Occurrence
 from sakimori_chat.metrics import BotMetrics
@@ -104,17 +108,43 @@ async def _stands(bot: TestBot, status: str) -> bool:
     return not told.isdisjoint({status, f"bot_{status}"})
 
 
+@dataclass
+class Replica:
+    """Another replica's office and door."""
+
+    office: BotOffice
+    door: BotDoor
+
+
 @asynccontextmanager
-async def office_of(chat: OpenChat) -> AsyncIterator[BotOffice]:
-    """Open the office of another replica."""
-    context = replace(chat.context, registry=CollectorRegistry())
-    metrics = BotMetrics(context.registry)
+async def another_replica(chat: OpenChat) -> AsyncIterator[Replica]:
+    """Open office and door once more, on the same stores."""
+    context = chat.context
+    metrics = BotMetrics(CollectorRegistry())
     registry = PostgresBotRegistry(
         context.postgres, Sealer(SECRET_KEY), context.log, metrics, pending_limit=100, pending_seconds=604_800
     )
     gate = ValkeyBotGate(context.valkey, BotLimits())
+    reports = Reports()
+    door = BotDoor(
+        registry=registry,
+        gate=gate,
+        rooms=ValkeyRooms(context.valkey),
+        directory=PostgresRoomDirectory(context.postgres, context.log),
+        reporter=reports,
+        metrics=metrics,
+        forgeries=Forgeries(30),
+    )
+    office = BotOffice(registry=registry, gate=gate, reporter=reports, metrics=metrics, rules=OfficeRules())
     async with registry.running(context.background):
-        yield BotOffice(registry=registry, gate=gate, reporter=Reports(), metrics=metrics, rules=OfficeRules())
+        yield Replica(office, door)
+
+
+@asynccontextmanager
+async def office_of(chat: OpenChat) -> AsyncIterator[BotOffice]:
+    """Open the office of another replica."""
+    async with another_replica(chat) as replica:
+        yield replica.office
 
 
 class Reports:

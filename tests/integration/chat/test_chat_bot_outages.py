@@ -55,6 +55,18 @@ async def test_without_valkey_every_route_is_503_within_a_second_and_heals(
     await eventually(lambda: _posts(bot), seconds=10)
 
 
+async def test_nonces_outlive_a_valkey_that_dies(chat: OpenChat, valkey_server: ValkeyServer) -> None:
+    bot = await approved_bot(chat)
+    body = b'{"room": "lobby", "text": "once"}'
+    proof = bot.proof("POST", "/bots/messages", body)
+    assert (await bot.http.post("/bots/messages", content=body, headers=proof)).status_code == 201
+    valkey_server.kill()
+    valkey_server.start()
+    await eventually(lambda: _posts(bot), seconds=10)
+    again = await bot.http.post("/bots/messages", content=body, headers=proof)
+    assert (again.status_code, again.json()["code"]) == (401, "nonce_replayed")
+
+
 async def test_a_valkey_that_hangs_is_given_up_and_one_that_cannot_write_lets_nobody_in(
     chat: OpenChat, valkey: Valkey
 ) -> None:

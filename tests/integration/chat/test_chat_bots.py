@@ -10,8 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from integration.chat.bots import TestBot, approved_bot, bot_at, decide, office_of
+from integration.chat.bots import TestBot, another_replica, approved_bot, bot_at, decide, office_of
 from integration.chat.conftest import ADDRESS, EDGE_TOKEN, OpenChat, chat_running
+from sakimori_chat.bot_intake import Admitted
+from sakimori_chat.domain.bots.occurrences import BotOrigin
+from sakimori_chat.domain.bots.refusals import BotRefusal
+from sakimori_chat.domain.bots.signature import claim_of
 from sakimori_common.context import Postgres, Valkey
 from servers.eventually import eventually
 from servers.own_logs import lines_of
@@ -190,8 +194,11 @@ async def test_of_many_copies_at_once_one_gets_through(chat: OpenChat) -> None:
     bot = await approved_bot(chat)
     body = b'{"room": "lobby", "text": "once"}'
     proof = bot.proof("POST", "/bots/messages", body)
-    answers = await asyncio.gather(*(bot.http.post("/bots/messages", content=body, headers=proof) for _ in range(20)))
-    assert sorted(answer.status_code for answer in answers) == [201] + [401] * 19
+    answers = await asyncio.gather(*(bot.http.post("/bots/messages", content=body, headers=proof) for _ in range(10)))
+    statuses = [answer.status_code for answer in answers]
+    assert statuses.count(201) == 1
+    assert set(statuses) <= {201, 401, 503}  # a machine that is busy may not be able to check one in time
+    assert len((await bot.read()).json()["messages"]) == 1
 
 
 async def test_requests_may_come_in_another_order_than_they_were_signed(chat: OpenChat) -> None:
@@ -418,3 +425,32 @@ async def test_somebody_who_hangs_up_amid_a_body_leaves_no_trace_of_an_error(cha
     assert (await bot.post("still here")).status_code == 201
     assert "Traceback" not in caplog.text
     assert [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}] == []
+
+
+async def test_a_bot_that_waits_uses_no_room_by_whatever_way_it_came_in(
+    chat: OpenChat,
+) -> None:
+    bot = bot_at(chat)
+    await bot.register()
+    proof = bot.proof("SESSION", "/bots/ws")
+    claim = claim_of(
+        bot_id=bot.id,
+        timestamp=proof["X-Sakimori-Timestamp"],
+        nonce=proof["X-Sakimori-Nonce"],
+        signature=proof["X-Sakimori-Signature"],
+        method="SESSION",
+        target=b"/bots/ws",
+        body=b"",
+    )
+    async with another_replica(chat) as replica:
+        door = replica.door
+        origin = BotOrigin("trace-1", "198.51.100.20", transport="websocket")
+        admitted = await door.authenticate(claim, origin, lets_pending=True)
+        assert isinstance(admitted, Admitted)
+        for outcome in (
+            await door.receive(admitted, "lobby", "x", origin),
+            await door.read(admitted, "lobby", 0, 10, origin),
+            await door.admit(bot.id, origin),
+        ):
+            assert isinstance(outcome, BotRefusal)
+            assert outcome.code == "bot_pending"

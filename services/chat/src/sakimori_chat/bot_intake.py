@@ -115,7 +115,7 @@ class BotDoor:
         """Put what a bot says in a room."""
         bot = admitted.bot
         found, cleaned = self._room_of(bot, room), clean_text(text)
-        refusal = found if isinstance(found, BotRefusal) else _refusal_of_text(found, cleaned)
+        refusal = found if isinstance(found, BotRefusal) else _refusal_in(found, cleaned)
         if refusal is not None:
             return self.refuse(refusal, origin, bot.id, bot.name, {"chat.room": room[:32]})
         draft = Draft(bot.id, bot.name, cleaned, now_text(), kind=Kind.BOT)
@@ -131,8 +131,9 @@ class BotDoor:
     async def read(self, admitted: Admitted, room: str, after: int, limit: int, origin: BotOrigin) -> Page | BotRefusal:
         """Read what follows a number of a room, oldest first, at most 100."""
         bot = admitted.bot
-        if room not in bot.rooms or self._directory.find(room) is None:
-            return self.refuse(ROOM_NOT_APPROVED, origin, bot.id, bot.name, {"chat.room": room[:32]})
+        found = self._room_of(bot, room)
+        if isinstance(found, BotRefusal):
+            return self.refuse(found, origin, bot.id, bot.name, {"chat.room": room[:32]})
         try:
             page = await self._rooms.after(room, after, max(1, min(limit, MAX_PAGE)), bot.id)
         except StoreUnavailable:
@@ -190,17 +191,18 @@ class BotDoor:
         return refused
 
     def _room_of(self, bot: Bot, name: str) -> Room | BotRefusal:
+        """Find a room that a bot may use; one that waits for approval may use none, whatever it asked for."""
         room = self._directory.find(name) if name in bot.rooms else None
-        if room is None:
-            return ROOM_NOT_APPROVED
-        return ROOM_LOCKED if room.policy.is_locked else room
+        return refusal_of_status(bot) or room or ROOM_NOT_APPROVED
 
 
 def _done(action: BotAction, origin: BotOrigin, bot: Bot, details: dict[str, FieldValue]) -> Occurrence:
     return bot_occurred(action, origin, bot_id=bot.id, name=bot.name, details=details)
 
 
-def _refusal_of_text(room: Room, text: str) -> BotRefusal | None:
+def _refusal_in(room: Room, text: str) -> BotRefusal | None:
+    if room.policy.is_locked:
+        return ROOM_LOCKED
     if not text:
         return EMPTY
     limit = room.policy.max_characters

@@ -194,9 +194,10 @@ class PostgresBotRegistry:
 
     async def _reseal(self) -> None:
         """Seal with the key of today what a previous one sealed, so that it can be forgotten."""
-        aged, self._rows.aged = self._rows.aged, []
-        for bot_id, key in aged:
+        while self._rows.aged:
+            bot_id, key = self._rows.aged[0]
             await self._postgres.execute(sql.RESEAL, bot_id, _digest(key), self._sealer.seal(key, bot_id))
+            self._rows.aged.pop(0)
 
     async def _write_seen(self) -> None:
         seen = dict(self._seen)
