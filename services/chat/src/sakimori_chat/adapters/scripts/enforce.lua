@@ -10,10 +10,12 @@ for i = 1, #KEYS / 3 do
   local key, lift, step = KEYS[3 * i - 2], KEYS[3 * i - 1], KEYS[3 * i]
   local decided_at, ms, by, kind, entity = unpack(ARGV, 5 * i - 4, 5 * i)
   ms = tonumber(ms)
-  local held_at, held_by = string.match(redis.call('GET', key) or '0:a', '^(%d+):?(%a?)')
+  local left = redis.call('PTTL', key)
+  local value = left ~= 0 and redis.call('GET', key) or '0:a' -- in its last millisecond it counts as gone
+  local held_at, held_by = string.match(value, '^(%d+):?(%a?)')
   local lifted_at = tonumber(redis.call('GET', lift) or '') or 0
   local is_late = tonumber(decided_at) < math.max(tonumber(held_at or 0), lifted_at)
-  local is_kept = by == 'a' and redis.call('PTTL', key) >= ms and (ms > 0 or held_by == 'o')
+  local is_kept = by == 'a' and left ~= 0 and left >= ms and (ms > 0 or held_by == 'o')
   if not (is_late or is_kept) then
     if ms == 0 then
       redis.call('DEL', key, step)
