@@ -109,8 +109,12 @@ async def _serve(chat: Chat, websocket: WebSocket, asked: _Asked) -> None:
     socket: LiveSocket = websocket.state.live_socket
     socket.limit_frames(MAX_FRAME_BYTES)
     listener = Listener(asked.room.name, asked.anon_id, asked.origin.client, socket)
+    room = chat.directory.find(asked.room.name)  # as it is now: it may have changed since the handshake
+    if room is None:
+        socket.close(ROOM_CLOSED, "room_closed")
+        return
     try:
-        await chat.hub.join(listener, asked.after, asked.room, block_seconds)
+        await chat.hub.join(listener, asked.after, room, block_seconds)
         await _converse(chat, websocket, socket, asked)
     except StoreUnavailable:  # between handshake and joining
         socket.close(TRY_LATER, "system_unavailable")
