@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from sakimori_chat.domain.checking.similarity import essence, grams, parted, resemblance, signature
+from sakimori_chat.domain.checking.similarity import essence, grams, resemblances, signature, size_of
 from sakimori_chat.domain.checks import Objection, Recent, Said
 from sakimori_chat.domain.rooms import CheckName, Reaction, RoomPolicy
 
@@ -58,7 +58,7 @@ class Duplicate:
         score = round(sum(copy.worth for copy in copies), 3)
         if copies and score >= threshold:
             return Objection(self.name, score, threshold, _reasons(said, copies))
-        times = repetition(said.text) / _FLOOD_TIMES
+        times = repetition(said.text) / _FLOOD_TIMES if len(said.text) >= _FLOOD_LETTERS else 0.0
         if times >= threshold:
             reasons = (f"every part of it comes {times * _FLOOD_TIMES:.0f} times",)
             return Objection(self.name, round(times, 3), threshold, reasons, at_most=Reaction.NOTE)
@@ -75,17 +75,18 @@ def repetition(text: str) -> float:
 
 
 def _copies(said: Said) -> Iterator[_Copy]:
-    mine = parted(signature(said.text))
-    if mine is None or not said.recent:
+    mine = signature(said.text)
+    kind = next(kind for kind in _KINDS if size_of(mine) >= kind.size)
+    candidates = [
+        recent
+        for recent in said.recent
+        if (recent.author_id == said.author_id or kind.others) and (kind.size or said.at - recent.at <= _SHORT_SECONDS)
+    ]
+    if not candidates:
         return
-    kind = next(kind for kind in _KINDS if mine.size >= kind.size)
-    for recent in said.recent:
-        is_own = recent.author_id == said.author_id
-        worth = kind.own if is_own else kind.others
-        is_late = not kind.size and said.at - recent.at > _SHORT_SECONDS
-        other = parted(recent.signature)
-        if worth and not is_late and other is not None and (alike := resemblance(mine, other)) >= kind.resemblance:
-            yield _Copy(recent, worth, alike)
+    for recent, alike in zip(candidates, resemblances(mine, [each.signature for each in candidates]), strict=True):
+        if alike >= kind.resemblance:
+            yield _Copy(recent, kind.own if recent.author_id == said.author_id else kind.others, alike)
 
 
 def _reasons(said: Said, copies: list[_Copy]) -> tuple[str, ...]:

@@ -40,7 +40,8 @@ _DIGITS: Final = re.compile(r"0{7,}")
 _RUNS: Final = re.compile(r"([^0])\1{3,}")
 _LETTERS: Final = regex.compile(r"\p{L}")
 _LATIN: Final = regex.compile(r"\p{Latin}")
-_BIT_MIXER: Final = 0x9E3779B1
+_MULTIPLIER: Final = np.uint32(0x9E3779B1)
+_HALF: Final = np.uint32(15)
 
 
 class SpamModelError(ValueError):
@@ -118,7 +119,7 @@ class SpamModel:
     def _gains(self, plain: str) -> NDArray[np.float64]:
         """Split the weight of every sequence over its letters, once for each place it stands at."""
         gains = np.zeros(len(plain), np.float64)
-        found: list[Numbers] = [_hashed(plain, size, self.weights.size) for size in SIZES]
+        found = _sequences(plain, self.weights.size)
         norm = math.sqrt(len(np.unique(np.concatenate(found))) + PRIOR) if plain else 1.0
         for size, hashed in zip(SIZES, found, strict=True):
             worth = self.weights.take(hashed) / (size * norm)
@@ -143,7 +144,7 @@ def normalised(text: str) -> str | None:
 
 def buckets(plain: str, count: int) -> Numbers:
     """Hash the sequences of 1 to 4 letters of a normalised text to numbers below `count`, each once, ascending."""
-    found = np.concatenate([_hashed(plain, size, count) for size in SIZES])
+    found = np.concatenate(_sequences(plain, count))
     found.sort()
     return found[np.concatenate(([True], found[1:] != found[:-1]))] if len(found) else found
 
@@ -170,12 +171,14 @@ def signs_of(text: str, plain: str) -> NDArray[np.bool_]:
     )
 
 
-def _hashed(plain: str, size: int, count: int) -> Numbers:
-    """Hash the sequences of one size, in their order."""
+def _sequences(plain: str, count: int) -> list[Numbers]:
+    """Hash the sequences of each of SIZES, in their order; those of a size out of those that are one shorter."""
     codes = np.frombuffer(plain.encode("utf-32-le", "surrogatepass"), np.uint32)
-    length = max(len(codes) - size + 1, 0)
-    mixed = np.full(length, size, np.uint32)
-    for offset in range(size if length else 0):
-        mixed = (mixed ^ codes[offset : offset + length]) * np.uint32(_BIT_MIXER)
-        mixed ^= mixed >> np.uint32(15)
-    return mixed >> np.uint32(33 - count.bit_length())
+    shift = np.uint32(33 - count.bit_length())
+    mixed = np.zeros(len(codes) + 1, np.uint32)
+    found: list[Numbers] = []
+    for size in SIZES:
+        mixed = (mixed[:-1] ^ codes[size - 1 :]) * _MULTIPLIER if len(codes) >= size else mixed[:0]
+        mixed ^= mixed >> _HALF
+        found.append(mixed >> shift)
+    return found
