@@ -146,18 +146,9 @@ async def running(pace: Pace) -> AsyncIterator[Bench]:
     registry, feed, rooms, directory = CollectorRegistry(), Feed(), Kept(), Directory()
     hub = Hub(rooms=rooms, directory=directory, feed=feed, metrics=ChatMetrics(registry), log=logger("test"), pace=pace)
     bench = Bench(hub, feed, rooms, directory, registry)
+    feed.say(Opened())
     async with hub.running(background):
-        feed.say(Opened())
-        await eventually(lambda: _is_open(hub))
         yield bench
-
-
-async def _is_open(hub: Hub) -> bool:
-    try:
-        await hub.prepare("lobby")
-    except StoreUnavailable:
-        return False
-    return True
 
 
 @pytest.fixture
@@ -176,6 +167,14 @@ async def test_before_anything_is_heard_nobody_joins() -> None:
     )
     with pytest.raises(StoreUnavailable):
         await hub.prepare("lobby")
+
+
+async def _is_open(hub: Hub) -> bool:
+    try:
+        await hub.prepare("lobby")
+    except StoreUnavailable:
+        return False
+    return True
 
 
 async def test_what_is_said_within_a_pace_shares_one_frame() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ ROOM_CLOSED: Final = 4404
 """Close code: this room is gone."""
 JOIN_MESSAGES: Final = 100
 RETRY_SECONDS: Final = 0.2
+FIRST_SECONDS: Final = 2.0
 _MAX_WAITING: Final = 500
 """Messages that go out at once whatever the pace, so that no frame grows without bound."""
 
@@ -67,13 +68,20 @@ class Hub:
         self._crowds: dict[str, _Crowd] = {}
         self._named: dict[tuple[str, str], dict[Listener, None]] = defaultdict(dict)
         self._is_open = False
+        self._opened = asyncio.Event()
         directory.listen(self._room_changed)
 
     @asynccontextmanager
     async def running(self, background: Background) -> AsyncIterator[None]:
-        """Listen until the block ends; then tell what is left to tell and send all away."""
+        """Listen until the block ends; then tell what is left to tell and send all away.
+
+        The block begins when everything is heard, or after a moment without Valkey.
+        """
         following = background(self._follow(), "hub")
         try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_SECONDS):
+                    await self._opened.wait()
             yield
         finally:
             await end_tasks(following)
@@ -148,6 +156,7 @@ class Hub:
         for crowd in list(self._crowds.values()):
             await self._resume(crowd)
         self._is_open = True
+        self._opened.set()
 
     async def _heard(self, event: Spoken | Removed) -> None:
         crowd = self._crowds.get(event.room)
