@@ -18,6 +18,7 @@ from sakimori_chat.domain.origins import Foreign
 from sakimori_chat.domain.posting import FORGED_COOKIE, Refusal, forged
 from sakimori_chat.domain.rooms import LOBBY, Room
 from sakimori_chat.domain.seats import Allowance, NoSeat
+from sakimori_chat.hub import ROOM_CLOSED
 from sakimori_chat.intake import Submission
 from sakimori_chat.ports import StoreUnavailable
 from sakimori_chat.spreading import Listener
@@ -111,7 +112,7 @@ async def _serve(chat: Chat, websocket: WebSocket, asked: _Asked) -> None:
     listener = Listener(asked.room.name, asked.anon_id, asked.origin.client, socket)
     room = chat.directory.find(asked.room.name)  # as it is now: it may have changed since the handshake
     if room is None:
-        socket.close(ROOM_CLOSED, "room_closed")
+        socket.close(ROOM_CLOSED, "room closed")
         return
     try:
         await chat.hub.join(listener, asked.after, room, block_seconds)
