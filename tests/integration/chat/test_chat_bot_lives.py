@@ -234,11 +234,17 @@ async def test_a_chat_that_stops_says_so_and_finishes_what_was_asked(
     bot = await approved_bot(chat)
     async with by_websocket(chat, bot) as link:
         await link.greet()
+        for number in range(20):
+            await link.say("post", room="lobby", text=f"message {number}", ref=str(number))
+        await link.next("posted")  # and so the others are being worked on
         reading = asyncio.create_task(_frames(link))
         started = time.monotonic()
         await stopping.aclose()
         assert time.monotonic() - started < 15
-        assert (await reading)[-2:] == ["server_shutdown", "closing"]
+        kinds = await reading
+        assert "server_shutdown" in kinds
+        assert kinds[-1] == "closing"
+        assert kinds.count("posted") + 1 == int(await valkey.xlen("chat:lobby:messages"))
 
 
 async def _frames(link: BotLink) -> list[str]:
@@ -255,7 +261,7 @@ async def test_a_bot_that_does_not_read_is_let_go_and_holds_nobody_up(
 ) -> None:
     (port,) = free_ports(1)
     await _fill_the_lobby(valkey)
-    async with chat_running(valkey, postgres, tmp_path / "spool", bot_ports=(port,)) as chat:
+    async with chat_running(valkey, postgres, tmp_path / "spool", bot_ports=(port,), bot_minute_limit=100_000) as chat:
         deaf, quick = await approved_bot(chat, "Deaf"), await approved_bot(chat, "Quick")
         async with by_tcp(port, deaf, limit=4096) as silent, by_websocket(chat, quick) as link:
             await silent.greet()
@@ -280,7 +286,7 @@ async def _fill_the_lobby(valkey: Valkey) -> None:
 
 async def _ask_and_never_listen(link: BotLink) -> None:
     assert isinstance(link.line, TcpLine)
-    while True:
+    while not link.line.writer.is_closing():
         frame = json.dumps(link.envelope("read", room="lobby", after=0, limit=100)).encode()
         link.line.writer.write(frame + b"\n")
         await asyncio.sleep(0.02)

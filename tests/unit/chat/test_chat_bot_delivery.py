@@ -179,3 +179,11 @@ async def test_rooms_that_a_bot_may_no_longer_use_are_not_followed() -> None:
         news.say("not for it")
         await asyncio.sleep(0)
     assert (news.wakers, delivery.numbers, bot.frames) == ([], {}, [])
+
+
+async def test_answers_that_wait_at_the_end_still_go_out() -> None:
+    bot = Bot()
+    delivery = Delivery(News(), bot.take)
+    delivery.answer(b'{"type":"posted"}')
+    await delivery.finish()
+    assert [frame["type"] for frame in bot.frames] == ["posted"]

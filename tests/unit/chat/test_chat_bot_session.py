@@ -3,7 +3,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sakimori_chat.domain.bots.frames import Body, Handshake, Ping, Pong, Post, Read, frame, signed_text
@@ -201,6 +201,7 @@ _pieces = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_pieces, max_size=12))
 def test_no_sequence_of_frames_raises_or_gets_a_post_past_the_handshake(frames: list[bytes]) -> None:
     session = Session()
@@ -208,6 +209,7 @@ def test_no_sequence_of_frames_raises_or_gets_a_post_past_the_handshake(frames: 
         assert isinstance(_read(session, raw), Handshake | Fault)  # nobody ever opens it
 
 
+@settings(deadline=None)
 @given(st.lists(_pieces, max_size=12), st.integers(0, 11))
 def test_only_frames_that_are_signed_for_this_session_and_in_turn_get_through(
     frames: list[bytes], opens_after: int
@@ -228,6 +230,7 @@ def test_only_frames_that_are_signed_for_this_session_and_in_turn_get_through(
             assert session.phase is Phase.CLOSED
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_with_a_wrong_signature_change_anything_but_the_end(raw: bytes) -> None:
     session = _open()
@@ -236,6 +239,7 @@ def test_no_bytes_with_a_wrong_signature_change_anything_but_the_end(raw: bytes)
     assert step.code is not FaultCode.REPLAYED
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), _pieces), max_size=12))
 def test_no_order_of_calls_gets_a_frame_out_of_a_session_that_nobody_opened(calls: list[tuple[bool, bytes]]) -> None:
     session = Session()

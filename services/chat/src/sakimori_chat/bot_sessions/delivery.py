@@ -85,6 +85,10 @@ class Delivery:
             watching.close()
         self._watched.clear()
 
+    async def finish(self) -> None:
+        """Send the answers that still wait; `run` must have ended."""
+        await self._send_answers()
+
     async def run(self) -> None:
         """Send what there is to send, for ever."""
         while True:

@@ -149,7 +149,7 @@ class LiveSession:
                 await asyncio.sleep(self._pace.delay(asyncio.get_running_loop().time()))
         return None
 
-    async def _take(self, step: Body | Fault | object) -> None:
+    async def _take(self, step: Body | Fault) -> None:
         match step:
             case Fault():
                 self._refuse_frame(step)
@@ -236,6 +236,7 @@ class LiveSession:
         if code != Ending.LEFT:
             with suppress(WireClosed, TimeoutError):
                 async with asyncio.timeout(LAST_WORD_SECONDS):
+                    await self.delivery.finish()
                     await self._wire.send(frame("closing", code=code, detail=detail))
         await self._wire.close(code)
 
