@@ -13,4 +13,5 @@ from sakimori_chat.domain.checks import Check
 
 def all_checks() -> Sequence[Check]:
     """Make the checks, in the order in which messages are looked at. Raises SpamModelError."""
+    is_suffix("com")  # reads the list now, not while somebody waits
     return (Words(), Links(is_suffix), Duplicate(), Spam(shipped()))
