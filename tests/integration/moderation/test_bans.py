@@ -1,10 +1,12 @@
 """Bans and mutes by operators, from the gateway's API to the chat's refusal."""
 
 import time
+from pathlib import Path
 
 import pytest
 
-from gateway.pair import Pair
+from gateway.pair import Pair, together
+from sakimori_common.context import Postgres, Valkey
 from sakimori_common.contracts import DecisionAction
 from servers.eventually import eventually
 
@@ -62,6 +64,25 @@ async def test_a_ban_of_the_fingerprint_holds_against_a_new_cookie(pair: Pair) -
         return (await newcomer.post("thanks")).status_code == 200
 
     await eventually(is_let_in, 1)
+
+
+async def test_whom_the_allow_list_lets_in_stays_in_whatever_is_decided(
+    postgres_url: str, postgres: Postgres, valkey: Valkey, tmp_path: Path
+) -> None:
+    allowed = {"never_block": "203.0.113.0/25"}
+    async with together(postgres_url, postgres, valkey, tmp_path / "spool", **allowed) as pair:
+        friend, other = await pair.visitor("203.0.113.7"), await pair.visitor("203.0.113.200")
+        for number, visitor in enumerate((friend, other), 1):
+            await visitor.post("hello")
+            for scope in ("identity", "fingerprint"):
+                ban = {"room": "lobby", "message": number, "scope": scope, "seconds": 60, "reason": "a mistake"}
+                await pair.ask("analyst", "POST", "/chat/bans", ban, 201)
+
+        async def is_refused() -> bool:
+            return (await other.post("again")).status_code in {403, 429}
+
+        await eventually(is_refused, 1)
+        assert (await friend.post("still here")).status_code == 200
 
 
 async def test_unban_by_identity_ends_the_chats_own_ban_too(pair: Pair) -> None:
