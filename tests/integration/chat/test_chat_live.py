@@ -265,6 +265,21 @@ async def test_text_that_is_no_utf8_closes_the_connection(chat: OpenChat) -> Non
     assert event.fields["chat.reason"] == "invalid_utf8"
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [b"\x81\x05hello", b"\xc1\x80\0\0\0\0", b"\x83\x80\0\0\0\0", b"\x80\x80\0\0\0\0"],
+    ids=["unmasked", "compressed without leave", "an operation that is none", "the rest of nothing"],
+)
+async def test_what_breaks_the_protocol_closes_the_connection(chat: OpenChat, sent: bytes) -> None:
+    visitor = await chat.visitor()
+    async with listening(visitor) as live:
+        await live.until("room")
+        live.socket.transport.write(sent)
+        assert await live.closed() == 1002
+    (event,) = await eventually(lambda: chat.of("security.frame_refused"))
+    assert event.fields["chat.reason"] == "malformed"
+
+
 async def test_a_flood_of_frames_or_pings_closes_the_connection(chat: OpenChat) -> None:
     visitor = await chat.visitor()
     async with listening(visitor) as live:
@@ -384,8 +399,11 @@ def _connected(visitor: Visitor, receive_buffer: int) -> socket.socket:
     return connection
 
 
-async def test_a_listener_that_no_longer_answers_is_let_go(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> None:
-    async with chat_running(valkey, postgres, tmp_path / "spool", live_ping_seconds=0.05) as chat:
+@pytest.mark.parametrize("sent", [b"", b"\x81\xfe\x10\x00\0\0\0\0half a frame"], ids=["silent", "half a frame"])
+async def test_a_listener_that_no_longer_answers_is_let_go(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path, sent: bytes
+) -> None:
+    async with chat_running(valkey, postgres, tmp_path / "spool", live_ping_seconds=0.5) as chat:
         visitor, other = await chat.visitor(), await chat.visitor("203.0.113.8")
         async with listening(other) as alive:
             await alive.until("room")
@@ -395,6 +413,7 @@ async def test_a_listener_that_no_longer_answers_is_let_go(valkey: Valkey, postg
                 f"GET /chat/ws HTTP/1.1\r\nhost: 127.0.0.1:{visitor.http.base_url.port}\r\n{head}\r\n".encode()
             )
             await eventually(lambda: chat.metric("sakimori_chat_live_connections") == 2)
+            writer.write(sent)
             received = await reader.read()  # until the end: it is the server that ends it
             assert b"keepalive ping timeout" in received
             await eventually(lambda: chat.metric("sakimori_chat_live_connections") == 1)

@@ -137,6 +137,22 @@ async def test_a_valkey_that_was_away_for_a_while_is_caught_up_with(
                 await live.next()
 
 
+async def test_a_valkey_that_hangs_for_a_while_costs_no_message(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path
+) -> None:
+    async with replicas(valkey, postgres, tmp_path) as (first, second):
+        writer, reader = await first.visitor(), await second.visitor("203.0.113.8")
+        async with listening(reader) as live:
+            await live.until("room")
+            await valkey.client_pause(3000)  # longer than the feed believes in a silent connection
+            assert (await writer.post("refused")).status_code == 503
+            await eventually(lambda: _says(writer, "taken"), seconds=20)
+            while "taken" not in live.heard():
+                await live.next()
+            numbers = [message["id"] for message in live.messages()]
+            assert numbers == list(range(1, numbers[-1] + 1))
+
+
 async def _says(visitor: Visitor, text: str) -> bool:
     return (await visitor.post(text)).status_code == 200
 
