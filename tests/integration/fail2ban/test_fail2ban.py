@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from integration.chat.bots import approved_bot, bot_at
 from integration.chat.conftest import ADDRESS, chat_running
 from sakimori_common.context import Postgres, Valkey
 from sakimori_common.log import SecurityLogger
@@ -51,6 +52,27 @@ async def test_what_the_chat_writes_of_forged_posts_is_matched(
             assert (await visitor.post("forged")).status_code == 403
         await eventually(lambda: len(lines_of(security_log)) >= 3)
     assert matched("sakimori-chat", security_log) == ["2001:db8::7"] * 3
+
+
+async def test_what_the_chat_writes_of_bots_is_matched_in_all_three_kinds(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path, security_log: Path
+) -> None:
+    async with chat_running(valkey, postgres, tmp_path / "spool", bot_minute_limit=30) as chat:
+        bot = await approved_bot(chat)
+        while (await bot.me()).status_code != 429:
+            pass
+        forger = bot_at(chat, "203.0.113.66")
+        forger.id, forger.secret = bot.id, "sbk_a-guess"
+        assert (await forger.post("forged")).status_code == 401
+        stranger = bot_at(chat, "203.0.113.67")
+        assert (await stranger.http.get("/bots/me")).status_code == 401
+        await eventually(lambda: {"203.0.113.66", "203.0.113.67"} <= {line["ip"] for line in lines_of(security_log)})
+    found = matched("sakimori-bot", security_log)
+    assert found[-2:] == ["203.0.113.66", "203.0.113.67"]
+    assert set(found[:-2]) == {"198.51.100.20"}
+    said = "\n".join(line["reason"] for line in lines_of(security_log))
+    for words in ("HMAC verification failed", "Unauthorized bot attempt", "Rate limit exceeded"):
+        assert words in said
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
