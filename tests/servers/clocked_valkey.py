@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from redis import Redis
+
 from sakimori.embedded import ValkeyServer
 from servers.debian import install
 
@@ -35,6 +37,14 @@ class ClockedValkey(ValkeyServer):
         moved = self._clock.with_suffix(".new")
         moved.write_text(f"{self._now}\n")
         moved.replace(self._clock)
+        if self.is_running:
+            self._wait_until_it_is_known()
+
+    def _wait_until_it_is_known(self) -> None:
+        """The server looks at its clock a few commands late."""
+        with Redis.from_url(self.url) as client:
+            while client.time()[0] != self._now:
+                pass
 
 
 def find_faketime() -> Path | None:

@@ -6,8 +6,9 @@ once.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -47,7 +48,6 @@ PEOPLE = [f"0b0f3c5e-7a55-4b1e-9d0a-5a4f3f1c2d{number:02x}" for number in range(
 
 clients = st.sampled_from(CLIENTS)
 people = st.sampled_from(PEOPLE)
-figures = st.sampled_from([1, 5, 30, 600])
 
 
 @dataclass
@@ -172,7 +172,7 @@ class GateAgainstModel(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.valkey = open_valkey(self.server.url)
         self.gate = ValkeyGate(self.valkey, LIMITS, ALLOWED)
-        self.runner.run(self.valkey.flushall())
+        self._do(self.valkey.flushall())
         self.model = Model(self.server.now)
 
     def teardown(self) -> None:
@@ -201,7 +201,7 @@ class GateAgainstModel(RuleBasedStateMachine):
     @rule(client=clients, risk=st.sampled_from(["0", "7.9", "8", "15", "nonsense"]))
     def risk(self, client: Client, risk: str) -> None:
         """The detector changes its mind about a browser."""
-        self.runner.run(self.valkey.set(f"risk:fp:{client.fingerprint}", risk))
+        self._do(self.valkey.set(f"risk:fp:{client.fingerprint}", risk))
         self.model.risk[client.fingerprint] = 0 if risk == "nonsense" else float(risk)
 
     @rule(
@@ -239,9 +239,15 @@ class GateAgainstModel(RuleBasedStateMachine):
         """Every key but the risk that this test sets expires."""
         if not hasattr(self, "valkey"):
             return
-        keys = self.runner.run(self.valkey.keys("*"))
-        endless = [key for key in keys if self.runner.run(self.valkey.pttl(key)) == -1]
+        keys = cast("list[bytes]", self._do(self.valkey.keys("*")))
+        endless = [key for key in keys if self._do(self.valkey.pttl(key)) == -1]
         assert [key for key in endless if not key.startswith(b"risk:fp:")] == []
+
+    def _do(self, asked: Awaitable[object]) -> object:
+        async def _answer() -> object:
+            return await asked
+
+        return self.runner.run(_answer())
 
     def _is_banned_by_itself(self, person: str) -> bool:
         return self.model.bans[person] > self.model.now
@@ -270,12 +276,13 @@ def clocked_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clocked
     server.stop()
 
 
+@pytest.mark.timeout(600)
 def test_the_gate_does_what_the_model_says_whatever_people_do(clocked_valkey: ClockedValkey) -> None:
     machine = type("GateHere", (GateAgainstModel,), {"server": clocked_valkey})
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -4,6 +4,7 @@ import re
 import time
 import uuid
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -95,24 +96,32 @@ async def test_posts_at_once_do_not_slip_through(chat: OpenChat) -> None:
     assert len(chat.of("security.user_blocked")) == 1
 
 
-async def test_dropping_the_cookie_runs_into_the_limit_of_the_fingerprint(chat: OpenChat) -> None:
+@pytest.fixture
+async def patient(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> AsyncIterator[OpenChat]:
+    """A chat whose windows and bans outlast these tests on a machine that is busy."""
+    spool = tmp_path / "spool"
+    async with chat_running(valkey, postgres, spool, post_window_seconds=600, ban_ladder_seconds="600") as opened:
+        yield opened
+
+
+async def test_dropping_the_cookie_runs_into_the_limit_of_the_fingerprint(patient: OpenChat) -> None:
     codes = []
     for _ in range(7):
-        visitor = await chat.visitor()
+        visitor = await patient.visitor()
         codes += [(await visitor.post(f"post {number}")).status_code for number in range(3)]
     assert codes == [200] * 20 + [429]
-    (hit,) = await eventually(lambda: chat.of("security.rate_limit_hit"))
+    (hit,) = await eventually(lambda: patient.of("security.rate_limit_hit"))
     assert hit.fields["chat.limit_scope"] == "fingerprint"
-    assert chat.of("security.user_blocked") == []
+    assert patient.of("security.user_blocked") == []
 
 
-async def test_changing_the_browser_too_runs_into_the_limit_of_the_address(chat: OpenChat) -> None:
+async def test_changing_the_browser_too_runs_into_the_limit_of_the_address(patient: OpenChat) -> None:
     codes = []
     for number in range(21):
-        visitor = await chat.visitor(user_agent=f"Browser {number}")
-        codes += [(await visitor.post("spam")).status_code for _ in range(3)]
+        visitor = await patient.visitor(user_agent=f"Browser {number}")
+        codes += [(await visitor.post(text)).status_code for text in ("one", "two", "three")]
     assert codes == [200] * 60 + [429] * 3
-    hits = await eventually(lambda: chat.of("security.rate_limit_hit"))
+    hits = await eventually(lambda: patient.of("security.rate_limit_hit"))
     assert hits[0].fields["chat.limit_scope"] == "address"
 
 
@@ -123,8 +132,9 @@ async def test_two_people_behind_one_address_do_not_share_a_ban(chat: OpenChat) 
     assert (await quiet.post("hello")).status_code == 200
 
 
-async def test_a_flood_is_stored_within_the_limit_and_reported_as_a_count(chat: OpenChat) -> None:
-    visitor = await chat.visitor()
+@pytest.mark.timeout(400)
+async def test_a_flood_is_stored_within_the_limit_and_reported_as_a_count(patient: OpenChat) -> None:
+    visitor = await patient.visitor()
     started = time.monotonic()
     statuses: list[int] = []
     for _ in range(50):
@@ -132,9 +142,9 @@ async def test_a_flood_is_stored_within_the_limit_and_reported_as_a_count(chat: 
         statuses += [response.status_code for response in responses]
     seconds = time.monotonic() - started
     assert Counter(statuses) == {200: 5, 429: 995}
-    await eventually(lambda: _told_of(chat) == 995)
+    await eventually(lambda: _told_of(patient) == 995)
     assert (await visitor.texts()) == ["flood"] * 5
-    assert len(chat.events) <= 5 + 2 + (10 + 1 + 1) * (seconds + 2)
+    assert len(patient.events) <= 5 + 2 + (10 + 1 + 1) * (seconds + 2)
 
 
 def _told_of(chat: OpenChat) -> int:
@@ -348,16 +358,17 @@ async def test_new_identities_within_an_ipv6_network_count_together(
         assert (await neighbour.post("x")).status_code == 200
 
 
+@pytest.mark.timeout(400)
 async def test_ten_thousand_cookies_of_one_address_leave_little_behind(valkey: Valkey) -> None:
     gate, client = ValkeyGate(valkey, Limits()), Hasher("a key of the server").client(ADDRESS, "Firefox", "en")
     outcomes = []
-    for number in range(100):
-        attempts = [Attempt(client, str(uuid.UUID(int=number * 100 + each, version=4)), "lobby") for each in range(100)]
+    for number in range(0, 10_000, 20):
+        attempts = [Attempt(client, str(uuid.UUID(int=number + each, version=4)), "lobby") for each in range(20)]
         admissions = await asyncio.gather(*map(gate.admit, attempts))
         outcomes += [admission.verdict.outcome for admission in admissions]
         await valkey.delete(f"rate:fp:{client.fingerprint}", f"rate:ip:{client.network_hash}")  # as if it took days
     assert outcomes.count(Outcome.ADMITTED) == 100
-    assert outcomes.count(Outcome.CROWDED) > 9000
+    assert outcomes.count(Outcome.CROWDED) == 9900
     sizes = [await valkey.memory_usage(key) or 0 for key in await valkey.keys("*")]
     assert sum(sizes) < 100_000
 
