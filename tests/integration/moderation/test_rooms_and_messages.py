@@ -121,6 +121,9 @@ async def _hold_release_discard(pair: Pair) -> None:
     assert (first["text"], first["author_id"]) == ("the best casino in town", author.anon_id)
     assert first["objections"][0]["check"] == "words"
     assert (await pair.ask("viewer", "GET", "/chat/held")).status_code == 403
+    await reader.post("hello")
+    public = (await reader.http.get("/chat/poll")).json()["messages"][-1]["id"]
+    await pair.ask("analyst", "POST", f"/chat/held/lobby/{public}/discard", None, 404)
     before = len(await reader.texts())
     path = f"/chat/held/{first['room']}/{first['number']}"
     released = (await pair.ask("analyst", "POST", f"{path}/release", None, 200)).json()

@@ -50,7 +50,10 @@ class Moderation:
         return await self._remove(operator, room, number, OperatorAction.MESSAGE_DELETED)
 
     async def discard(self, operator: Operator, room: str, number: int) -> Draft | None:
-        """Take a held message away, unseen by all but its author; None when it is not there."""
+        """Take a held message away, unseen by all but its author; None when it is not there, or not held."""
+        found = await self.rooms.find(room, number)
+        if found is not None and not found.is_private:
+            return None
         return await self._remove(operator, room, number, OperatorAction.MESSAGE_DISCARDED)
 
     async def release(self, operator: Operator, room: str, number: int) -> int | None:
