@@ -8,7 +8,7 @@ import secrets
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -28,7 +28,7 @@ class Line(Protocol):
     """What carries frames."""
 
     async def send(self, frame: bytes) -> None:
-        """Send a frame."""
+        """Send a frame. Raises Gone."""
 
     async def receive(self) -> bytes:
         """Take a frame. Raises Gone."""
@@ -42,7 +42,10 @@ class SocketLine:
 
     async def send(self, frame: bytes) -> None:
         """See Line."""
-        await self.socket.send(frame.decode())
+        try:
+            await self.socket.send(frame.decode())
+        except ConnectionClosed as error:
+            raise Gone from error
 
     async def receive(self) -> bytes:
         """See Line."""
@@ -62,7 +65,10 @@ class TcpLine:
     async def send(self, frame: bytes) -> None:
         """See Line."""
         self.writer.write(frame + b"\n")
-        await self.writer.drain()
+        try:
+            await self.writer.drain()
+        except ConnectionError as error:
+            raise Gone from error
 
     async def receive(self) -> bytes:
         """See Line."""
@@ -128,7 +134,8 @@ class BotLink:
             while True:
                 frame: dict[str, Any] = json.loads(await self.line.receive())
                 if frame["type"] == "ping" and self.answers_pings:
-                    await self.say("pong", id=frame["id"], memory_bytes=1000, queue=0, rooms=1)
+                    with suppress(Gone):  # what it said before it went is read all the same
+                        await self.say("pong", id=frame["id"], memory_bytes=1000, queue=0, rooms=1)
                 if not kinds or frame["type"] in kinds:
                     return frame
 
