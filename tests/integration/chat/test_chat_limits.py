@@ -137,21 +137,21 @@ async def test_a_flood_is_stored_within_the_limit_and_reported_as_a_count(patien
     visitor = await patient.visitor()
     started = time.monotonic()
     statuses: list[int] = []
-    for _ in range(50):
-        responses = await asyncio.gather(*(visitor.post("flood") for _ in range(20)))
+    for batch in range(50):
+        responses = await asyncio.gather(*(visitor.post(f"{batch}-{number}") for number in range(20)))
         statuses += [response.status_code for response in responses]
     seconds = time.monotonic() - started
     assert Counter(statuses) == {200: 5, 429: 995}
-    await eventually(lambda: _told_of(patient) == 995)
-    assert (await visitor.texts()) == ["flood"] * 5
-    assert len(patient.events) <= 5 + 2 + (10 + 1 + 1) * (seconds + 2)
+    await eventually(lambda: _told_of(patient) == 995, seconds=30)
+    assert len(await visitor.texts()) == 5
+    assert len({event.id for event in patient.events}) <= 5 + 2 + (10 + 1 + 1) * (seconds + 2)
 
 
 def _told_of(chat: OpenChat) -> int:
     """How many refusals the events stand for: those at the gate, and those that never came so far."""
     actions = ("security.rate_limit_hit", "security.blocked_action_attempt", "security.requests_shed")
-    events = [event for action in actions for event in chat.of(action)]
-    return sum(int(str(event.fields.get("chat.attempts", 1))) for event in events)
+    events = {event.id: event for action in actions for event in chat.of(action)}  # the bus may deliver one twice
+    return sum(int(str(event.fields.get("chat.attempts", 1))) for event in events.values())
 
 
 @pytest.mark.parametrize(
