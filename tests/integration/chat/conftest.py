@@ -148,6 +148,8 @@ async def chat_running(
         "edge_token": EDGE_TOKEN,
         "port": port,
         "spool_dir": spool_dir,
+        "requests_per_second": 100_000,  # tests are faster than people; test_chat_door is about the door
+        "posts_per_second": 100_000,
         **changes,
     }
     settings = ChatSettings(**given)  # type: ignore[arg-type]  # pydantic checks them

@@ -81,7 +81,8 @@ async def scene(
         feeds_dir=folder / "feeds",
     )
     detector = ServiceContext.of("detector", bus, postgres, valkey)
-    async with chat_running(valkey, postgres, folder / "spool", bus, takes_events=False, **changes) as chat:
+    given = {"requests_per_second": 100, "posts_per_second": 30, **changes}  # as they are by default
+    async with chat_running(valkey, postgres, folder / "spool", bus, takes_events=False, **given) as chat:
         opened = Scene(chat, detector, events=chat.events)
         takers = await _audience(bus, opened, notifies=notifies)
         async with detector_running(settings, detector):
