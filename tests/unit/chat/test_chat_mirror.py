@@ -101,6 +101,8 @@ class Following(RuleBasedStateMachine):
     @rule()
     def empty(self) -> None:
         self.store.empty()
+        if self.is_cut:  # not in the very moment between subscribing and reading: nobody could tell old from new then
+            self.store.wire.clear()
 
     @precondition(lambda self: not self.is_cut)
     @rule(count=st.integers(1, 4))
@@ -194,7 +196,7 @@ class Following(RuleBasedStateMachine):
 
 
 TestFollowing = Following.TestCase
-TestFollowing.settings = settings(max_examples=100, stateful_step_count=20, deadline=None)
+TestFollowing.settings = settings(max_examples=200, stateful_step_count=20, deadline=None)
 
 
 def test_a_hole_is_noticed() -> None:
@@ -212,6 +214,13 @@ def test_other_words_under_a_known_number_mean_that_the_room_began_anew() -> Non
     assert mirror.take(1, _draft("b", at=1)) is Taken.UNSURE
     assert mirror.resume(Snapshot([(1, _draft("b", at=1)), (2, _draft("c", at=2))], (), 2))
     assert [message.text for message in mirror.page(None, 10, None).messages] == ["b", "c"]
+
+
+def test_a_deleted_number_that_is_there_again_means_that_the_room_began_anew() -> None:
+    mirror = RoomMirror(Snapshot((), (1,), 1))
+    assert mirror.take(1, _draft("anew")) is Taken.UNSURE
+    assert mirror.resume(Snapshot([(1, _draft("anew"))], (), 1))
+    assert [message.text for message in mirror.page(None, 10, None).messages] == ["anew"]
 
 
 def test_what_was_deleted_while_nobody_heard_is_news_afterwards() -> None:

@@ -121,7 +121,8 @@ class RoomMirror:
     def _began_anew(self, snapshot: Snapshot) -> bool:
         if snapshot.highest < self._last:
             return True
-        return any(self._entries.get(number, draft) != draft for number, draft in snapshot.entries)
+        # All that is kept up to the last number is known here, and what was taken away does not come back.
+        return any(self._entries.get(number) != draft for number, draft in snapshot.entries if number <= self._last)
 
     def _is_old(self, number: int, draft: Draft) -> bool:
         """Tell a message that comes late from one that begins the room anew under the same number."""
