@@ -8,13 +8,12 @@ machine, clients included; ratios beside the floor of the same run are what can 
 """
 
 import argparse
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
 from bench.chat import abuser, fanout, limiter
 from bench.chat.fanout import Crowd
-from bench.chat.stage import stage
+from bench.chat.stage import run, stage
 
 _OPEN_DOOR: Final = {"requests_per_second": 100_000, "posts_per_second": 100_000}
 
@@ -40,7 +39,7 @@ def _fanout(given: argparse.Namespace) -> None:
     for rooms in (1, 20):
         crowd = Crowd(given.listeners, rooms, given.messages_per_second, given.seconds)
         with stage(rooms=fanout.more_rooms(rooms), **_OPEN_DOOR) as opened:
-            found = asyncio.run(fanout.measured(opened, crowd))
+            found = run(fanout.measured(opened, crowd))
         print(
             f"{rooms:>6} {found.p50 * 1e3:>8.1f} {found.p99 * 1e3:>8.1f} {found.worst * 1e3:>8.1f} "
             f"{found.delivered_per_second:>12,.0f} {found.messages_per_frame:>8.1f} {found.lost:>5} "
@@ -48,13 +47,13 @@ def _fanout(given: argparse.Namespace) -> None:
             flush=True,
         )
         per_room = crowd.messages_per_second / rooms / found.messages_per_frame
-        floor = asyncio.run(fanout.floor(crowd, per_room, int(found.messages_per_frame * 200)))
+        floor = run(fanout.floor(crowd, per_room, int(found.messages_per_frame * 200)))
         print(f"{'floor':>6} {'':>8} {floor * 1e3:>8.1f}   ratio of p99 {found.p99 / floor:.2f}", flush=True)
 
 
 def _abuser(given: argparse.Namespace) -> None:
     with stage() as opened:
-        found = asyncio.run(abuser.measured(opened, given.seconds, given.turns))
+        found = run(abuser.measured(opened, given.seconds, given.turns))
     print(
         f"others' p95: {found.calm_p95 * 1e3:.1f} ms calm, {found.abused_p95 * 1e3:.1f} ms beside "
         f"{found.offered_per_second:,.0f} posts/s ({found.refused_ratio:.1%} refused): ratio {found.ratio:.2f}"
@@ -63,7 +62,7 @@ def _abuser(given: argparse.Namespace) -> None:
 
 def _limiter(_: argparse.Namespace) -> None:
     with stage() as opened:
-        cost = asyncio.run(limiter.measured(opened.valkey_url))
+        cost = run(limiter.measured(opened.valkey_url))
     print(
         f"PING {cost.ping_p50 * 1e6:.0f} us p50, {cost.ping_p99 * 1e6:.0f} us p99; "
         f"admit {cost.admit_p50 * 1e6:.0f} us p50, {cost.admit_p99 * 1e6:.0f} us p99; "

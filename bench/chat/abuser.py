@@ -16,7 +16,7 @@ from typing import Final
 
 import httpx
 
-from bench.chat.stage import Stage
+from bench.chat.stage import Stage, run
 
 HONEST: Final = 40
 ABUSE_PER_SECOND: Final = 1000
@@ -127,7 +127,7 @@ async def _beside_an_abuser(
 
 def _abuse(port: int, request: bytes, seconds: float, sending: "multiprocessing.connection.Connection") -> None:
     sending.send("ready")
-    sending.send(json.dumps(asyncio.run(_abused(port, request, seconds))))
+    sending.send(json.dumps(run(_abused(port, request, seconds))))
 
 
 async def _abused(port: int, request: bytes, seconds: float) -> tuple[int, int]:

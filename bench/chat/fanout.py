@@ -13,12 +13,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import httpx
 
 from bench.chat.listeners import Heard, Seat, seated
-from bench.chat.stage import Stage
+from bench.chat.stage import Stage, run
 from sakimori_chat.adapters.rooms import ValkeyRooms
 from sakimori_chat.domain.messages import Draft
 from sakimori_common.valkey import open_valkey
@@ -26,8 +26,7 @@ from sakimori_common.valkey import open_valkey
 TIMEKEEPERS: Final = 50
 _TEXT: Final = "at {at} a message of the usual length, some eighty characters in all"
 _LINGER_SECONDS: Final = 3.0
-_TALKERS: Final = 32
-"""At once; they fall behind where Valkey does, and the rate is then what it is."""
+_BREATH_SECONDS: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ async def _said(stage: Stage, crowd: Crowd, rooms: list[str]) -> dict[str, int]:
 
 
 def _talk(valkey_url: str, crowd: Crowd, rooms: list[str], sending: "multiprocessing.connection.Connection") -> None:
-    sending.send(json.dumps(asyncio.run(_talked(valkey_url, crowd, rooms))))
+    sending.send(json.dumps(run(_talked(valkey_url, crowd, rooms))))
 
 
 async def _talked(valkey_url: str, crowd: Crowd, rooms: list[str]) -> dict[str, int]:
@@ -131,14 +130,13 @@ async def _talked(valkey_url: str, crowd: Crowd, rooms: list[str]) -> dict[str, 
         await store.append(room, Draft("00000000-0000-4000-8000-000000000000", "", text, "2026-01-16T02:00:00.000Z"))
         said[room] += 1
 
-    async def talk(first: int) -> None:
-        for number in range(first, int(crowd.messages_per_second * crowd.seconds), _TALKERS):
-            ahead = started + number / crowd.messages_per_second - time.monotonic()
-            await asyncio.sleep(max(0.0, ahead))
-            await say(rooms[number % len(rooms)])
-
-    started = time.monotonic()
-    await asyncio.gather(*[talk(number) for number in range(_TALKERS)])
+    count, started, spoken = int(crowd.messages_per_second * crowd.seconds), time.monotonic(), 0
+    while spoken < count:
+        await asyncio.sleep(_BREATH_SECONDS)
+        due = min(count, int((time.monotonic() - started) * crowd.messages_per_second))
+        numbers = range(spoken, due)
+        await asyncio.gather(*[say(rooms[number % len(rooms)]) for number in numbers])
+        spoken = due
     await valkey.aclose()
     return said
 
@@ -159,7 +157,7 @@ def bare_frames(crowd: Crowd, frames_per_second: float, size: int) -> Iterator[i
 
 
 def _write(crowd: Crowd, frames_per_second: float, size: int, sending: "multiprocessing.connection.Connection") -> None:
-    asyncio.run(_written(crowd, frames_per_second, size, sending))
+    run(_written(crowd, frames_per_second, size, sending))
 
 
 async def _written(
@@ -169,8 +167,7 @@ async def _written(
 
     class Greeting(asyncio.Protocol):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            assert isinstance(transport, asyncio.Transport)
-            self.transport = transport
+            self.transport = cast("asyncio.Transport", transport)
 
         def data_received(self, data: bytes) -> None:
             self.transport.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 SENT_AT: Final = re.compile(rb'"text":"at (\d+)')
 """Each message says when it was sent, in nanoseconds of the machine's monotonic clock."""
@@ -39,27 +39,28 @@ class Listener(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the upgrade."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
+        transport = self._transport
         transport.write(self._request)
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        """Lend the common buffer."""
-        return _BUFFER
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Lend the common buffer, behind what is left over from the last time."""
+        _BUFFER[: len(self._rest)] = self._rest
+        return memoryview(_BUFFER)[len(self._rest) :]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Read the frames that are whole."""
-        data = self._rest + _BUFFER[:nbytes] if self._rest else bytes(_BUFFER[:nbytes])
+        at, size = 0, len(self._rest) + nbytes
         if not self.opened.done():
-            head, end, data = data.partition(b"\r\n\r\n")
-            if not end:
-                self._rest = head
-                return
-            if not head.startswith(b"HTTP/1.1 101"):
-                self.opened.set_exception(ConnectionError(head[:200].decode()))
-                return
-            self.opened.set_result(None)
-        self._rest = data[self._read(data) :]
+            end = _BUFFER.find(b"\r\n\r\n", 0, size)
+            if end >= 0 and _BUFFER.startswith(b"HTTP/1.1 101"):
+                self.opened.set_result(None)
+                at = end + 4
+            elif end >= 0:
+                self.opened.set_exception(ConnectionError(_BUFFER[:200].decode("latin-1")))
+        if self.opened.done():
+            at = self._read(at, size)
+        self._rest = bytes(_BUFFER[at:size])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Note it: nobody is to be lost."""
@@ -78,30 +79,29 @@ class Listener(asyncio.BufferedProtocol):
             self._heard.lost_connections -= 1
             self._transport.abort()
 
-    def _read(self, data: bytes) -> int:
-        """Count the whole frames; returns where the first that is not begins."""
-        at = 0
-        while True:
-            extended = {126: 2, 127: 8}.get(data[at + 1] & 0x7F, 0) if len(data) >= at + 2 else 0
+    def _read(self, at: int, size: int) -> int:
+        """Count the whole frames in the buffer; returns where the first that is not begins."""
+        while size >= at + 2:
+            extended = {126: 2, 127: 8}.get(_BUFFER[at + 1] & 0x7F, 0)
             begin = at + 2 + extended
-            if len(data) < begin:
-                return at
-            length = int.from_bytes(data[at + 2 : begin], "big") if extended else data[at + 1] & 0x7F
-            end = begin + length
-            if len(data) < end:
-                return at
-            if data[at] & 0x0F == 1:
-                self._hear(data[begin:end])
-            at = end
+            if size < begin:
+                break
+            length = int.from_bytes(_BUFFER[at + 2 : begin], "big") if extended else _BUFFER[at + 1] & 0x7F
+            if size < begin + length:
+                break
+            if _BUFFER[at] & 0x0F == 1:
+                self._hear(begin, begin + length)
+            at = begin + length
+        return at
 
-    def _hear(self, payload: bytes) -> None:
+    def _hear(self, begin: int, end: int) -> None:
         heard = self._heard
         heard.frames += 1
-        heard.size += len(payload)
-        heard.messages += payload.count(_MESSAGE)
+        heard.size += end - begin
+        heard.messages += _BUFFER.count(_MESSAGE, begin, end)
         if self._keeps_time:
             at = time.monotonic_ns()
-            heard.delays += [(at - int(sent)) / 1e9 for sent in SENT_AT.findall(payload)]
+            heard.delays += [(at - int(sent)) / 1e9 for sent in SENT_AT.findall(_BUFFER, begin, end)]
 
 
 @dataclass(frozen=True, slots=True)

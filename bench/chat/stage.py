@@ -6,19 +6,29 @@ import secrets
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import asyncpg
 import psutil
+import uvloop
 
 from sakimori.embedded import PostgresServer, ValkeyServer
 from sakimori_common.postgres import migrate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from servers.ports import free_ports
+
+T = TypeVar("T")
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on uvloop, as the services do."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ def stage(rooms: Sequence[str] = (), **settings: object) -> Iterator[Stage]:
         try:
             valkey.start()
             postgres.start()
-            asyncio.run(_prepared(postgres.url, rooms))
+            run(_prepared(postgres.url, rooms))
             with _chat(home, valkey.url, postgres.url, settings) as opened:
                 yield opened
         finally:
