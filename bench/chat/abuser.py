@@ -13,6 +13,7 @@ import statistics
 import time
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 import httpx
 
@@ -51,60 +52,95 @@ async def measured(stage: Stage, seconds: float, turns: int) -> Disturbance:
         abused.append(p95)
         offered.append(count / seconds)
         refused.append(lost / count)
-    for http, _ in crowd:
-        await http.aclose()
     return Disturbance(
         statistics.median(calm), statistics.median(abused), statistics.median(offered), statistics.median(refused)
     )
 
 
-async def _entered(stage: Stage, address: str) -> tuple[httpx.AsyncClient, str]:
-    http = httpx.AsyncClient(base_url=f"http://127.0.0.1:{stage.port}", headers=stage.headers(address), timeout=30)
-    (await http.get("/chat")).raise_for_status()
-    return http, http.cookies["csrf_token"]
+class Visitor:
+    """Somebody at the page, on one connection; costs less than a browser, so that the chat is what is measured."""
+
+    def __init__(self, port: int, headers: dict[str, str]) -> None:
+        self._port = port
+        self._head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._next = b"0"
+
+    async def post(self, text: str) -> None:
+        """Say something. Raises SystemExit when it is refused."""
+        body = urlencode({"text": text}).encode()
+        form = f"content-type: application/x-www-form-urlencoded\r\ncontent-length: {len(body)}\r\n"
+        await self._asked(f"POST /chat/post HTTP/1.1\r\nhost: chat\r\n{self._head}{form}\r\n".encode() + body)
+
+    async def read(self) -> None:
+        """Ask for what is new. Raises SystemExit when it is refused."""
+        target = f"/chat/poll?after={self._next.decode()}"
+        answer = await self._asked(f"GET {target} HTTP/1.1\r\nhost: chat\r\n{self._head}\r\n".encode())
+        self._next = answer.partition(b'"next":')[2].partition(b",")[0].strip() or self._next
+
+    async def _asked(self, request: bytes) -> bytes:
+        if self._streams is None:
+            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = self._streams
+        try:
+            writer.write(request)
+            status, body = await _answer(reader)
+        except (asyncio.IncompleteReadError, ConnectionError):  # kept for too long; a browser asks once more, too
+            self._streams = None
+            return await self._asked(request)
+        if status != 200:
+            raise SystemExit(f"an honest person was refused: {status} {body[:200]!r}")
+        return body
 
 
-async def _served(crowd: list[tuple[httpx.AsyncClient, str]], seconds: float) -> float:
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return int(head[9:12]), await reader.readexactly(length)
+
+
+async def _credentials(stage: Stage, address: str) -> dict[str, str]:
+    """Open the page, as a browser does before it may post."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{stage.port}", timeout=30) as http:
+        (await http.get("/chat", headers=stage.headers(address))).raise_for_status()
+        cookies = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+        proof = {"cookie": cookies, "x-csrf-token": http.cookies["csrf_token"], "x-requested-with": "fetch"}
+        return {**stage.headers(address), **proof}
+
+
+async def _entered(stage: Stage, address: str) -> Visitor:
+    return Visitor(stage.port, await _credentials(stage, address))
+
+
+async def _served(crowd: list[Visitor], seconds: float) -> float:
     """Let everybody post and read for a while; the p95 of what they waited."""
     waits: list[float] = []
     until = time.monotonic() + seconds
-    await asyncio.gather(*[_live(http, token, until, number, waits) for number, (http, token) in enumerate(crowd)])
+    await asyncio.gather(*[_live(visitor, until, number, waits) for number, visitor in enumerate(crowd)])
     return statistics.quantiles(waits, n=20, method="inclusive")[18]
 
 
-def _sentence(chance: random.Random) -> str:
+def _sentence() -> str:
     """Say something of its own: what resembles what was said before would be refused."""
-    return " ".join("".join(chance.choices("abcdefghijklmnoprstuvw", k=chance.randint(2, 9))) for _ in range(8))
+    return " ".join("".join(random.choices("abcdefghijklmnoprstuvw", k=random.randint(2, 9))) for _ in range(8))
 
 
-async def _live(http: httpx.AsyncClient, token: str, until: float, number: int, waits: list[float]) -> None:
+async def _live(visitor: Visitor, until: float, number: int, waits: list[float]) -> None:
     await asyncio.sleep(_READ_EVERY_SECONDS * number / HONEST)
-    posts = itertools.count(number * 1_000_000)
     next_post = time.monotonic() + _POST_EVERY_SECONDS * number / HONEST
     while (started := time.monotonic()) < until:
         if started >= next_post:
             next_post += _POST_EVERY_SECONDS
-            fields = {"text": _sentence(random.Random(next(posts)))}
-            answer = await http.post(
-                "/chat/post", data=fields, headers={"x-csrf-token": token, "x-requested-with": "fetch"}
-            )
+            await visitor.post(_sentence())
         else:
-            answer = await http.get("/chat/poll?after=0")
+            await visitor.read()
         waits.append(time.monotonic() - started)
-        if answer.status_code != 200:
-            raise SystemExit(f"an honest person was refused: {answer.status_code} {answer.text[:200]}")
         await asyncio.sleep(max(0.0, started + _READ_EVERY_SECONDS - time.monotonic()))
 
 
-async def _beside_an_abuser(
-    stage: Stage, crowd: list[tuple[httpx.AsyncClient, str]], seconds: float
-) -> tuple[float, tuple[int, int]]:
-    http, token = await _entered(stage, "198.18.99.99")
-    cookies = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
-    await http.aclose()
+async def _beside_an_abuser(stage: Stage, crowd: list[Visitor], seconds: float) -> tuple[float, tuple[int, int]]:
     body = b"text=buy+now"
-    headers = {**stage.headers("198.18.99.99"), "cookie": cookies, "x-csrf-token": token, "x-requested-with": "fetch"}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    lines = "".join(f"{name}: {value}\r\n" for name, value in (await _credentials(stage, "198.18.99.99")).items())
     request = (
         f"POST /chat/post HTTP/1.1\r\nhost: chat\r\ncontent-type: application/x-www-form-urlencoded\r\n{lines}"
         f"content-length: {len(body)}\r\n\r\n"
@@ -144,10 +180,9 @@ async def _abused(port: int, request: bytes, seconds: float) -> tuple[int, int]:
                 break
             await asyncio.sleep(max(0.0, at - time.monotonic()))
             writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+            status, _ = await _answer(reader)
             answered += 1
-            refused += not head.startswith(b"HTTP/1.1 200")
+            refused += status != 200
         writer.close()
 
     await asyncio.gather(*[post(number / ABUSE_PER_SECOND) for number in range(_CONNECTIONS)])
