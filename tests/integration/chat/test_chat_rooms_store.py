@@ -1,8 +1,11 @@
 import asyncio
 import itertools
+from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
+from redis.asyncio.client import PubSub
 
 from sakimori_chat.adapters.rooms import ValkeyRooms, recent_key, recent_of
 from sakimori_chat.domain.messages import Draft, Page
@@ -146,7 +149,8 @@ async def test_signatures_are_kept_with_their_author_and_their_time_the_newest_l
     for signature in signatures:
         await rooms.append("lobby", _draft("text"), signature)
     await rooms.append("lobby", _draft("without a signature"))
-    recent = recent_of(await valkey.lrange(recent_key("lobby"), 0, -1))
+    elements: Any = await valkey.lrange(recent_key("lobby"), 0, -1)
+    recent = recent_of(elements)
     assert [known.signature for known in recent] == signatures[-64:]
     assert {known.author_id for known in recent} == {AUTHOR}
     assert all(earlier.at <= later.at for earlier, later in itertools.pairwise(recent))
@@ -166,10 +170,10 @@ async def test_every_change_is_published_with_what_replicas_need(rooms: ValkeyRo
     published = [message["data"] async for message in _take(listening, 4)]
     shown = msgspec.structs.replace(held, is_private=False)
     assert published == [b"m1:" + msgspec.json.encode(held), b"d1:", b"m2:" + msgspec.json.encode(shown), b"d2:"]
-    await listening.aclose()
+    await listening.aclose()  # type: ignore[no-untyped-call]  # redis-py has no types for it
 
 
-async def _take(listening, count):  # type: ignore[no-untyped-def]  # redis-py has no types for it
+async def _take(listening: PubSub, count: int) -> AsyncIterator[Any]:
     for _ in range(count):
         message = None
         while message is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.spam.corpus import honest
@@ -146,6 +146,7 @@ def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
         read_model(tmp_path / "model.npz")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_every_text_gets_a_probability(text: str) -> None:
     assert 0.0 <= MODEL.probability(text) <= 1.0
