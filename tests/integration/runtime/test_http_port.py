@@ -135,6 +135,68 @@ async def test_an_open_websocket_is_not_slow() -> None:
         assert await client.recv() == "late"
 
 
+GET = b"GET /%s HTTP/1.1\r\nhost: x\r\n\r\n"
+REFUSED = b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 2\r\n\r\nno"
+
+
+@asynccontextmanager
+async def _guarded() -> AsyncIterator[Port]:
+    """A port whose door turns away whatever asks for /no."""
+    port = Port()
+    protocol = patient(Patience(), lambda head: REFUSED if head["path"] == "/no" else None)
+    async with serving(_application(port), "127.0.0.1", 0, protocol=protocol) as number:
+        port.number = number
+        yield port
+
+
+async def test_who_is_turned_away_at_the_door_can_ask_again_on_the_same_connection() -> None:
+    async with _guarded() as port:
+        refused = b"POST /no?a=1 HTTP/1.1\r\nhost: x\r\ncontent-length: 4\r\n\r\n"
+        welcome = OPEN + b"connection: close\r\ncontent-length: 1\r\n\r\nb"
+        reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
+        for part in (refused, b"bo", b"dy", GET % b"no"):
+            writer.write(part)
+        assert await reader.readexactly(2 * len(REFUSED)) == REFUSED * 2
+        writer.write(welcome)
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        assert port.bodies == [b"b"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        b"GET /no HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        b"GET /no HTTP/1.0\r\n\r\n",
+        b"POST /no HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n",
+    ],
+)
+async def test_the_door_closes_where_nothing_more_can_be_read(asked: bytes) -> None:
+    async with _guarded() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
+        writer.write(asked)
+        assert await reader.read() == REFUSED
+        writer.close()
+
+
+async def test_requests_sent_on_top_of_one_another_do_not_get_past_the_door() -> None:
+    async with _guarded() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
+        writer.write(OPEN + b"content-length: 1\r\n\r\na" + GET % b"no" + OPEN + b"content-length: 1\r\n\r\nb")
+        assert b"HTTP/1.1 404" not in await reader.read()
+        writer.close()
+        assert port.bodies in ([], [b"a"])
+
+
+async def test_what_follows_a_last_request_is_not_served() -> None:
+    async with _guarded() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
+        writer.write(b"GET /no HTTP/1.0\r\n\r\n" + OPEN + b"content-length: 1\r\n\r\nb")
+        assert await reader.read() == REFUSED
+        writer.close()
+        assert port.bodies == []
+
+
 @pytest.mark.parametrize(
     ("sent", "status", "code"),
     [

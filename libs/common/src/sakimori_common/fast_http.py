@@ -1,11 +1,11 @@
 """HTTP/1.1 read by llhttp (httptools), with bounds that uvicorn lacks: on the weight of a head, and on time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -37,6 +37,13 @@ class Patience:
     on_slow: Callable[[str, Phase], None] | None = None
 
 
+Door = Callable[[MutableMapping[str, Any]], bytes | None]
+"""Looks at a request's head (an ASGI scope with `method`, `path`, `headers`, `client`) before anything is made of it.
+
+A whole response, ready to be sent, turns it away; the application never hears of it.
+"""
+
+
 class BoundedHttp(HttpToolsProtocol):
     """uvicorn's, bounded in what it holds of a request before the application sees it, and in time.
 
@@ -45,10 +52,12 @@ class BoundedHttp(HttpToolsProtocol):
     """
 
     patience: ClassVar[Patience] = Patience()
+    doors: ClassVar[tuple[Door, ...]] = ()
 
     _head_bytes = 0
     _body_bytes = 0
     _is_in_body = False
+    _is_turned_away = False
     _phase = Phase.IDLE
     _since = 0.0
     _alarm: asyncio.TimerHandle | None = None
@@ -86,12 +95,25 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Go on with the body."""
         self._is_in_body, self._head_bytes, self._body_bytes = True, 0, 0
-        super().on_headers_complete()
+        if not self._turn_away():
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Hand a part of the body on."""
+        if not self._is_turned_away:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Go on with the next head."""
         self._is_in_body = False
-        super().on_message_complete()
+        if not self._is_turned_away:
+            super().on_message_complete()
+            return
+        self._is_turned_away = False
+        if not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
 
     def handle_websocket_upgrade(self) -> None:
         """Leave the connection to the WebSocket protocol."""
@@ -101,6 +123,26 @@ class BoundedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
         self._refuse(HTTPStatus.BAD_REQUEST, "bad_request", msg)
+
+    def _turn_away(self) -> bool:
+        """Ask the doors, if there are any; WebSockets are the application's."""
+        if self.transport.is_closing():  # what follows a last request is nobody's
+            self._is_turned_away = True
+            return True
+        if not self.doors or self.parser.should_upgrade():
+            return False
+        path = self.url.partition(b"?")[0].decode("latin-1")
+        head = {**self.scope, "method": self.parser.get_method().decode("ascii"), "path": path}
+        response = next(filter(None, (door(head) for door in self.doors)), None)
+        if response is None:
+            return False
+        self._is_turned_away = True
+        is_answering = self.cycle is not None and not self.cycle.response_complete
+        if not is_answering:
+            self.transport.write(response)
+        if is_answering or self.expect_100_continue or not self.parser.should_keep_alive():
+            self.transport.close()
+        return True
 
     def _enter(self, phase: Phase) -> None:
         if phase is self._phase:
@@ -130,24 +172,27 @@ class BoundedHttp(HttpToolsProtocol):
     def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:
         """Answer and close; without an answer where one is under way."""
         if not self._is_in_body or self.cycle is None or not self.cycle.response_started:
-            body = msgspec.json.encode(
-                {
-                    "type": f"urn:sakimori:problem:{code}",
-                    "title": status.phrase,
-                    "status": status.value,
-                    "code": code,
-                    "detail": detail,
-                }
-            )
-            head = (
-                f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
-                f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode("ascii") + body)
+            self.transport.write(ready_problem(status, code, detail, {"connection": "close"}))
         self.transport.close()
         self._enter(Phase.IDLE)
 
 
-def patient(patience: Patience) -> type[BoundedHttp]:
-    """Make the protocol of a port with a patience of its own."""
-    return type("PatientHttp", (BoundedHttp,), {"patience": patience})
+def patient(patience: Patience, *doors: Door) -> type[BoundedHttp]:
+    """Make the protocol of one port, with its own patience and doors."""
+    return type("PatientHttp", (BoundedHttp,), {"patience": patience, "doors": doors})
+
+
+def ready_problem(status: HTTPStatus, code: str, detail: str, headers: Mapping[str, str] = {}) -> bytes:
+    """Make a whole response of a problem (RFC 9457), ready for a socket."""
+    body = msgspec.json.encode(
+        {
+            "type": f"urn:sakimori:problem:{code}",
+            "title": status.phrase,
+            "status": status.value,
+            "code": code,
+            "detail": detail,
+        }
+    )
+    fields = {**headers, "content-type": "application/problem+json", "content-length": str(len(body))}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return f"HTTP/1.1 {status.value} {status.phrase}\r\n{lines}\r\n".encode("ascii") + body

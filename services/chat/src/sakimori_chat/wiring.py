@@ -126,7 +126,7 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
                 shedding,
                 settings.host,
                 settings.port,
-                protocol=patient(Patience(on_slow=shedding.report_slow)),
+                protocol=patient(Patience(on_slow=shedding.report_slow), shedding.refusal_of),
                 websockets=live_sockets(
                     max_frame_bytes=MAX_SOCKET_FRAME_BYTES,
                     max_waiting_bytes=settings.live_buffer_bytes,

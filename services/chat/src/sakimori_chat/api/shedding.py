@@ -6,9 +6,10 @@ asked of Valkey or written to a log; one event a second says how many there were
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -17,14 +18,17 @@ from sakimori_chat.domain.identity import Hasher, canonical_address, network_of
 from sakimori_chat.domain.occurrences import Action, Origin, occurred
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.ports import Reporter
-from sakimori_common.fast_http import Phase
+from sakimori_common.fast_http import Phase, ready_problem
 from sakimori_common.shedding import Shedder
 from sakimori_common.tasks import end_tasks
-from sakimori_common.web import problem_response, scope_address
+from sakimori_common.web import scope_address
 
 REPORT_SECONDS: Final = 1.0
-_REFUSAL: Final = problem_response(
-    429, "too_many_requests", "Too many requests from your network; slow down.", {"retry-after": "1"}
+_REFUSAL: Final = ready_problem(
+    HTTPStatus.TOO_MANY_REQUESTS,
+    "too_many_requests",
+    "Too many requests from your network; slow down.",
+    {"retry-after": "1", "cache-control": "no-store", "x-content-type-options": "nosniff"},
 )
 _OF_A_BROWSER: Final = frozenset({"client.fingerprint", "client.ua_hash", "client.language_hash"})
 """Nobody looked at what browser it was."""
@@ -35,7 +39,7 @@ Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 
 
 class Shedding:
-    """Wraps the whole application."""
+    """Stands at the door of the port for requests, and around the application for WebSockets."""
 
     def __init__(
         self,
@@ -57,14 +61,15 @@ class Shedding:
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or refuse it."""
-        if scope["type"] == "lifespan" or self._admits(scope):
-            await self._app(scope, receive, send)
+        """Serve a request that was let in, and a WebSocket if it may come in."""
+        if scope["type"] == "websocket" and not self._admits(scope):
+            await send({"type": "websocket.close", "code": 1013})  # before it was accepted: HTTP 403
             return
-        if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
-            await send({"type": "websocket.close", "code": 1013})
-            return
-        await _REFUSAL(scope, receive, send)
+        await self._app(scope, receive, send)
+
+    def refusal_of(self, head: MutableMapping[str, Any]) -> bytes | None:
+        """Tell what to answer to a request that is too many (see sakimori_common.fast_http.Door)."""
+        return None if self._admits(head) else _REFUSAL
 
     def report_slow(self, address: str, phase: Phase) -> None:
         """Report a connection that took too long to say what it wants (`Patience.on_slow`)."""
