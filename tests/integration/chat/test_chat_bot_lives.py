@@ -215,14 +215,15 @@ async def test_without_the_registry_nobody_gets_in_and_nothing_is_read(
     visitor = await chat.visitor()
     async with by_websocket(chat, bot) as link:
         await link.greet()
+        await chat.context.postgres.execute("CHECKPOINT")  # the servers of tests commit without waiting for the disk
         postgres_server.kill()
-        await eventually(lambda: chat.metric("sakimori_bot_registry_age_seconds") > 6, seconds=15)
+        await eventually(lambda: chat.metric("sakimori_bot_registry_age_seconds") > 6, seconds=30)
         await visitor.post("not for bots that nobody can check")
         assert (await link.post("let me"))["code"] == "store_unavailable"
         async with by_websocket(chat, bot) as outside:
             assert (await outside.greet())["code"] == "store_unavailable"
         postgres_server.start()
-        frame = await link.next("messages", seconds=20)
+        frame = await link.next("messages", seconds=40)
         assert [message["text"] for message in frame["messages"]] == ["not for bots that nobody can check"]
 
 
