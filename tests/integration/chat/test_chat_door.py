@@ -1,6 +1,7 @@
 """What the chat refuses before it has looked at anything."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -25,13 +26,14 @@ async def test_a_flood_is_refused_at_the_door_and_told_of_in_one_event_a_second(
 ) -> None:
     chat = strict_chat
     abuser = await chat.visitor("203.0.113.66")
+    started = time.monotonic()
     answers = await asyncio.gather(*[abuser.post(f"post {number}") for number in range(300)])
     refused = [answer for answer in answers if answer.json().get("code") == "too_many_requests"]
     assert len(refused) > 200
     assert {answer.status_code for answer in refused} == {429}
     assert {answer.headers["retry-after"] for answer in refused} == {"1"}
     await eventually(lambda: sum(int(str(event.fields["chat.attempts"])) for event in _shed(chat)) == len(refused))
-    assert len(_shed(chat)) < 20
+    assert len(_shed(chat)) <= time.monotonic() - started + 2
     assert "client.fingerprint" not in _shed(chat)[0].fields
     assert len({str(event.fields["client.ip_hash"]) for event in _shed(chat)}) == 1
     assert "203.0.113.66" not in str(chat.events)
