@@ -41,7 +41,7 @@ def _databases_of_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Data
 
 @pytest.fixture(scope="session")
 def _valkey_of_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    server = ValkeyServer(tmp_path_factory.mktemp("valkey"))
+    server = ValkeyServer(tmp_path_factory.mktemp("valkey"), throwaway=True)
     try:
         server.start()
         yield server

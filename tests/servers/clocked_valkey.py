@@ -12,10 +12,13 @@ BEGIN = 1_768_528_800
 
 
 class ClockedValkey(ValkeyServer):
-    """Valkey that takes the time, and with it every expiry, from a file. Timeouts of its own run on."""
+    """Valkey that takes the time, and with it every expiry, from a file. Timeouts of its own run on.
+
+    Its file is never synced: a second of its clock passes at every step, and each would wait for the disk.
+    """
 
     def __init__(self, home: Path, library: Path) -> None:
-        super().__init__(home)
+        super().__init__(home, throwaway=True)
         self._clock = home / "clock"
         self._now = BEGIN
         self.advance(0)

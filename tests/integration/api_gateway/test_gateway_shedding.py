@@ -15,10 +15,10 @@ async def test_a_network_that_asks_for_too_much_is_refused_and_others_are_not(
     postgres_url: str, valkey: Valkey, log_folder: Path
 ) -> None:
     behind = Behind()
-    async with in_front_of(behind, postgres_url, valkey, visitor_requests_per_second=1) as front:
+    async with in_front_of(behind, postgres_url, valkey, visitor_requests_per_second=2) as front:
         answers = [await front.client.get("/chat/poll", headers=FLOODER) for _ in range(40)]
         statuses = [answer.status_code for answer in answers]
-        assert statuses[:3] == [200, 200, 200]
+        assert statuses[:2] == [200, 200]
         refused = [answer for answer in answers if answer.status_code == 429]
         assert len(refused) >= 20
         assert refused[0].json()["code"] == "too_many_requests"

@@ -285,6 +285,7 @@ async def test_who_reads_further_up_is_not_carried_away(chat: OpenChat, page: Pa
     await page.evaluate("document.querySelector('#messages li').scrollIntoView()")
     top = "document.querySelector('#messages li').getBoundingClientRect().top"
     before = await page.evaluate(top)
+    assert before > 0
     other = await chat.visitor()
     await other.post("further down")
     await eventually(lambda: words(page, "#newer"))
@@ -292,6 +293,21 @@ async def test_who_reads_further_up_is_not_carried_away(chat: OpenChat, page: Pa
     await page.evaluate("document.querySelector('#newer').click()")
     await eventually(lambda: _last_is_in_sight(page))
     assert await words(page, "#newer") is None
+
+
+async def test_who_reads_the_newest_follows_what_comes(chat: OpenChat, page: Page, valkey: Valkey) -> None:
+    for _ in range(5):
+        await _said(valkey)
+    await phone(page)
+    await page.open(f"{chat.url}/chat")
+    await page.evaluate("document.querySelector('#messages li').scrollIntoView()")
+    await page.evaluate("document.querySelector('#messages').lastElementChild.scrollIntoView({ block: 'end' })")
+    other = await chat.visitor()
+    for text in ("first", "second", "third"):
+        await other.post(text)
+        await eventually(lambda text=text: _last_is(page, text))
+        assert await _last_is_in_sight(page)
+        assert await words(page, "#newer") is None
 
 
 async def _last_is_in_sight(page: Page) -> bool:

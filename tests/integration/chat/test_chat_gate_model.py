@@ -171,7 +171,7 @@ class GateAgainstModel(RuleBasedStateMachine):
         """Begin with nothing in the server."""
         self.runner = asyncio.Runner()
         self.valkey = open_valkey(self.server.url)
-        self.gate = ValkeyGate(self.valkey, LIMITS, ALLOWED)
+        self.gate = ValkeyGate(self.valkey, LIMITS, ALLOWED, patience_seconds=30)
         self._do(self.valkey.flushall())
         self.model = Model(self.server.now)
 

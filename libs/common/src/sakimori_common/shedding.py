@@ -6,8 +6,8 @@ from typing import Final
 
 MAX_SOURCES: Final = 20_000
 """Networks watched at once, some 4 MB; the one that was quiet for longest is forgotten first."""
-BURST_SECONDS: Final = 3.0
-"""A page with its assets, or a poll of all tabs, comes at once."""
+BURST_SECONDS: Final = 1.0
+"""A page with its assets comes at once; but what is let in at once is what everybody else waits for."""
 
 
 @dataclass(slots=True)

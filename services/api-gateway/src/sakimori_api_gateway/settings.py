@@ -44,7 +44,7 @@ class GatewaySettings(ServiceSettings):
     never_block: Networks = parse_networks("127.0.0.0/8,::1/128")
     """Networks that no decision locks out, so that operators can always lift it."""
     visitor_requests_per_second: float = Field(100.0, gt=0)
-    """Requests of people and bots that one network may make, three seconds' worth at once; more are refused (429)."""
+    """Requests of people and bots that one network may make, a second's worth at once; more are refused (429)."""
     cookie_secure: bool = Field(False, validation_alias=shared("COOKIE_SECURE"))
     """Whether clients come by HTTPS: sends HSTS and redirects what a trusted proxy took by plain HTTP."""
     token_minutes: int = Field(15, ge=1, le=60)

@@ -64,7 +64,7 @@ class ChatSettings(ServiceSettings):
     events_with_text: bool = False
     """1 puts the text of messages into their events (`chat.message.text`), and so into the store and its backups."""
     requests_per_second: float = Field(100.0, gt=0)
-    """Requests that one network may make on the whole, three seconds' worth at once; more are refused at the door."""
+    """Requests that one network may make on the whole, a second's worth at once; more are refused at the door."""
     posts_per_second: float = Field(30.0, gt=0)
     """The same of posts to rooms. Their own limits are stricter; this one keeps a flood from costing others time."""
     bot_ports: Ports = ()

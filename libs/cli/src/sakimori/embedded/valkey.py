@@ -22,13 +22,16 @@ SETTINGS = {
     "enable-debug-command": "local",
 }
 """Everything that was answered survives a crash of the process; a crash of the machine may cost the last second."""
+THROWAWAY = {"appendfsync": "no"}
+"""For tests: survives a crash of the server, not of the machine."""
 
 
 class ValkeyServer(EmbeddedServer):
     """Valkey over `home/valkey`, on a Unix socket that only this user may open."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, throwaway: bool = False) -> None:
         super().__init__(Folder(home, "valkey"))
+        self._settings = SETTINGS | THROWAWAY if throwaway else SETTINGS
         self._binary = _binary()
 
     @property
@@ -55,7 +58,7 @@ class ValkeyServer(EmbeddedServer):
     def launch(self) -> Child:
         """Fork the server."""
         places = {"dir": self.folder.data, "pidfile": self.folder.data / "valkey.pid", "unixsocket": self._socket}
-        options = [part for key, value in (SETTINGS | places).items() for part in (f"--{key}", value)]
+        options = [part for key, value in (self._settings | places).items() for part in (f"--{key}", value)]
         return Child(self.folder, [self._binary, *options], Account(), signal.SIGTERM)
 
     def is_ready(self) -> bool:

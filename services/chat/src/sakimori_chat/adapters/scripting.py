@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.resources import files
+from typing import Final
 
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
@@ -11,15 +12,15 @@ from redis.exceptions import RedisError
 from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.context import Valkey
 
-TIMEOUT_SECONDS = 0.8
+TIMEOUT_SECONDS: Final = 0.8
 """Longest wait for Valkey within a request, connecting and retries included (S0-37)."""
 
 
 @asynccontextmanager
-async def answering() -> AsyncIterator[None]:
+async def answering(seconds: float = TIMEOUT_SECONDS) -> AsyncIterator[None]:
     """Bound what stands inside in time and turn any failure of Valkey into StoreUnavailable."""
     try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
+        async with asyncio.timeout(seconds):
             yield
     except (RedisError, OSError, TimeoutError) as error:
         raise StoreUnavailable(type(error).__name__) from error

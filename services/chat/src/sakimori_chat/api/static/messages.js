@@ -14,10 +14,10 @@ const newer = document.getElementById("newer");
 
 const deleted = new Set();
 let unread = 0;
-let isFollowing = true;
 
 /** Show a page or a run of messages; what is shown already stays once, wherever it comes from. */
 export function show({ messages, reset, deleted: gone = [] }) {
+  const wasAtTheEnd = isAtTheEnd();
   if (reset) {
     list.replaceChildren();
     deleted.clear();
@@ -26,7 +26,7 @@ export function show({ messages, reset, deleted: gone = [] }) {
   const fresh = messages.filter((message) => insert(message));
   while (list.children.length > KEPT_MESSAGES) list.firstElementChild.remove();
   document.getElementById("empty").hidden = list.children.length > 0;
-  tell(fresh);
+  tell(fresh, reset || wasAtTheEnd);
   return fresh;
 }
 
@@ -45,9 +45,13 @@ export function isMine(message) {
 }
 
 export function scrollToEnd() {
-  isFollowing = true;
   newer.hidden = true;
-  log.scrollTop = log.scrollHeight;
+  log.scrollTop = 0;
+}
+
+/** The log scrolls from its end (column-reverse): 0 there, and less than that further up. */
+function isAtTheEnd() {
+  return -log.scrollTop < NEAR_THE_END_PX;
 }
 
 function insert(message) {
@@ -112,7 +116,7 @@ function localTime(time) {
 // --- reading along
 
 /** Follow the end, unless the reader has scrolled away from it: then say that there is more. */
-function tell(fresh) {
+function tell(fresh, isFollowing) {
   if (isFollowing || fresh.some(isMine)) scrollToEnd();
   else if (fresh.length) newer.hidden = false;
   unread = document.hidden ? unread + fresh.length : 0;
@@ -125,8 +129,7 @@ export function retitle() {
 }
 
 log.addEventListener("scroll", () => {
-  isFollowing = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_THE_END_PX;
-  if (isFollowing) newer.hidden = true;
+  if (isAtTheEnd()) newer.hidden = true;
 });
 newer.addEventListener("click", () => {
   scrollToEnd();
@@ -136,8 +139,6 @@ document.addEventListener("visibilitychange", () => {
   if (!document.hidden) unread = 0;
   retitle();
 });
-// A banner or a keyboard that comes up must not cover the newest message.
-new ResizeObserver(() => isFollowing && scrollToEnd()).observe(log);
 
 for (const text of list.querySelectorAll(".text")) text.replaceChildren(...nodes(text.textContent));
 list.querySelectorAll("time").forEach(localTime);
