@@ -140,24 +140,27 @@ async def test_a_mute_is_unseen_by_others_and_unnoticed_by_the_muted(pair: Pair)
     muted, other = await pair.visitor(), await pair.visitor("203.0.113.8")
     path = f"/chat/mutes/{muted.anon_id}"
     new = {"seconds": 600, "reason": "provokes"}
-    assert (await pair.ask("analyst", "PUT", path, new, 200)).json() == {"user_id": muted.anon_id, "seconds": 600}
+    made = (await pair.ask("analyst", "PUT", path, new, 200)).json()
+    assert made == {
+        "user_id": muted.anon_id,
+        "seconds": 600,
+        "by": "analyst",
+        "reason": "provokes",
+        "muted_at": made["muted_at"],
+    }
     assert (await muted.post("does anybody see this?")).status_code == 200
     assert (await muted.texts(), await other.texts()) == (["does anybody see this?"], [])
     left = (await pair.ask("analyst", "GET", path)).json()["seconds"]
     assert 590 <= left <= 600
 
-    await pair.ask("analyst", "DELETE", path, None, 200)
+    await pair.ask("analyst", "DELETE", f"{path}?reason=said+sorry", None, 200)
     await muted.post("and this?")
     assert await other.texts() == ["and this?"]
     (actor, first, old, now), (_, second, left_over, ended) = await pair.stage.audit(f"user:{muted.anon_id}")
-    assert (actor, first, old, now) == (
-        "analyst",
-        "user_muted",
-        {"seconds": 0},
-        {"seconds": 600, "reason": "provokes"},
-    )
-    assert (second, ended) == ("user_unmuted", {"seconds": 0})
+    assert (actor, first, old, now) == ("analyst", "user_muted", {"user_id": muted.anon_id, "seconds": 0}, made)
+    assert (second, ended) == ("user_unmuted", {"user_id": muted.anon_id, "seconds": 0, "reason": "said sorry"})
     assert isinstance(left_over, dict)
+    assert {**left_over, "seconds": 600} == made
     await eventually(lambda: pair.chat.of("chat.user_muted") and pair.chat.of("chat.user_unmuted"))
     event = pair.chat.of("chat.user_muted")[0].fields
     assert (event["user.name"], event["user.target.id"], event["chat.block_seconds"]) == (
@@ -165,3 +168,23 @@ async def test_a_mute_is_unseen_by_others_and_unnoticed_by_the_muted(pair: Pair)
         muted.anon_id,
         600,
     )
+    assert "provokes" not in str(event)
+
+
+async def test_the_muted_are_listed_with_who_muted_them_and_why(pair: Pair, valkey: Valkey) -> None:
+    short, long, ended = (f"{digit * 8}-1111-4111-8111-111111111111" for digit in "123")
+    for anon_id, seconds in ((short, 60), (long, 3600), (ended, 600)):
+        body = {"seconds": seconds, "reason": f"for {seconds} s"}
+        await pair.ask("analyst", "PUT", f"/chat/mutes/{anon_id}", body, 200)
+    assert (await pair.ask("viewer", "GET", "/chat/mutes")).status_code == 403
+    await pair.ask("analyst", "DELETE", f"/chat/mutes/{ended}", None, 200)
+    listed = (await pair.ask("analyst", "GET", "/chat/mutes", None, 200)).json()["mutes"]
+    assert [(mute["user_id"], mute["by"], mute["reason"]) for mute in listed] == [
+        (long, "analyst", "for 3600 s"),
+        (short, "analyst", "for 60 s"),
+    ]
+    assert [0 < mute["seconds"] <= limit for mute, limit in zip(listed, (3600, 60), strict=True)] == [True, True]
+    await valkey.delete(f"mute:{long}")  # as when it has expired
+    listed = (await pair.ask("analyst", "GET", "/chat/mutes", None, 200)).json()["mutes"]
+    assert [mute["user_id"] for mute in listed] == [short]
+    assert await valkey.ttl("chat:mutes") > 0

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sakimori_chat.domain.messages import Draft
-from sakimori_chat.domain.moderation import Operator, OperatorAction, done_by
+from sakimori_chat.domain.moderation import Mute, Operator, OperatorAction, done_by
 from sakimori_chat.domain.rooms import RoomRecord
 from sakimori_chat.ports import HeldMessages, Mutes, Reporter, RoomRegistry, Rooms
 from sakimori_common.contracts import FieldValue
+from sakimori_common.instants import now_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +66,18 @@ class Moderation:
             self._report(operator, OperatorAction.MESSAGE_RELEASED, _message(room, released, draft))
         return released
 
-    async def mute(self, operator: Operator, anon_id: str, seconds: int) -> int:
-        """Let nobody but themselves see what somebody says, until it expires; the seconds that were left before."""
-        before = await self.mutes.seconds(anon_id)
-        await self.mutes.mute(anon_id, seconds)
+    async def mute(self, operator: Operator, anon_id: str, seconds: int, reason: str) -> tuple[Mute | None, Mute]:
+        """Let nobody but themselves see what somebody says, until it expires; the mute before, and this one."""
+        before = await self.mutes.find(anon_id)
+        mute = Mute(user_id=anon_id, seconds=seconds, by=operator.name, reason=reason, muted_at=now_text())
+        await self.mutes.mute(mute)
         details: dict[str, FieldValue] = {"user.target.id": anon_id, "chat.block_seconds": seconds}
         self._report(operator, OperatorAction.USER_MUTED, details)
-        return before
+        return before, mute
 
-    async def unmute(self, operator: Operator, anon_id: str) -> int:
-        """End a mute; the seconds that were left, 0 when there was none."""
-        before = await self.mutes.seconds(anon_id)
+    async def unmute(self, operator: Operator, anon_id: str) -> Mute | None:
+        """End a mute; what was left of it, None when there was none."""
+        before = await self.mutes.find(anon_id)
         if await self.mutes.unmute(anon_id):
             self._report(operator, OperatorAction.USER_UNMUTED, {"user.target.id": anon_id})
         return before

@@ -11,6 +11,7 @@ from sakimori_chat.domain.held import Held
 from sakimori_chat.domain.identity import Client
 from sakimori_chat.domain.limits import Verdict
 from sakimori_chat.domain.messages import Draft, Message, Page, Snapshot
+from sakimori_chat.domain.moderation import Mute
 from sakimori_chat.domain.occurrences import Occurrence
 from sakimori_chat.domain.rooms import Room, RoomRecord
 
@@ -180,11 +181,14 @@ class RoomRegistry(Protocol):
 class Mutes(Protocol):
     """Who is shadow-muted: an identity whose messages it alone sees. Every method raises StoreUnavailable."""
 
-    async def seconds(self, anon_id: str) -> int:
-        """Tell how long a mute lasts yet; 0 when there is none."""
+    async def find(self, anon_id: str) -> Mute | None:
+        """Look up a mute; None when there is none, or none any more."""
 
-    async def mute(self, anon_id: str, seconds: int) -> None:
-        """Mute from now on for so long, whatever was before."""
+    async def all(self, limit: int) -> list[Mute]:
+        """List mutes, those that last longest first."""
+
+    async def mute(self, mute: Mute) -> None:
+        """Mute from now on for so many seconds, whatever was before."""
 
     async def unmute(self, anon_id: str) -> bool:
         """End a mute; tells whether there was one."""

@@ -11,6 +11,7 @@ from sakimori_api_gateway.api.office import AdminsOffice, AnalystsOffice, Viewer
 from sakimori_api_gateway.domain.chat import (
     ChatMessage,
     ChatMute,
+    ChatMuteList,
     ChatRoom,
     ChatRoomList,
     HeldChatMessageList,
@@ -114,21 +115,35 @@ async def list_held(office: AnalystsOffice) -> Response:
 
 
 @router.post("/api/v1/chat/held/{room}/{number}/release", responses=documented(ReleasedChatMessage, 401, 403, 404))
-async def release_message(room: RoomName, number: Number, office: AnalystsOffice) -> Response:
+async def release_message(room: RoomName, number: Number, office: AnalystsOffice, reason: WhyQuery = "") -> Response:
     """Show a held message to everybody: it comes in as a new one, at the end of its room."""
     changed = await office.change(
-        "POST", f"/held/{room}/{number}/release", action="message_released", target=f"message:{room}/{number}"
+        "POST",
+        f"/held/{room}/{number}/release",
+        action="message_released",
+        target=f"message:{room}/{number}",
+        reason=reason,
     )
     return answer(part(changed.new, ReleasedChatMessage))
 
 
 @router.post("/api/v1/chat/held/{room}/{number}/discard", responses=documented(ChatMessage, 401, 403, 404))
-async def discard_message(room: RoomName, number: Number, office: AnalystsOffice) -> Response:
+async def discard_message(room: RoomName, number: Number, office: AnalystsOffice, reason: WhyQuery = "") -> Response:
     """Take a held message away. Returns it; the audit keeps it."""
     changed = await office.change(
-        "POST", f"/held/{room}/{number}/discard", action="message_discarded", target=f"message:{room}/{number}"
+        "POST",
+        f"/held/{room}/{number}/discard",
+        action="message_discarded",
+        target=f"message:{room}/{number}",
+        reason=reason,
     )
     return answer(part(changed.old, ChatMessage))
+
+
+@router.get("/api/v1/chat/mutes", responses=documented(ChatMuteList, 401, 403))
+async def list_mutes(office: AnalystsOffice) -> Response:
+    """List who is muted, for how long yet, by whom and why."""
+    return answer(await office.read("/mutes", ChatMuteList))
 
 
 @router.get("/api/v1/chat/mutes/{user_id}", responses=documented(ChatMute, 401, 403))
@@ -140,19 +155,16 @@ async def show_mute(user_id: UserId, office: AnalystsOffice) -> Response:
 @router.put("/api/v1/chat/mutes/{user_id}", responses=documented(ChatMute, 401, 403))
 async def mute(user_id: UserId, new: NewMute, office: AnalystsOffice) -> Response:
     """Mute somebody for a while without telling them: what they say from now on they alone see."""
-    await office.change(
-        "PUT",
-        f"/mutes/{user_id}",
-        {"seconds": new.seconds},
-        action="user_muted",
-        target=f"user:{user_id}",
-        reason=new.reason,
+    changed = await office.change(
+        "PUT", f"/mutes/{user_id}", new.model_dump(), action="user_muted", target=f"user:{user_id}"
     )
-    return answer(ChatMute(user_id=user_id, seconds=new.seconds))
+    return answer(part(changed.new, ChatMute))
 
 
 @router.delete("/api/v1/chat/mutes/{user_id}", responses=documented(ChatMute, 401, 403))
-async def unmute(user_id: UserId, office: AnalystsOffice) -> Response:
+async def unmute(user_id: UserId, office: AnalystsOffice, reason: WhyQuery = "") -> Response:
     """End a mute. What was said meanwhile stays with its author."""
-    await office.change("DELETE", f"/mutes/{user_id}", action="user_unmuted", target=f"user:{user_id}")
-    return answer(ChatMute(user_id=user_id, seconds=0))
+    changed = await office.change(
+        "DELETE", f"/mutes/{user_id}", action="user_unmuted", target=f"user:{user_id}", reason=reason
+    )
+    return answer(part(changed.new, ChatMute))

@@ -38,6 +38,12 @@ class Banned(BaseModel):
     ] = "identity"
 
 
+class Unbanned(Banned):
+    """Whose bans end, and why."""
+
+    reason: Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$", description="For the audit.")] = ""
+
+
 class NewBan(Banned):
     """A ban to be."""
 
@@ -68,7 +74,7 @@ async def ban(new: NewBan, office: AnalystsOffice, gateway: TheGateway, asking: 
 
 @router.delete("/api/v1/chat/bans", responses=documented(RecordedDecision, 401, 403, 404, 409) | _LATER)
 async def unban(
-    whom: Annotated[Banned, Query()], office: AnalystsOffice, gateway: TheGateway, asking: Analyst
+    whom: Annotated[Unbanned, Query()], office: AnalystsOffice, gateway: TheGateway, asking: Analyst
 ) -> Response:
     """Let somebody post again, whatever keeps them from it: all bans on the identity or fingerprint end.
 
@@ -86,12 +92,13 @@ async def unban(
         created_at=at,
         expires_at=at,
         origin=asking.name,
-        reason="lifts all bans",
+        reason=whom.reason or "lifts all bans",
     )
     ended = [
         each.id for each in await gateway.decisions.active(entity_type) if each.entity == entity and not each.dry_run
     ]
-    entry = entry_of(gateway, asking, "ban_lifted", f"{entity_type}:{entity}", {"lifted_by": lift.id, "lifted": ended})
+    noted = {"lifted_by": lift.id, "lifted": ended, **({"reason": whom.reason} if whom.reason else {})}
+    entry = entry_of(gateway, asking, "ban_lifted", f"{entity_type}:{entity}", noted)
     await gateway.decisions.add(lift, entry)
     return answer(lift, 200 if await gateway.enforcement.publish(lift) else 202)
 

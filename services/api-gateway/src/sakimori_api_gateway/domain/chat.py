@@ -93,10 +93,19 @@ class ReleasedChatMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatMute(msgspec.Struct, frozen=True, kw_only=True):
-    """For how many seconds an identity is muted yet; 0 when it is not."""
+    """For how many seconds an identity is muted yet, 0 when it is not; who muted it, why and since when."""
 
     user_id: str
     seconds: int
+    by: str = ""
+    reason: str = ""
+    muted_at: str = ""
+
+
+class ChatMuteList(msgspec.Struct, frozen=True, kw_only=True):
+    """Mutes in force, those that last longest first, at most 1,000."""
+
+    mutes: list[ChatMute]
 
 
 class Bot(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,19 @@
 """Shadow mutes and risk scores in Valkey, as operators set them."""
 
+import time
+from typing import Any, Final
+
+import msgspec
+
 from sakimori_chat.adapters.scripting import answering
+from sakimori_chat.domain.moderation import MAX_MUTE_SECONDS, Mute
 from sakimori_common.context import Valkey
+
+INDEX_KEY: Final = "chat:mutes"
+"""Who is muted, by the second it ends; what counts is the key of each mute."""
+KEPT: Final = 10_000
+
+_mute = msgspec.json.Decoder(Mute)
 
 
 class ValkeyMutes:
@@ -10,22 +22,53 @@ class ValkeyMutes:
     def __init__(self, valkey: Valkey) -> None:
         self._valkey = valkey
 
-    async def seconds(self, anon_id: str) -> int:
+    async def find(self, anon_id: str) -> Mute | None:
         """See Mutes."""
-        async with answering():
-            left: int = await self._valkey.pttl(mute_key(anon_id))
-        return max(0, -(-left // 1000))
+        (mute,) = await self._found([anon_id])
+        return mute
 
-    async def mute(self, anon_id: str, seconds: int) -> None:
+    async def all(self, limit: int) -> list[Mute]:
         """See Mutes."""
         async with answering():
-            await self._valkey.set(mute_key(anon_id), "1", ex=seconds)
+            ids: Any = await self._valkey.zrevrange(INDEX_KEY, 0, limit - 1)
+        return [mute for mute in await self._found([each.decode() for each in ids]) if mute is not None]
+
+    async def mute(self, mute: Mute) -> None:
+        """See Mutes."""
+        now = time.time()
+        async with answering(), self._valkey.pipeline(transaction=True) as pipeline:
+            pipeline.set(mute_key(mute.user_id), msgspec.json.encode(mute), ex=mute.seconds)
+            pipeline.zadd(INDEX_KEY, {mute.user_id: now + mute.seconds})
+            pipeline.zremrangebyscore(INDEX_KEY, "-inf", now)
+            pipeline.zremrangebyrank(INDEX_KEY, 0, -1 - KEPT)
+            pipeline.expire(INDEX_KEY, MAX_MUTE_SECONDS)
+            await pipeline.execute()
 
     async def unmute(self, anon_id: str) -> bool:
         """See Mutes."""
-        async with answering():
-            removed: int = await self._valkey.delete(mute_key(anon_id))
-        return removed > 0
+        async with answering(), self._valkey.pipeline(transaction=True) as pipeline:
+            pipeline.delete(mute_key(anon_id))
+            pipeline.zrem(INDEX_KEY, anon_id)
+            removed, _ = await pipeline.execute()
+        return bool(removed)
+
+    async def _found(self, ids: list[str]) -> list[Mute | None]:
+        async with answering(), self._valkey.pipeline(transaction=False) as pipeline:
+            for anon_id in ids:
+                pipeline.get(mute_key(anon_id))
+                pipeline.pttl(mute_key(anon_id))
+            answers: Any = await pipeline.execute()
+        return [_of(*each) for each in zip(ids, answers[::2], answers[1::2], strict=True)]
+
+
+def _of(anon_id: str, value: bytes | None, milliseconds: int) -> Mute | None:
+    if value is None or milliseconds == -2:
+        return None
+    seconds = max(1, -(-milliseconds // 1000))
+    try:
+        return msgspec.structs.replace(_mute.decode(value), seconds=seconds)
+    except msgspec.MsgspecError:  # set by hand
+        return Mute(user_id=anon_id, seconds=seconds)
 
 
 class ValkeyRisks:

@@ -85,6 +85,7 @@ class _Desk:
         """Tell how this client and its cookie stand."""
         identity, client = self._chat.cookies.identity(request), self._chat.client_of(request)
         anon_id = None if identity.is_new else identity.anon_id
+        mute = await self._mutes.find(anon_id) if anon_id else None
         stands = {
             "anon_id": anon_id,
             "address": client.address,
@@ -93,7 +94,7 @@ class _Desk:
             "ua_hash": client.ua_hash,
             "risk": await self._risks.risk(client.fingerprint),
             "ban_seconds": await self._chat.gate.ban_seconds(anon_id) if anon_id else 0,
-            "mute_seconds": await self._mutes.seconds(anon_id) if anon_id else 0,
+            "mute_seconds": mute.seconds if mute else 0,
         }
         self._report(request, OperatorAction.DEBUG_WHOAMI, {})
         return answer(stands)

@@ -10,12 +10,13 @@ from starlette.routing import BaseRoute, Route
 from sakimori_chat.api.inner import answer, given, operator_of, room_of
 from sakimori_chat.domain.identity import is_anonymous_id
 from sakimori_chat.domain.messages import Draft
-from sakimori_chat.domain.moderation import MAX_MUTE_SECONDS
+from sakimori_chat.domain.moderation import MAX_MUTE_SECONDS, Mute
 from sakimori_chat.domain.rooms import is_room_name
 from sakimori_chat.moderation import Moderation
 from sakimori_common.web import Problem
 
 MAX_HELD: Final = 1000
+MAX_MUTES: Final = 1000
 _MAX_NUMBER: Final = 2**53
 
 Policy = dict[str, Any]
@@ -35,10 +36,11 @@ class RoomChange(msgspec.Struct, forbid_unknown_fields=True):
     is_open: bool | None = None
 
 
-class Mute(msgspec.Struct, forbid_unknown_fields=True):
-    """For how long an identity is muted."""
+class NewMute(msgspec.Struct, forbid_unknown_fields=True):
+    """For how long an identity is muted, and why."""
 
     seconds: Annotated[int, msgspec.Meta(ge=1, le=MAX_MUTE_SECONDS)]
+    reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""
 
 
 def moderation_routes(moderation: Moderation) -> list[BaseRoute]:
@@ -114,21 +116,26 @@ def _held_routes(moderation: Moderation) -> list[BaseRoute]:
 
 
 def _mute_routes(moderation: Moderation) -> list[BaseRoute]:
+    async def mutes(_: Request) -> Response:
+        return answer({"mutes": await moderation.mutes.all(MAX_MUTES)})
+
     async def show(request: Request) -> Response:
         anon_id = _identity_of(request)
-        return answer({"user_id": anon_id, "seconds": await moderation.mutes.seconds(anon_id)})
+        return answer(await moderation.mutes.find(anon_id) or Mute(user_id=anon_id, seconds=0))
 
     async def mute(request: Request) -> Response:
-        wanted = await given(request, Mute)
-        before = await moderation.mute(operator_of(request), _identity_of(request), wanted.seconds)
-        return answer({"old": {"seconds": before}, "new": {"seconds": wanted.seconds}})
+        wanted, anon_id = await given(request, NewMute), _identity_of(request)
+        before, made = await moderation.mute(operator_of(request), anon_id, wanted.seconds, wanted.reason)
+        return answer({"old": before or Mute(user_id=anon_id, seconds=0), "new": made})
 
     async def unmute(request: Request) -> Response:
-        before = await moderation.unmute(operator_of(request), _identity_of(request))
-        return answer({"old": {"seconds": before}, "new": {"seconds": 0}})
+        anon_id = _identity_of(request)
+        none = Mute(user_id=anon_id, seconds=0)
+        return answer({"old": await moderation.unmute(operator_of(request), anon_id) or none, "new": none})
 
     path = "/mutes/{anon_id}"
     return [
+        Route("/mutes", mutes, methods=["GET"]),
         Route(path, show, methods=["GET"]),
         Route(path, mute, methods=["PUT"]),
         Route(path, unmute, methods=["DELETE"]),

@@ -42,6 +42,16 @@ class Operator:
     address: str = field(default="", repr=False)
 
 
+class Mute(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A mute of an identity: how many seconds are left of it, whose it is, why and since when (RFC 3339)."""
+
+    user_id: str
+    seconds: int
+    by: str = ""
+    reason: str = ""
+    muted_at: str = ""
+
+
 class PolicyError(ValueError):
     """A policy is not one; the message says which part and why."""
 
