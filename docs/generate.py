@@ -4,6 +4,7 @@ import importlib
 import inspect
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
@@ -44,13 +45,22 @@ def metrics() -> str:
             "| metric | labels | meaning |",
             "|---|---|---|",
         ]
-        module = importlib.import_module(f"{package}.metrics")
-        for name in sorted(vars(module)):
-            kind = getattr(module, name)
-            if isinstance(kind, type) and kind.__module__ == module.__name__ and _takes_registry_only(kind):
-                lines += _described(kind)
+        for module in _metrics_modules(package):
+            for name in sorted(vars(module)):
+                kind = getattr(module, name)
+                if isinstance(kind, type) and kind.__module__ == module.__name__ and _takes_registry_only(kind):
+                    lines += _described(kind)
         lines.append("")
     return "\n".join(lines)
+
+
+def _metrics_modules(package: str) -> list[ModuleType]:
+    """Find `metrics` of a service and of what is laid out like one inside."""
+    (root,) = importlib.import_module(package).__path__
+    inner = sorted(path.parent.name for path in Path(root).glob("*/metrics.py"))
+    return [
+        importlib.import_module(".".join((package, *name, "metrics"))) for name in [(), *((each,) for each in inner)]
+    ]
 
 
 def _takes_registry_only(kind: type) -> bool:

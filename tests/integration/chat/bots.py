@@ -14,18 +14,18 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from integration.chat.conftest import EDGE_TOKEN, SECRET_KEY, OpenChat
-from sakimori_chat.adapters.bot_gate import ValkeyBotGate
-from sakimori_chat.adapters.bot_registry import PostgresBotRegistry
 from sakimori_chat.adapters.room_directory import PostgresRoomDirectory
 from sakimori_chat.adapters.rooms import ValkeyRooms
 from sakimori_chat.adapters.sealing import Sealer
-from sakimori_chat.bot_intake import BotDoor
-from sakimori_chat.bot_office import BotOffice, OfficeRules
-from sakimori_chat.domain.bots.device import BotStatus
-from sakimori_chat.domain.bots.forgeries import Forgeries
-from sakimori_chat.domain.bots.limits import BotLimits
+from sakimori_chat.bots.adapters.gate import ValkeyBotGate
+from sakimori_chat.bots.adapters.registry import PostgresBotRegistry
+from sakimori_chat.bots.domain.device import BotStatus
+from sakimori_chat.bots.domain.forgeries import Forgeries
+from sakimori_chat.bots.domain.limits import BotLimits
+from sakimori_chat.bots.intake import BotDoor
+from sakimori_chat.bots.metrics import BotMetrics
+from sakimori_chat.bots.office import BotOffice, OfficeRules
 from sakimori_chat.domain.occurrences import Occurrence
-from sakimori_chat.metrics import BotMetrics
 from servers.eventually import eventually
 
 

@@ -13,8 +13,8 @@ from integration.chat.bot_links import BotLink, Gone, SocketLine, TcpLine, by_tc
 from integration.chat.bots import approved_bot
 from integration.chat.conftest import OpenChat, chat_running
 from integration.chat.test_chat_bot_sessions import Reached, reached
-from sakimori_chat.domain.bots.session import Fault
-from sakimori_chat.inputs.bot_listener import LineWire
+from sakimori_chat.bots.domain.session import Fault
+from sakimori_chat.bots.inputs.listener import LineWire
 from sakimori_common.context import Postgres, Valkey
 from sakimori_common.contracts import Event
 from servers.eventually import eventually

@@ -6,8 +6,8 @@ import pytest
 
 from integration.chat.bots import approved_bot
 from integration.chat.conftest import chat_running
-from sakimori_chat.adapters.bot_gate import ValkeyBotGate
-from sakimori_chat.domain.bots.limits import BotLimits, BotOutcome, BotVerdict, Period
+from sakimori_chat.bots.adapters.gate import ValkeyBotGate
+from sakimori_chat.bots.domain.limits import BotLimits, BotOutcome, BotVerdict, Period
 from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.context import Postgres, Valkey
 from servers.eventually import eventually

@@ -12,10 +12,10 @@ import pytest
 
 from integration.chat.bots import TestBot, another_replica, approved_bot, bot_at, decide, office_of
 from integration.chat.conftest import ADDRESS, EDGE_TOKEN, OpenChat, chat_running
-from sakimori_chat.bot_intake import Admitted
-from sakimori_chat.domain.bots.occurrences import BotOrigin
-from sakimori_chat.domain.bots.refusals import BotRefusal
-from sakimori_chat.domain.bots.signature import claim_of
+from sakimori_chat.bots.domain.occurrences import BotOrigin
+from sakimori_chat.bots.domain.refusals import BotRefusal
+from sakimori_chat.bots.domain.signature import claim_of
+from sakimori_chat.bots.intake import Admitted
 from sakimori_common.context import Postgres, Valkey
 from servers.eventually import eventually
 from servers.own_logs import lines_of

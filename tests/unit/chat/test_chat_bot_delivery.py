@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from sakimori_chat.bot_sessions.delivery import Delivery, Overflow
+from sakimori_chat.bots.sessions.delivery import Delivery, Overflow
 from sakimori_chat.domain.messages import Message, Page
 from sakimori_chat.ports import StoreUnavailable
 from servers.eventually import eventually

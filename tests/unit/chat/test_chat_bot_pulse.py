@@ -1,8 +1,8 @@
 import pytest
 
-from sakimori_chat.bot_sessions.pace import Pace
-from sakimori_chat.bot_sessions.pulse import Pulse
-from sakimori_chat.domain.bots.frames import Pong
+from sakimori_chat.bots.domain.frames import Pong
+from sakimori_chat.bots.sessions.pace import Pace
+from sakimori_chat.bots.sessions.pulse import Pulse
 
 
 class Clock:

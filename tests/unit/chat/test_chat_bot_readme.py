@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-from sakimori_chat.domain.bots import refusals
-from sakimori_chat.domain.bots.device import Bot, BotStatus
-from sakimori_chat.domain.bots.limits import BotLimits, BotOutcome, BotVerdict, Period
-from sakimori_chat.domain.bots.refusals import BotRefusal, refusal_of_status, refusal_of_verdict
-from sakimori_chat.domain.bots.signature import claim_of, sign
+from sakimori_chat.bots.domain import refusals
+from sakimori_chat.bots.domain.device import Bot, BotStatus
+from sakimori_chat.bots.domain.limits import BotLimits, BotOutcome, BotVerdict, Period
+from sakimori_chat.bots.domain.refusals import BotRefusal, refusal_of_status, refusal_of_verdict
+from sakimori_chat.bots.domain.signature import claim_of, sign
 
 README = (Path(__file__).resolve().parents[3] / "deploy" / "bots" / "README.md").read_text(encoding="utf-8")
 OF_HTTP_ONLY = {"json_required", "no_such_room", "too_many_registrations", "too_many_secrets", "too_long"}

@@ -2,12 +2,12 @@
 
 import pytest
 
-from sakimori_chat.domain.bots.device import Bot, BotStatus, is_bot_id, may_become
-from sakimori_chat.domain.bots.forgeries import MAX_NETWORKS, Forgeries
-from sakimori_chat.domain.bots.limits import BotLimits, Period, Quota, quotas_of, rate_key, seconds_left
-from sakimori_chat.domain.bots.occurrences import BotAction, BotOrigin, bot_occurred, store_away
-from sakimori_chat.domain.bots.refusals import WRONG, refusal_of_status
-from sakimori_chat.domain.bots.registration import RegistrationError, RegistrationRequest, applicant_of, look_of
+from sakimori_chat.bots.domain.device import Bot, BotStatus, is_bot_id, may_become
+from sakimori_chat.bots.domain.forgeries import MAX_NETWORKS, Forgeries
+from sakimori_chat.bots.domain.limits import BotLimits, Period, Quota, quotas_of, rate_key, seconds_left
+from sakimori_chat.bots.domain.occurrences import BotAction, BotOrigin, bot_occurred, store_away
+from sakimori_chat.bots.domain.refusals import WRONG, refusal_of_status
+from sakimori_chat.bots.domain.registration import RegistrationError, RegistrationRequest, applicant_of, look_of
 
 MIDNIGHT = 1_768_521_600.0  # 2026-01-16T00:00:00Z
 

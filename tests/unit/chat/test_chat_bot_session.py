@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sakimori_chat.domain.bots.frames import Body, Handshake, Ping, Pong, Post, Read, frame, signed_text
-from sakimori_chat.domain.bots.session import Fault, FaultCode, Phase, Session
+from sakimori_chat.bots.domain.frames import Body, Handshake, Ping, Pong, Post, Read, frame, signed_text
+from sakimori_chat.bots.domain.session import Fault, FaultCode, Phase, Session
 
 Step = Handshake | Body | Fault
 KEY = b"the secret of one bot"

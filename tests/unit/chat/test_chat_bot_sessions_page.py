@@ -4,13 +4,13 @@ import json
 import re
 from pathlib import Path
 
-from sakimori_chat.domain.bots import endings
-from sakimori_chat.domain.bots.device import BotSecret
-from sakimori_chat.domain.bots.endings import Ending, close_code
-from sakimori_chat.domain.bots.frames import Post, bodies, envelopes, handshakes, signed_text
-from sakimori_chat.domain.bots.refusals import BotRefusal
-from sakimori_chat.domain.bots.session import FaultCode
-from sakimori_chat.domain.bots.signature import SESSION_METHOD, SESSION_TARGET, claim_of, signer_of, tag_of
+from sakimori_chat.bots.domain import endings
+from sakimori_chat.bots.domain.device import BotSecret
+from sakimori_chat.bots.domain.endings import Ending, close_code
+from sakimori_chat.bots.domain.frames import Post, bodies, envelopes, handshakes, signed_text
+from sakimori_chat.bots.domain.refusals import BotRefusal
+from sakimori_chat.bots.domain.session import FaultCode
+from sakimori_chat.bots.domain.signature import SESSION_METHOD, SESSION_TARGET, claim_of, signer_of, tag_of
 
 PAGE = (Path(__file__).resolve().parents[3] / "deploy" / "bots" / "sessions.md").read_text(encoding="utf-8")
 SECRETS = (BotSecret(b"sbk_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"),)

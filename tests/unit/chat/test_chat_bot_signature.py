@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sakimori_chat.domain.bots.device import BotSecret
-from sakimori_chat.domain.bots.signature import (
+from sakimori_chat.bots.domain.device import BotSecret
+from sakimori_chat.bots.domain.signature import (
     Claim,
     MalformedClaim,
     claim_of,

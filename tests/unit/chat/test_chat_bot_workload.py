@@ -1,7 +1,7 @@
 import asyncio
 from collections.abc import Callable
 
-from sakimori_chat.bot_sessions.workload import Job, Owner, Workload
+from sakimori_chat.bots.sessions.workload import Job, Owner, Workload
 from servers.eventually import eventually
 
 

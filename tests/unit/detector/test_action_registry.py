@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sakimori_chat.domain.bots.occurrences import BotAction
+from sakimori_chat.bots.domain.occurrences import BotAction
 from sakimori_chat.domain.occurrences import Action
 from sakimori_common.contracts import ACTIONS
 

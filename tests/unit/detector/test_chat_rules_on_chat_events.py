@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sakimori_chat.domain.bots.occurrences import BotAction, BotOrigin, bot_occurred
-from sakimori_chat.domain.bots.occurrences import store_away as bot_store_away
+from sakimori_chat.bots.domain.occurrences import BotAction, BotOrigin, bot_occurred
+from sakimori_chat.bots.domain.occurrences import store_away as bot_store_away
 from sakimori_chat.domain.identity import Client
 from sakimori_chat.domain.occurrences import Action, Occurrence, Origin, occurred, store_away
 from sakimori_common.contracts import Event, FieldValue

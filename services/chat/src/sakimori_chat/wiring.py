@@ -17,7 +17,7 @@ from sakimori_chat.api.cookies import Cookies
 from sakimori_chat.api.debug import Debugging
 from sakimori_chat.api.shedding import Shedding
 from sakimori_chat.api.visit import Chat
-from sakimori_chat.bot_wiring import bots_of
+from sakimori_chat.bots.wiring import bots_of
 from sakimori_chat.domain.aggregation import Aggregator
 from sakimori_chat.domain.identity import Hasher
 from sakimori_chat.domain.limits import Limits
@@ -108,7 +108,16 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
     )
     supervision = context.supervise(consumer)
     shedding = Shedding(
-        AccessLogged(create_app(chat, bots.api, debugging_of(settings, context)), context.streams, chat.edge_token),
+        AccessLogged(
+            create_app(
+                chat,
+                also=bots.routes,
+                also_inner=bots.inner_routes,
+                debugging=debugging_of(settings, context),
+            ),
+            context.streams,
+            chat.edge_token,
+        ),
         requests_per_second=settings.requests_per_second,
         posts_per_second=settings.posts_per_second,
         edge_token=chat.edge_token,

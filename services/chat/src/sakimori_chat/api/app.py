@@ -1,16 +1,16 @@
 """The application: routes, errors, edge."""
 
-from fastapi import FastAPI
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from sakimori_chat.api.assets import FOLDER, Assets
-from sakimori_chat.api.bot_live import bot_live_routes
-from sakimori_chat.api.bot_moderation import bot_moderation_routes
-from sakimori_chat.api.bots import Bots, bot_routes
 from sakimori_chat.api.debug import DebugApi, Debugging
 from sakimori_chat.api.edge import Edge
 from sakimori_chat.api.inner import Inner
@@ -25,16 +25,16 @@ from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.web import Problem, problem_response, render_problem
 
 
-def create_app(chat: Chat, bots: Bots, debugging: Debugging | None = None) -> ASGIApp:
-    """Build the chat's application; without `debugging` there is no debug API."""
+def create_app(
+    chat: Chat, *, also: APIRouter, also_inner: Sequence[BaseRoute], debugging: Debugging | None = None
+) -> ASGIApp:
+    """Build the chat's application with the routes that others add; without `debugging` there is no debug API."""
     app = FastAPI(title="Sakimori chat", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(page_routes(chat))
     app.include_router(post_routes(chat))
     app.include_router(live_routes(chat))
-    app.include_router(bot_routes(bots))
-    app.include_router(bot_live_routes(bots.sessions, bots.edge_token))
-    inner = [*moderation_routes(chat.moderation), *bot_moderation_routes(bots.office)]
-    app.mount("/moderation", Inner(inner, chat.edge_token))
+    app.include_router(also)
+    app.mount("/moderation", Inner([*moderation_routes(chat.moderation), *also_inner], chat.edge_token))
     if debugging is not None:
         app.mount("/debug", DebugApi(chat, debugging))
     app.mount("/chat/static", Assets(directory=FOLDER), name="static")

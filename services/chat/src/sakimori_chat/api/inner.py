@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sakimori_chat.bot_ports import NameTaken, NotAllowed
 from sakimori_chat.domain.moderation import Operator, PolicyError
 from sakimori_chat.domain.rooms import is_room_name
 from sakimori_chat.ports import LobbyStays, NoSuchRoom, RoomTaken, StoreUnavailable, TooManyRooms
@@ -48,7 +47,6 @@ class Inner:
 
 def application(routes: Sequence[BaseRoute]) -> Starlette:
     """Build an application that answers with problems."""
-    conflicts = (RoomTaken, LobbyStays, TooManyRooms, NotAllowed)
     return Starlette(
         routes=list(routes),
         exception_handlers={
@@ -56,15 +54,14 @@ def application(routes: Sequence[BaseRoute]) -> Starlette:
             StoreUnavailable: _unavailable,
             NoSuchRoom: _as_problem(404, "no_such_room"),
             PolicyError: _as_problem(422, "invalid_request"),
-            NameTaken: _as_problem(409, "conflict", "Another bot has this name, or one that looks like it."),
-            **dict.fromkeys(conflicts, _as_problem(409, "conflict")),
+            **dict.fromkeys((RoomTaken, LobbyStays, TooManyRooms), _as_problem(409, "conflict")),
         },
     )
 
 
-def _as_problem(status: int, code: str, detail: str = "") -> Any:
+def _as_problem(status: int, code: str) -> Any:
     async def render(_: Request, error: Exception) -> Response:
-        return problem_response(status, code, detail or str(error))
+        return problem_response(status, code, str(error))
 
     return render
 

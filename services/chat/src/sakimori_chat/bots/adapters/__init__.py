@@ -1,0 +1,1 @@
+"""How bots reach Valkey and PostgreSQL."""

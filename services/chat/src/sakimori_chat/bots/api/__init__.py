@@ -1,0 +1,1 @@
+"""Bots over HTTP and WebSocket, and for operators."""
