@@ -167,6 +167,7 @@ async def test_what_is_noted_is_shown_and_operators_are_told(counter: Counter) -
     assert flagged.fields["chat.check.threshold"] == 0.8
     assert flagged.fields["chat.reaction"] == "note"
     assert posted.action == "chat.message_posted"
+    assert flagged.fields["chat.message.number"] == posted.fields["chat.message.number"] == 1
     assert "casino" not in str(counter.notebook.told)
 
 

@@ -29,6 +29,7 @@ def test_a_room_allows_so_many_links() -> None:
     objection = LINKS.objection(said, one)
     assert objection is not None
     assert (objection.score, objection.threshold, objection.reasons) == (2.0, 1, ("example.com", "example.org"))
+    assert objection.outline == ("links: 2",)
     assert LINKS.objection(said, none) is not None
     assert LINKS.objection(Said("no link", "", "one", 0.0), none) is None
 
@@ -54,6 +55,7 @@ def test_a_host_that_looks_like_another_is_not_among_those_allowed() -> None:
     policy = RoomPolicy(checks={CheckName.LINKS: CheckPolicy(reaction=Reaction.HOLD, threshold=5)})
     objection = LINKS.objection(Said("https://ехаmрlе.com/", "", "one", 0.0), policy)
     assert objection is not None and objection.reasons == ("ехаmрlе.com looks like example.com",)
+    assert objection.outline == ("links: 1", "made to look like another host: 1")
 
 
 @given(st.text(alphabet="ab.:/@ -。[]()dotxhp*com\u200b", max_size=300))

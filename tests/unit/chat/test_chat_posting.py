@@ -5,6 +5,7 @@ from sakimori_chat.domain.limits import Outcome, Scope, Verdict
 from sakimori_chat.domain.occurrences import Action
 from sakimori_chat.domain.posting import (
     Refusal,
+    flags_of,
     refusal_of_judgement,
     refusal_of_room,
     refusal_of_text,
@@ -85,8 +86,8 @@ def test_a_locked_room_takes_nothing() -> None:
     assert [action for action, _ in refusal.reports] == [Action.LOCKED_ROOM_POST]
 
 
-def test_a_refusing_check_is_named_to_the_author_and_its_reasons_are_not_reported() -> None:
-    spam = Objection(CheckName.SPAM, 0.91234567, 0.8, ("the word 'casino'",))
+def test_a_refusing_check_is_named_to_the_author_and_what_it_quotes_is_not_reported() -> None:
+    spam = Objection(CheckName.SPAM, 0.91234567, 0.8, ("casino 70%", "a link 20%"), ("a word 70%", "a link 20%"))
     words = Objection(CheckName.WORDS, 1.0, 1.0, ("the word 'casino'",))
     judgement = Judgement(Reaction.REFUSE, (spam, words))
     refusal = refusal_of_judgement(judgement, RoomPolicy())
@@ -98,10 +99,17 @@ def test_a_refusing_check_is_named_to_the_author_and_its_reasons_are_not_reporte
             "chat.check.score": 0.9123,
             "chat.check.threshold": 0.8,
             "chat.reaction": "refuse",
+            "chat.check.reasons": "a word 70%; a link 20%",
         },
         {"chat.check.name": "words", "chat.check.score": 1.0, "chat.check.threshold": 1.0, "chat.reaction": "refuse"},
     ]
     assert "casino" not in str(refusal)
+
+
+def test_reasons_are_reported_with_their_words_where_texts_are() -> None:
+    spam = Objection(CheckName.SPAM, 0.9, 0.8, ("casino 70%", "a link 20%"), ("a word 70%", "a link 20%"))
+    ((_, fields),) = flags_of(Judgement(Reaction.NOTE, (spam,)), with_text=True)
+    assert fields["chat.check.reasons"] == "casino 70%; a link 20%"
 
 
 def test_what_is_noted_or_held_is_taken() -> None:

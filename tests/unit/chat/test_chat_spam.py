@@ -52,6 +52,16 @@ def test_advertising_is_objected_to_and_explained(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", SPAM)
+def test_an_event_is_told_what_moved_it_without_the_words(text: str) -> None:
+    objection = Spam(MODEL).objection(said(text), RoomPolicy())
+    assert objection is not None
+    assert [line.rpartition(" ")[2] for line in objection.outline] == [
+        line.rpartition(" ")[2] for line in objection.reasons
+    ]
+    assert {line.rpartition(" ")[0] for line in objection.outline} <= {*SIGNS, "a word"}
+
+
+@pytest.mark.parametrize("text", SPAM)
 def test_look_alike_letters_hide_no_advertising(text: str) -> None:
     hidden = text.translate(str.maketrans("aeopc", "аеорс"))
     assert hidden != text

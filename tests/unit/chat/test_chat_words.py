@@ -29,6 +29,7 @@ def test_a_room_may_let_one_word_pass() -> None:
     assert Words().objection(said("one"), policy) is None
     objection = Words().objection(said("one two"), policy)
     assert objection is not None and (objection.score, objection.threshold) == (2.0, 2)
+    assert objection.outline == objection.reasons == ("one", "two")
 
 
 @given(st.text(max_size=300), st.lists(st.text(min_size=1, max_size=20), max_size=10))

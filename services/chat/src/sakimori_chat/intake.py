@@ -96,7 +96,8 @@ class Intake:
             return refusal
         said = Said(text, name, submission.anon_id, self._clock(), admission.recent)
         judgement = judge(said, policy, self._checks)
-        return refusal_of_judgement(judgement, policy) or await self._store(submission, said, judgement, admission)
+        refusal = refusal_of_judgement(judgement, policy, with_text=self._reports_text)
+        return refusal or await self._store(submission, said, judgement, admission)
 
     async def _store(self, submission: Submission, said: Said, judgement: Judgement, admission: Admission) -> Posted:
         origin, room = submission.origin, submission.room
@@ -114,7 +115,8 @@ class Intake:
         if is_held and not admission.is_muted:
             await self._held.hold(Held.of(room.name, number, draft, judgement.objections))
         action = Action.MUTED_POST if admission.is_muted else Action.MESSAGE_POSTED
-        self._report(origin, room.name, (*flags_of(judgement), (action, self._details(said.text))))
+        reports = (*flags_of(judgement, with_text=self._reports_text), (action, self._details(said.text)))
+        self._report(origin, room.name, reports, number)
         self._metrics.posts_total.labels(_outcome(admission, judgement)).inc()
         return Posted(number)
 
@@ -122,8 +124,10 @@ class Intake:
         details: dict[str, FieldValue] = {"chat.message.length": len(text)}
         return details | {"chat.message.text": text} if self._reports_text else details
 
-    def _report(self, origin: Origin, room: str, reports: Sequence[Report]) -> None:
+    def _report(self, origin: Origin, room: str, reports: Sequence[Report], number: int = 0) -> None:
         where: dict[str, FieldValue] = {"chat.room": room} if room else {}
+        if number:
+            where["chat.message.number"] = number
         for action, details in reports:
             self._reporter.report(occurred(action, origin, {**where, **details}))
 

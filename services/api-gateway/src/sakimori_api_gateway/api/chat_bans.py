@@ -97,7 +97,9 @@ async def unban(
     ended = [
         each.id for each in await gateway.decisions.active(entity_type) if each.entity == entity and not each.dry_run
     ]
-    noted = {"lifted_by": lift.id, "lifted": ended, **({"reason": whom.reason} if whom.reason else {})}
+    noted: dict[str, object] = {"lifted_by": lift.id, "lifted": ended}
+    if whom.reason:
+        noted["reason"] = whom.reason
     entry = entry_of(gateway, asking, "ban_lifted", f"{entity_type}:{entity}", noted)
     await gateway.decisions.add(lift, entry)
     return answer(lift, 200 if await gateway.enforcement.publish(lift) else 202)

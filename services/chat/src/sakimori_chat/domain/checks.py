@@ -12,14 +12,15 @@ class Objection:
     """A check found something: how much (`score`), from where on it counts (`threshold`), and why, for operators.
 
     `reasons` are short and say what moved the check. They may hold words of the message, so they go to operators'
-    eyes (the queue of held messages) and never into events or logs. `at_most` is the strongest reaction that it may
-    lead to, however the room is set.
+    eyes (the queue of held messages) and into events only where texts do. `outline` says the same without any word
+    of the message, for events. `at_most` is the strongest reaction that it may lead to, however the room is set.
     """
 
     check: CheckName
     score: float
     threshold: float
     reasons: tuple[str, ...] = ()
+    outline: tuple[str, ...] = ()
     at_most: Reaction = Reaction.REFUSE
 
 

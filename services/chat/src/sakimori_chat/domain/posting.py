@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sakimori_chat.domain.checks import Judgement
+from sakimori_chat.domain.checks import Judgement, Objection
 from sakimori_chat.domain.limits import Outcome, Scope, Verdict
 from sakimori_chat.domain.names import NameFault, fault_of
 from sakimori_chat.domain.occurrences import Action
@@ -88,29 +88,30 @@ def refusal_of_name(name: str) -> Refusal | None:
     return Refusal(400, "name_not_allowed", details[fault], 0, ())
 
 
-def flags_of(judgement: Judgement) -> tuple[Report, ...]:
-    """Report each objection to a message with what became of it; never the reasons, which may hold its words."""
-    return tuple(
-        (
-            Action.MESSAGE_FLAGGED,
-            {
-                "chat.check.name": objection.check.value,
-                "chat.check.score": round(objection.score, 4),
-                "chat.check.threshold": objection.threshold,
-                "chat.reaction": judgement.reaction.value,
-            },
-        )
-        for objection in judgement.objections
-    )
+def flags_of(judgement: Judgement, *, with_text: bool = False) -> tuple[Report, ...]:
+    """Report each objection to a message with what became of it; its reasons with words of the message if asked to."""
+    return tuple((Action.MESSAGE_FLAGGED, flag_of(each, judgement, with_text)) for each in judgement.objections)
 
 
-def refusal_of_judgement(judgement: Judgement, policy: RoomPolicy) -> Refusal | None:
+def flag_of(objection: Objection, judgement: Judgement, with_text: bool) -> dict[str, FieldValue]:
+    """Give the fields of an event that tells of an objection."""
+    reasons = objection.reasons if with_text else objection.outline
+    fields: dict[str, FieldValue] = {
+        "chat.check.name": objection.check.value,
+        "chat.check.score": round(objection.score, 4),
+        "chat.check.threshold": objection.threshold,
+        "chat.reaction": judgement.reaction.value,
+    }
+    return fields | {"chat.check.reasons": "; ".join(reasons)} if reasons else fields
+
+
+def refusal_of_judgement(judgement: Judgement, policy: RoomPolicy, *, with_text: bool = False) -> Refusal | None:
     """Refuse what the room's checks refuse, by the name of the first that does."""
     if judgement.reaction is not Reaction.REFUSE:
         return None
     refusing = (each.check for each in judgement.objections if each.at_most is Reaction.REFUSE)
     name = next(name for name in refusing if policy.check(name).reaction is Reaction.REFUSE)
-    return Refusal(422, name.value, _UNWELCOME[name], 0, flags_of(judgement))
+    return Refusal(422, name.value, _UNWELCOME[name], 0, flags_of(judgement, with_text=with_text))
 
 
 def forged(reason: str, code: str = "csrf_failed") -> Refusal:

@@ -57,11 +57,12 @@ class Duplicate:
         copies = list(_copies(said))
         score = round(sum(copy.worth for copy in copies), 3)
         if copies and score >= threshold:
-            return Objection(self.name, score, threshold, _reasons(said, copies))
+            reasons = _reasons(said, copies)
+            return Objection(self.name, score, threshold, reasons, outline=reasons)
         times = repetition(said.text) / _FLOOD_TIMES if len(said.text) >= _FLOOD_LETTERS else 0.0
         if times >= threshold:
             reasons = (f"every part of it comes {times * _FLOOD_TIMES:.0f} times",)
-            return Objection(self.name, round(times, 3), threshold, reasons, at_most=Reaction.NOTE)
+            return Objection(self.name, round(times, 3), threshold, reasons, outline=reasons, at_most=Reaction.NOTE)
         return None
 
 

@@ -76,7 +76,9 @@ class Links:
         if len(found) <= allowed and not any(link.looks_like for link in found):
             return None
         reasons = [f"{link.host} looks like {link.looks_like}" if link.looks_like else link.host for link in found]
-        return Objection(self.name, float(len(found)), allowed, tuple(dict.fromkeys(reasons))[:5])
+        posing = sum(link.looks_like is not None for link in found)
+        outline = (f"links: {len(found)}", *([f"made to look like another host: {posing}"] if posing else []))
+        return Objection(self.name, float(len(found)), allowed, tuple(dict.fromkeys(reasons))[:5], outline)
 
     def links(self, text: str) -> list[Link]:
         """Find the links of a text, in their order."""

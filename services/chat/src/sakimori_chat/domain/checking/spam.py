@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sakimori_chat.domain.checking.spam_model import SpamModel
+from sakimori_chat.domain.checking.spam_model import SIGNS, SpamModel
 from sakimori_chat.domain.checks import Objection, Said
 from sakimori_chat.domain.rooms import CheckName, RoomPolicy
 
@@ -24,4 +24,12 @@ class Spam:
         probability = self._model.probability(said.text)
         if probability < threshold:
             return None
-        return Objection(self.name, min(round(probability, 3), SUREST), threshold, self._model.explained(said.text))
+        reasons = self._model.explained(said.text)
+        outline = tuple(map(_unquoted, reasons))
+        return Objection(self.name, min(round(probability, 3), SUREST), threshold, reasons, outline)
+
+
+def _unquoted(reason: str) -> str:
+    """Leave out which word it was."""
+    name, _, share = reason.rpartition(" ")
+    return reason if name in SIGNS else f"a word {share}"

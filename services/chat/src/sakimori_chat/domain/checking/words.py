@@ -106,7 +106,8 @@ class Words:
         threshold = policy.check(self.name).threshold or THRESHOLD
         if len(found) < threshold:
             return None
-        return Objection(self.name, float(len(found)), threshold, tuple(found[:5]))
+        entries = tuple(found[:5])  # the room's own words, not the message's
+        return Objection(self.name, float(len(found)), threshold, entries, outline=entries)
 
 
 @lru_cache(maxsize=128)
