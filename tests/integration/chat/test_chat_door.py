@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.chat.conftest import OpenChat, chat_running
+from integration.chat.conftest import OpenChat, Visitor, chat_running
 from sakimori_common.context import Postgres, Valkey
 from sakimori_common.contracts import Event
 from servers.eventually import eventually
@@ -49,6 +49,18 @@ async def test_others_are_served_while_one_floods(strict_chat: OpenChat) -> None
     assert (await honest.post("hello")).status_code == 200
     await flood
     assert (await honest.open()).status_code == 200
+
+
+async def test_nobody_waits_behind_a_burst_of_another_network(chat: OpenChat) -> None:
+    busy, honest = await chat.visitor("203.0.113.66"), await chat.visitor("203.0.113.8")
+    answered: list[str] = []
+
+    async def open_page(name: str, visitor: Visitor) -> None:
+        assert (await visitor.open()).status_code == 200
+        answered.append(name)
+
+    await asyncio.gather(*[open_page("busy", busy) for _ in range(30)], open_page("honest", honest))
+    assert answered.index("honest") < 15
 
 
 async def test_a_network_of_ipv6_counts_as_one(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> None:

@@ -12,6 +12,19 @@ def test_a_source_may_ask_for_a_second_s_worth_at_once_and_then_for_its_rate() -
     assert not shedder.admits("192.0.2.1", 0.1)
 
 
+def test_a_burst_may_be_longer_than_a_second_and_is_never_less_than_one_request() -> None:
+    patient, strict = Shedder(2, burst_seconds=3.0), Shedder(0.5)
+    assert [patient.admits("192.0.2.1", 0.0) for _ in range(7)] == [True] * 6 + [False]
+    assert [strict.admits("192.0.2.1", at) for at in (0.0, 1.0, 2.0)] == [True, False, True]
+
+
+def test_what_is_shed_for_another_reason_counts_and_takes_nothing_from_the_source() -> None:
+    shedder = Shedder(1)
+    shedder.sheds("192.0.2.1", 0.0)
+    assert shedder.taken() == [("192.0.2.1", 1)]
+    assert shedder.admits("192.0.2.1", 0.0)
+
+
 def test_another_source_is_not_concerned() -> None:
     shedder = Shedder(3)
     assert [shedder.admits("192.0.2.1", 0.0) for _ in range(4)] == [True, True, True, False]

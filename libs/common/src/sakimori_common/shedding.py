@@ -18,31 +18,31 @@ class _Bucket:
 
 
 class Shedder:
-    """A token bucket for each source. Times are seconds of any clock that never goes back."""
+    """A token bucket for each source. Times are seconds of any clock that never goes back.
 
-    def __init__(self, per_second: float) -> None:
+    At least one request, and otherwise what comes in `burst_seconds`, may come at once.
+    """
+
+    def __init__(self, per_second: float, burst_seconds: float = BURST_SECONDS) -> None:
         self._per_second = per_second
-        self._burst = per_second * BURST_SECONDS
+        self._burst = max(1.0, per_second * burst_seconds)
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._shedding: dict[str, _Bucket] = {}
 
     def admits(self, source: str, now: float) -> bool:
         """Count a request; tells whether it is within what its source may ask for."""
-        bucket = self._buckets.get(source)
-        if bucket is None:
-            bucket = self._buckets[source] = _Bucket(self._burst, now)
-            if len(self._buckets) > MAX_SOURCES:
-                self._buckets.popitem(last=False)
-        else:
-            self._buckets.move_to_end(source)
+        bucket = self._bucket(source, now)
         bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._per_second)
         bucket.at = now
         if bucket.tokens >= 1.0:
             bucket.tokens -= 1.0
             return True
-        bucket.shed += 1
-        self._shedding[source] = bucket
+        self._note(source, bucket)
         return False
+
+    def sheds(self, source: str, now: float) -> None:
+        """Count a request that is shed for another reason."""
+        self._note(source, self._bucket(source, now))
 
     def taken(self) -> list[tuple[str, int]]:
         """Take what was shed since the last call: sources and how many requests of each."""
@@ -51,3 +51,17 @@ class Shedder:
             bucket.shed = 0
         self._shedding.clear()
         return shed
+
+    def _bucket(self, source: str, now: float) -> _Bucket:
+        bucket = self._buckets.get(source)
+        if bucket is not None:
+            self._buckets.move_to_end(source)
+            return bucket
+        bucket = self._buckets[source] = _Bucket(self._burst, now)
+        if len(self._buckets) > MAX_SOURCES:
+            self._buckets.popitem(last=False)
+        return bucket
+
+    def _note(self, source: str, bucket: _Bucket) -> None:
+        bucket.shed += 1
+        self._shedding[source] = bucket

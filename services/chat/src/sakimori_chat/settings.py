@@ -65,8 +65,8 @@ class ChatSettings(ServiceSettings):
     """1 puts the text of messages into their events (`chat.message.text`), and so into the store and its backups."""
     requests_per_second: float = Field(100.0, gt=0)
     """Requests that one network may make on the whole, a second's worth at once; more are refused at the door."""
-    posts_per_second: float = Field(30.0, gt=0)
-    """The same of posts to rooms. Their own limits are stricter; this one keeps a flood from costing others time."""
+    posts_per_second: float = Field(10.0, gt=0)
+    """The same of posts to rooms, three seconds' worth at once. Keep it above CHAT_ADDRESS_POST_LIMIT by its window."""
     bot_ports: Ports = ()
     """TCP ports at which bots may connect besides WebSocket, such as 1481,1482,1483,1491,1492,1493; none without."""
     bot_certificate: Path | None = None

@@ -9,11 +9,13 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sakimori_chat.api.queueing import Queueing
 from sakimori_chat.domain.identity import Hasher, canonical_address, network_of
 from sakimori_chat.domain.occurrences import Action, Origin, occurred
 from sakimori_chat.metrics import ChatMetrics
@@ -35,11 +37,15 @@ _OF_A_BROWSER: Final = frozenset({"client.fingerprint", "client.ua_hash", "clien
 _POSTING: Final = "POST"
 _ROOM_PATHS: Final = "/chat"
 
+_KNOWN_ADDRESSES: Final = 4096
+POST_BURST_SECONDS: Final = 3.0
+"""People's posts come seldom, but those of a meeting behind one address come together."""
+
 Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 
 
 class Shedding:
-    """Stands at the door of the port for requests, and around the application for WebSockets."""
+    """Stands at the door of the port, and around the application: for WebSockets, and to have requests take turns."""
 
     def __init__(
         self,
@@ -54,22 +60,32 @@ class Shedding:
     ) -> None:
         self._app = app
         self._requests = Shedder(requests_per_second)
-        self._posts = Shedder(posts_per_second)
+        self._posts = Shedder(posts_per_second, POST_BURST_SECONDS)
+        self._queueing = Queueing()
         self._edge_token = edge_token
         self._hasher = hasher
         self._reporter = reporter
         self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request that was let in, and a WebSocket if it may come in."""
-        if scope["type"] == "websocket" and not self._admits(scope):
+        """Serve a request that was let in when it is its network's turn, and a WebSocket if it may come in."""
+        network = self._network(scope)
+        if scope["type"] == "http":
+            async with self._queueing.turn(network):
+                await self._app(scope, receive, send)
+        elif self._requests.admits(network, time.monotonic()):
+            await self._app(scope, receive, send)
+        else:
             await send({"type": "websocket.close", "code": 1013})  # before it was accepted: HTTP 403
-            return
-        await self._app(scope, receive, send)
 
     def refusal_of(self, head: MutableMapping[str, Any]) -> bytes | None:
         """Tell what to answer to a request that is too many (see sakimori_common.fast_http.Door)."""
-        return None if self._admits(head) else _REFUSAL
+        is_post = head["method"] == _POSTING and head["path"].startswith(_ROOM_PATHS)
+        shedder, network, now = self._posts if is_post else self._requests, self._network(head), time.monotonic()
+        if self._queueing.is_full(network):
+            shedder.sheds(network, now)
+            return _REFUSAL
+        return None if shedder.admits(network, now) else _REFUSAL
 
     def report_slow(self, address: str, phase: Phase) -> None:
         """Report a connection that took too long to say what it wants (`Patience.on_slow`)."""
@@ -85,10 +101,8 @@ class Shedding:
             await end_tasks(reporting)
             self._report_shed()
 
-    def _admits(self, scope: Scope) -> bool:
-        is_post = scope.get("method") == _POSTING and scope["path"].startswith(_ROOM_PATHS)
-        network = network_of(canonical_address(scope_address(scope, self._edge_token)))
-        return (self._posts if is_post else self._requests).admits(network, time.monotonic())
+    def _network(self, scope: Scope) -> str:
+        return _network_of(scope_address(scope, self._edge_token))
 
     async def _keep_reporting(self) -> None:
         while True:
@@ -106,3 +120,8 @@ class Shedding:
         occurrence = occurred(action, origin, details)
         known = {name: value for name, value in occurrence.fields.items() if name not in _OF_A_BROWSER}
         self._reporter.report(replace(occurrence, fields=known))
+
+
+@lru_cache(_KNOWN_ADDRESSES)
+def _network_of(address: str) -> str:
+    return network_of(canonical_address(address))
