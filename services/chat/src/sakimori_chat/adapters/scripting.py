@@ -26,7 +26,7 @@ async def answering(seconds: float = TIMEOUT_SECONDS) -> AsyncIterator[None]:
         raise StoreUnavailable(type(error).__name__) from error
 
 
-def script(valkey: Valkey, *names: str) -> AsyncScript:
-    """Load a script of the folder `scripts`; of several files, one after the other."""
-    folder = files("sakimori_chat.adapters").joinpath("scripts")
+def script(valkey: Valkey, *names: str, package: str = "sakimori_chat.adapters") -> AsyncScript:
+    """Load a script of the folder `scripts` in the package; of several files, one after the other."""
+    folder = files(package).joinpath("scripts")
     return valkey.register_script("".join(folder.joinpath(f"{name}.lua").read_text("utf-8") for name in names))

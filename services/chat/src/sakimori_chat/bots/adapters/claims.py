@@ -23,9 +23,9 @@ class ValkeySessionClaims:
         self._valkey = valkey
         self._connects = connects
         self._reconnects = reconnects
-        self._count = script(valkey, "connects")
-        self._hold = script(valkey, "hold_sessions")
-        self._release = script(valkey, "release_session")
+        self._count = script(valkey, "connects", package=__package__)
+        self._hold = script(valkey, "hold", package=__package__)
+        self._release = script(valkey, "release", package=__package__)
 
     async def connect(self, network: str) -> float:
         """See SessionClaims."""

@@ -24,8 +24,8 @@ class ValkeyBotGate:
     def __init__(self, valkey: Valkey, limits: BotLimits, never_block: Sequence[Network] = ()) -> None:
         self._limits = limits
         self._never_block = never_block
-        self._admit = script(valkey, "bot_admit")
-        self._take = script(valkey, "take")
+        self._admit = script(valkey, "admit", package=__package__)
+        self._take = script(valkey, "take", package=__package__)
         self._figures = [
             *(limits.of(period) for period in Period),
             *(period.seconds for period in Period),
