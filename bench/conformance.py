@@ -2,23 +2,15 @@
 
 import fnmatch
 import json
-import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 Flat = dict[str, Any]
 """An event as it is printed: its fields, `event.dataset` and `@timestamp` among them."""
-
-REPOSITORY: Final = Path(__file__).resolve().parent.parent
-
-
-def data_folder() -> Path:
-    """Name the development data, as far as nobody names another."""
-    return Path(os.environ.get("SAKIMORI_DATA", str(REPOSITORY.parent / "shared" / "data")))
 
 
 class Verdict(StrEnum):

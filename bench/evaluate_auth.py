@@ -1,6 +1,6 @@
 """Which password guessers of an sshd log the detector finds, against a count that knows nothing of it.
 
-    python bench/evaluate_auth.py [LOG...] [--data DIR] [--timezone ZONE] [--rules DIR]
+    python -m bench.evaluate_auth [LOG...] [--data DIR] [--timezone ZONE] [--rules DIR]
 
 Each log is read twice. Parser and engine (what `sakimori parse | sakimori detect` does) give the findings of
 brute_force_attack: five failures of one address and account within 300 s. Beside it an expression of this file and a
@@ -9,10 +9,8 @@ names, which should be none; which other rules spoke, by findings. Without a LOG
 (`../shared/data` or SAKIMORI_DATA) are read, and their own expectations are shown beside what was found.
 """
 
-import argparse
 import io
 import json
-import os
 import re
 import sys
 from collections import Counter, defaultdict
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from bench.development_data import REPOSITORY, data_options
 from sakimori_collector.domain.formats import FORMATS, LineRejected, Reference
 from sakimori_collector.offline import parse_stream
 from sakimori_common.contracts import Finding
@@ -161,12 +160,9 @@ def _source_of(line: str) -> str | None:
 
 def main() -> int:
     """Print; 1 when an offender was missed or invented, 2 when there is nothing to read."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    repository = Path(__file__).resolve().parent.parent
-    default = Path(os.environ.get("SAKIMORI_DATA", repository.parent / "shared" / "data"))
+    parser = data_options(__doc__)
     parser.add_argument("logs", nargs="*", type=Path, metavar="LOG")
-    parser.add_argument("--data", type=Path, default=default, help="default: %(default)s")
-    parser.add_argument("--rules", type=Path, default=repository / "rules", help="default: %(default)s")
+    parser.add_argument("--rules", type=Path, default=REPOSITORY / "rules", help="default: %(default)s")
     parser.add_argument("--timezone", default="UTC", help="zone of times that name none; default: %(default)s")
     options = parser.parse_args()
     if not options.logs and not (options.data / "logs").is_dir():

@@ -1,6 +1,6 @@
 """What the web rules find, and what they take for an attack wrongly, over labelled data.
 
-    python bench/evaluate_payloads.py [--data DIR] [--rules DIR] [--missed LABEL]
+    python -m bench.evaluate_payloads [--data DIR] [--rules DIR] [--missed LABEL]
 
 DIR is the development data (`../shared/data` or SAKIMORI_DATA). Each payload becomes the request `/search?q=<payload>`
 in an event, which the live engine evaluates. A payload that its source has percent-encoded is sent as it is, any other
@@ -12,11 +12,9 @@ places say what changes when a payload comes as part of the path, in a form, in 
 The texts of tests/unit/detector/web_texts are the project's own: attacks by class, and texts spelled like attacks.
 """
 
-import argparse
 import csv
 import io
 import json
-import os
 import re
 import sys
 from collections import Counter, defaultdict
@@ -26,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
+from bench.development_data import REPOSITORY, data_options, is_there
 from sakimori_collector.domain.formats import AUTO, Reference
 from sakimori_collector.offline import parse_stream
 from sakimori_common.contracts import Event
@@ -46,7 +45,6 @@ OWN_RULES = {
     "ssti": {"template_injection"},
 }
 """The rules that name the class right: the lists of commands hold templates, those of files wrappers."""
-REPOSITORY = Path(__file__).resolve().parent.parent
 OFFENDER_PAYLOADS = 20
 OWN_TEXTS = Path("tests", "unit", "detector", "web_texts")
 PLACES: dict[str, Callable[[str], dict[str, str]]] = {
@@ -328,14 +326,11 @@ def report(data: Path, judge: Judge, counted: dict[tuple[str, str], Tally]) -> N
 
 def main() -> int:
     """Judge everything and print; 2 when the data is not there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    default = Path(os.environ.get("SAKIMORI_DATA", REPOSITORY.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=default, help="default: %(default)s")
+    parser = data_options(__doc__)
     parser.add_argument("--rules", type=Path, default=REPOSITORY / "rules", help="default: %(default)s")
     parser.add_argument("--missed", metavar="LABEL", help="list the payloads of a class that no rule found")
     options = parser.parse_args()
-    if not (options.data / "http_payloads").is_dir():
-        print(f"{options.data}: no http_payloads here; name the development data with --data", file=sys.stderr)
+    if not is_there(options.data, "http_payloads"):
         return 2
     judge = Judge(options.rules)
     counted = tallies(judge, payloads(options.data), as_target)

@@ -7,19 +7,17 @@
 DIR is the development data (`../shared/data` or SAKIMORI_DATA).
 """
 
-import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from bench.development_data import REPOSITORY, run_one
 from bench.devices import corpus, evaluation, fitting, report
-from sakimori_packet_sensor.adapters.knowledge import read_model, write_model
+from sakimori_packet_sensor.adapters.knowledge import DEVICE_MODEL
 from sakimori_packet_sensor.domain.devices.model import Model
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
 MODEL: Final = REPOSITORY / "services/packet-sensor/src/sakimori_packet_sensor/models/devices.npz"
 SEED: Final = 20261121
 TOLERANCE: Final = 4
@@ -37,7 +35,7 @@ def trained(data: Path) -> Model:
 def train(data: Path) -> int:
     """Write model and report."""
     model = trained(data)
-    write_model(MODEL, model, report.provenance(data, SEED))
+    DEVICE_MODEL.write(MODEL, model, report.provenance(data, SEED))
     MODEL.with_suffix(".md").write_text(report.markdown(model, report.provenance(data, SEED)), "utf-8")
     print(f"{MODEL.relative_to(REPOSITORY)}: {MODEL.stat().st_size:,} bytes, version {model.version}")
     return 0
@@ -45,7 +43,7 @@ def train(data: Path) -> int:
 
 def check(data: Path) -> int:
     """Compare a fresh training with what ships."""
-    fresh, known = trained(data), read_model(MODEL)
+    fresh, known = trained(data), DEVICE_MODEL.read(MODEL)
     if fresh.signs != known.signs or fresh.products != known.products:
         print("other signs or products than those shipped")
         return 1
@@ -56,22 +54,9 @@ def check(data: Path) -> int:
 
 def evaluate(data: Path) -> int:
     """Print the tables."""
-    evaluation.evaluate(data, SEED, read_model(MODEL).temperature)
+    evaluation.evaluate(data, SEED, DEVICE_MODEL.read(MODEL).temperature)
     return 0
 
 
-def main() -> int:
-    """Do what is asked; 2 when the data is not there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "check", "evaluate"))
-    default = Path(os.environ.get("SAKIMORI_DATA", REPOSITORY.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=default, help="default: %(default)s")
-    options = parser.parse_args()
-    if not (options.data / "devices").is_dir():
-        print(f"{options.data}: no devices here; name the development data with --data", file=sys.stderr)
-        return 2
-    return {"train": train, "check": check, "evaluate": evaluate}[options.what](options.data)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_one(__doc__, "devices", {"train": train, "check": check, "evaluate": evaluate}))

@@ -7,9 +7,7 @@
 DIR is the development data (`../shared/data` or SAKIMORI_DATA). Training takes about a minute on one core.
 """
 
-import argparse
 import hashlib
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,11 +15,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from bench.development_data import REPOSITORY, run_one
 from bench.opinion import corpus, fitting, report, worth
-from sakimori_detector.adapters.models import shipped, write_model
+from sakimori_detector.adapters.models import OPINION_MODEL, shipped
 from sakimori_detector.domain.opinion.model import Model
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
 MODEL: Final = REPOSITORY / "services/detector/src/sakimori_detector/models/web_payloads.npz"
 SEED: Final = 20260116
 TEXTS_PER_FAMILY: Final = 400
@@ -61,7 +59,7 @@ def train(data: Path) -> int:
     """Write model and report."""
     model, text = trained(data)
     MODEL.parent.mkdir(exist_ok=True)
-    write_model(MODEL, model, report.provenance(data, SEED, TEXTS_PER_FAMILY))
+    OPINION_MODEL.write(MODEL, model, report.provenance(data, SEED, TEXTS_PER_FAMILY))
     MODEL.with_suffix(".md").write_text(text, "utf-8")
     print(f"{MODEL.relative_to(REPOSITORY)}: {MODEL.stat().st_size:,} bytes, version {model.version}")
     return 0
@@ -83,18 +81,5 @@ def check(data: Path) -> int:
     return 0 if apart <= TOLERANCE and odds < 0.001 else 1
 
 
-def main() -> int:
-    """Do what is asked; 2 when the data is not there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "check", "worth"))
-    default = Path(os.environ.get("SAKIMORI_DATA", REPOSITORY.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=default, help="default: %(default)s")
-    options = parser.parse_args()
-    if not (options.data / "http_payloads").is_dir():
-        print(f"{options.data}: no http_payloads here; name the development data with --data", file=sys.stderr)
-        return 2
-    return {"train": train, "check": check, "worth": worth.worth}[options.what](options.data)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_one(__doc__, "http_payloads", {"train": train, "check": check, "worth": worth.worth}))

@@ -7,12 +7,12 @@ does. Prints the agreement as Markdown; `--list` adds each disagreement with its
 exits with 1 when the share of checks that agree or have a reason lies under the floor.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.conformance import Check, Reasons, agreement, data_folder, disagreements, table
+from bench.conformance import Check, Reasons, agreement, disagreements, table
+from bench.development_data import data_options, is_there
 from bench.parse_conformance import crowdsec, fail2ban
 
 REASONS = Path(__file__).with_name("reasons.json")
@@ -21,17 +21,16 @@ FLOOR = 1.0
 
 
 def main() -> int:
-    """Run the suites that are asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=data_folder())
+    """Run the suites that are asked for; 2 when the data is not there."""
+    parser = data_options(__doc__)
     parser.add_argument("--suite", action="append", choices=SUITES)
     parser.add_argument("--only", default="", help="checks whose group or name holds this text")
     parser.add_argument("--list", action="store_true", help="each disagreement")
     parser.add_argument("--check", action="store_true", help="exit with 1 when too much differs without a reason")
     parser.add_argument("--floor", type=float, default=FLOOR, help="the share that --check asks for, 0 to 1")
     options = parser.parse_args()
-    if not (options.data / "logs").is_dir():
-        sys.exit(f"{options.data}: no development data; name it by --data or SAKIMORI_DATA")
+    if not is_there(options.data, "logs"):
+        return 2
     checks = [check for name in options.suite or SUITES for check in SUITES[name](options.data)]
     checks = [check for check in checks if options.only in f"{check.group}/{check.name}"]
     reasons = Reasons(REASONS)

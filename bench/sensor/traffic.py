@@ -1,6 +1,5 @@
 """Traffic to measure with: real captures woven into one and repeated with other addresses, and a flood."""
 
-import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from bench.development_data import data_folder
 from sakimori_packet_sensor.adapters.files import open_capture
 from sakimori_packet_sensor.domain.capture import CaptureError
 from sakimori_packet_sensor.domain.capture.block import Block
@@ -56,11 +56,6 @@ class Traffic(NamedTuple):
                 file.write(data[begin : begin + length].tobytes())
 
 
-def development_data() -> Path:
-    """Tell where the captures are."""
-    return Path(os.environ.get("SAKIMORI_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
-
-
 def _packets_of(path: Path) -> Iterator[tuple[int, int, bytes]]:
     """Yield time since the first packet, wire length and bytes of the Ethernet frames of a capture."""
     start = None
@@ -85,7 +80,7 @@ def mixed(
     """
     packets = []
     for folder in folders:
-        for path in sorted((development_data() / folder).rglob("*")):
+        for path in sorted((data_folder() / folder).rglob("*")):
             if path.suffix in _SUFFIXES and path.is_file():
                 try:
                     read = list(_packets_of(path))

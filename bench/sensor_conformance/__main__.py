@@ -8,12 +8,12 @@ host name and fingerprint (ndpi), what must be detected and what must not (truth
 the agreement as Markdown and lists each disagreement with its reason from reasons.json; exits with 1 if one has none.
 """
 
-import argparse
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench.conformance import Check, Reasons, Verdict, data_folder, disagreements, table, verdict
+from bench.conformance import Check, Reasons, Verdict, disagreements, table, verdict
+from bench.development_data import data_options, is_there
 from bench.sensor_conformance import ndpi, suricata, truth, zeek
 
 REASONS = Path(__file__).with_name("reasons.json")
@@ -26,14 +26,13 @@ SUITES: dict[str, Callable[[Path], Iterator[Check]]] = {
 
 
 def main() -> int:
-    """Run the suites that are asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=data_folder())
+    """Run the suites that are asked for; 2 when the data is not there."""
+    parser = data_options(__doc__)
     parser.add_argument("--suite", action="append", choices=SUITES)
     parser.add_argument("--only", default="", help="checks whose name or protocol holds this text")
     options = parser.parse_args()
-    if not (options.data / "pcaps").is_dir():
-        sys.exit(f"{options.data}: no development data; name it by --data or SAKIMORI_DATA")
+    if not is_there(options.data, "pcaps"):
+        return 2
     checks = [check for name in options.suite or SUITES for check in SUITES[name](options.data)]
     checks = [check for check in checks if options.only in f"{check.group}/{check.name}"]
     reasons = Reasons(REASONS)

@@ -7,9 +7,7 @@
 DIR is the development data (`../shared/data` or SAKIMORI_DATA). Training takes about half a minute on one core.
 """
 
-import argparse
 import hashlib
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,11 +16,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from bench.development_data import REPOSITORY, run_one
 from bench.spam import corpus, fitting, report, worth
-from sakimori_chat.adapters.models import shipped, write_model
+from sakimori_chat.adapters.models import SPAM_MODEL, shipped
 from sakimori_chat.domain.checking.spam_model import SpamModel
 
-REPOSITORY: Final = Path(__file__).resolve().parents[2]
 MODEL: Final = REPOSITORY / "services/chat/src/sakimori_chat/models/chat_spam.npz"
 SEED: Final = 20260116
 TOLERANCE: Final = 2
@@ -58,7 +56,7 @@ def train(data: Path) -> int:
     """Write model and report."""
     model, text = trained(data)
     MODEL.parent.mkdir(exist_ok=True)
-    write_model(MODEL, model, report.provenance(data, SEED))
+    SPAM_MODEL.write(MODEL, model, report.provenance(data, SEED))
     MODEL.with_suffix(".md").write_text(text, "utf-8")
     print(f"{MODEL.relative_to(REPOSITORY)}: {MODEL.stat().st_size:,} bytes, version {model.version}")
     return 0
@@ -94,18 +92,5 @@ def _by_itself(data: Path, samples: Sequence[corpus.Sample], seed: int) -> dict[
     return found
 
 
-def main() -> int:
-    """Do what is asked; 2 when the data is not there."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "check", "worth"))
-    default = Path(os.environ.get("SAKIMORI_DATA", REPOSITORY.parent / "shared" / "data"))
-    parser.add_argument("--data", type=Path, default=default, help="default: %(default)s")
-    options = parser.parse_args()
-    if not (options.data / "chat").is_dir():
-        print(f"{options.data}: no chat here; name the development data with --data", file=sys.stderr)
-        return 2
-    return {"train": train, "check": check, "worth": worth.worth}[options.what](options.data)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_one(__doc__, "chat", {"train": train, "check": check, "worth": worth.worth}))

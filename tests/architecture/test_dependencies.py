@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -18,9 +19,21 @@ PROJECTS = sorted(
 DISTRIBUTIONS = packages_distributions()
 
 
-def _declared(project: Path) -> set[str]:
-    known = tomllib.loads((project / "pyproject.toml").read_text())["project"]["dependencies"]
-    return {canonicalize_name(Requirement(text).name) for text in known}
+def _project(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    return found
+
+
+def _declared(folder: Path) -> set[str]:
+    """Name what a distribution asks for: for its own extras, too, and by way of the common library."""
+    project, common = _project(folder), _project(REPOSITORY / "libs" / "common")
+    extras: dict[str, list[str]] = project.get("optional-dependencies", {})
+    asked = [*project["dependencies"], *(text for extra in extras.values() for text in extra)]
+    for requirement in map(Requirement, tuple(asked)):
+        if requirement.name == "sakimori-common":
+            asked += common["dependencies"]
+            asked += [text for extra in requirement.extras for text in common["optional-dependencies"][extra]]
+    return {canonicalize_name(Requirement(text).name) for text in asked}
 
 
 def _imported(project: Path) -> Iterator[tuple[str, str]]:
@@ -38,8 +51,6 @@ def _imported(project: Path) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("project", PROJECTS, ids=lambda path: path.name)
 def test_a_distribution_names_all_that_it_imports(project: Path) -> None:
     declared = _declared(project)
-    if "sakimori-common" in declared:
-        declared |= _declared(REPOSITORY / "libs" / "common")
     own = {path.name for path in (project / "src").iterdir()}
     missing = {
         (name, where)

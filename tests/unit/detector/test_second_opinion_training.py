@@ -7,7 +7,7 @@ import numpy as np
 from bench.opinion import texts
 from bench.opinion.corpus import BENIGN, CLASSES, Sample
 from bench.opinion.fitting import Settled, features, fit, left_out, model_of, predicted, settle
-from sakimori_detector.adapters.models import read_model, write_model
+from sakimori_detector.adapters.models import OPINION_MODEL
 from sakimori_detector.domain.opinion.model import Model
 from sakimori_detector.domain.opinion.parts import values
 
@@ -38,9 +38,9 @@ def small_model() -> Model:
 
 def test_training_twice_gives_the_same_bytes_and_a_model_that_knows_an_attack_from_a_sentence(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_model(tmp_path / name, small_model(), {"seed": SEED})
+        OPINION_MODEL.write(tmp_path / name, small_model(), {"seed": SEED})
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    attack, sentence = read_model(tmp_path / "one").opinions(
+    attack, sentence = OPINION_MODEL.read(tmp_path / "one").opinions(
         ["x' or 'a'='a' -- ", "we can't come, it's raining (again)"]
     )
     assert attack.probability > sentence.probability + 0.3
