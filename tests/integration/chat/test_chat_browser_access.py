@@ -1,6 +1,7 @@
 """Everybody can use the page: by keyboard, by ear, on a small phone, in the dark, without motion."""
 
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -305,7 +306,7 @@ async def test_who_reads_the_newest_follows_what_comes(chat: OpenChat, page: Pag
     other = await chat.visitor()
     for text in ("first", "second", "third"):
         await other.post(text)
-        await eventually(lambda text=text: _last_is(page, text))
+        await eventually(partial(_last_is, page, text))
         assert await _last_is_in_sight(page)
         assert await words(page, "#newer") is None
 
