@@ -14,6 +14,7 @@ import httpx
 from prometheus_client import CollectorRegistry
 
 from integration.chat.conftest import EDGE_TOKEN, SECRET_KEY, OpenChat
+from sakimori_chat.adapters.held import ValkeyHeld
 from sakimori_chat.adapters.room_directory import PostgresRoomDirectory
 from sakimori_chat.adapters.rooms import ValkeyRooms
 from sakimori_chat.adapters.sealing import Sealer
@@ -25,6 +26,7 @@ from sakimori_chat.bots.domain.limits import BotLimits
 from sakimori_chat.bots.intake import BotDoor
 from sakimori_chat.bots.metrics import BotMetrics
 from sakimori_chat.bots.office import BotOffice, OfficeRules
+from sakimori_chat.bots.screening import Screening
 from sakimori_chat.domain.occurrences import Occurrence
 from servers.eventually import eventually
 
@@ -130,6 +132,7 @@ async def another_replica(chat: OpenChat) -> AsyncIterator[Replica]:
         registry=registry,
         gate=gate,
         rooms=ValkeyRooms(context.valkey),
+        screening=Screening((), ValkeyRooms(context.valkey), ValkeyHeld(context.valkey)),
         directory=PostgresRoomDirectory(context.postgres, context.log),
         reporter=reports,
         metrics=metrics,

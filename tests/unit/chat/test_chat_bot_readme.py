@@ -22,6 +22,7 @@ def _told() -> dict[str, int]:
 def _known() -> dict[str, int]:
     made: list[BotRefusal | None] = [value for value in vars(refusals).values() if isinstance(value, BotRefusal)]
     made += [refusals.malformed("x"), refusals.not_understood("x")]
+    made += refusals.UNWELCOME.values()
     made += [refusal_of_status(Bot("b", "n", status)) for status in BotStatus]
     made += [refusal_of_verdict("b", BotVerdict(outcome, (), Period.MINUTE, 1)) for outcome in BotOutcome]
     return {refusal.code: refusal.status for refusal in made if refusal is not None}

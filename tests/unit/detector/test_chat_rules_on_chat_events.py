@@ -91,11 +91,12 @@ def of_bot(action: BotAction, number: int = 0, **details: str) -> Occurrence:
         ([of_bot(BotAction.ROOM_REFUSED, n, chat_room=f"room-{n}") for n in range(6)], {"bot_room_probing"}),
         ([of_bot(BotAction.FRAME_REFUSED, bot_refusal="invalid_json")] * 21, {"bot_malformed_frames"}),
         ([of_bot(BotAction.HANDSHAKE_REFUSED, bot_refusal="too_many_connections")] * 21, set()),
+        ([of_bot(BotAction.MESSAGE_FLAGGED, chat_room="lobby")] * 10, {"bot_unwelcome_messages"}),
         ([of_bot(BotAction.REGISTRATION_REFUSED, bot_refusal="name_taken")] * 11, {"bot_registration_flood"}),
         ([bot_store_away("valkey", BotOrigin("trace", "203.0.113.9"))], {"bot_store_unavailable"}),
         ([of_bot(BotAction.MESSAGE_RECEIVED, n, chat_room="lobby") for n in range(30)], set()),
     ],
-    ids=["forged", "replayed", "probing", "frames", "full", "registrations", "store away", "work"],
+    ids=["forged", "replayed", "probing", "frames", "full", "unwelcome", "registrations", "store away", "work"],
 )
 def test_what_the_bots_doors_report_is_what_their_rules_wait_for(
     occurrences: list[Occurrence], rules: set[str]

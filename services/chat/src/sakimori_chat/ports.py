@@ -100,6 +100,9 @@ class Rooms(RoomSnapshots, Protocol):
     async def release(self, room: str, number: int) -> int | None:
         """Show a held message to everybody, as a new one at the end; its number, None when it is gone."""
 
+    async def recent(self, room: str) -> list[Recent]:
+        """Read the signatures of what was lately said, newest last."""
+
     async def check(self) -> None:
         """Return when the store answers."""
 

@@ -79,6 +79,7 @@ _BOT = _kinds(
         "bot.frame_refused": (LOW, "T1499"),
         "bot.room_refused": (LOW, "T1078"),
         "bot.message_refused": (LOW, "T1499"),
+        "bot.message_flagged": (LOW, None),
         "bot.registered": (LOW, "T1136"),
         "bot.registration_refused": (LOW, "T1499"),
         "bot.secret_rotated": (LOW, "T1098"),

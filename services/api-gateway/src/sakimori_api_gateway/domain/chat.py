@@ -6,10 +6,14 @@ import msgspec
 
 
 class ChatCheckPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How a check of messages is set: `reaction` is off, note, hold or refuse; the threshold is on its own scale."""
+    """How a check of messages is set: `reaction` is off, note, hold or refuse; the threshold is on its own scale.
+
+    `bots` is the reaction to messages of bots where that is another one.
+    """
 
     reaction: str = "off"
     threshold: float | None = None
+    bots: str | None = None
 
 
 class ChatRoomPolicy(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,6 +74,12 @@ class ValkeyRooms:
             released: int = await self._release(_keys(room), [KEPT_MESSAGES, channel_of(room), shown, number])
         return released or None
 
+    async def recent(self, room: str) -> list[Recent]:
+        """See Rooms."""
+        async with answering():
+            elements: Any = await self._valkey.lrange(recent_key(room), 0, -1)
+        return recent_of(elements)
+
     async def check(self) -> None:
         """See Rooms."""
         async with answering():

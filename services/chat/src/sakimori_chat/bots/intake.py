@@ -16,6 +16,7 @@ from sakimori_chat.bots.domain.refusals import (
     ROOM_NOT_APPROVED,
     SKEWED,
     STORE_AWAY,
+    UNWELCOME,
     WRONG,
     BotRefusal,
     refusal_of_status,
@@ -25,14 +26,14 @@ from sakimori_chat.bots.domain.refusals import (
 from sakimori_chat.bots.domain.signature import Claim, is_skewed, signer_of
 from sakimori_chat.bots.metrics import BotMetrics
 from sakimori_chat.bots.ports import BotGate, BotRegistry
+from sakimori_chat.bots.screening import Screening
 from sakimori_chat.domain.identity import network_of
-from sakimori_chat.domain.messages import Draft, Kind, Page
+from sakimori_chat.domain.messages import Page
 from sakimori_chat.domain.occurrences import Occurrence
 from sakimori_chat.domain.rooms import Room
-from sakimori_chat.domain.text import clean_text
+from sakimori_chat.domain.text import clean_text, is_oversized
 from sakimori_chat.ports import Reporter, RoomDirectory, Rooms, StoreUnavailable
 from sakimori_common.contracts import FieldValue
-from sakimori_common.instants import now_text
 
 MAX_PAGE: Final = 100
 Store = Literal["postgresql", "valkey"]
@@ -66,6 +67,7 @@ class BotDoor:
         registry: BotRegistry,
         gate: BotGate,
         rooms: Rooms,
+        screening: Screening,
         directory: RoomDirectory,
         reporter: Reporter,
         metrics: BotMetrics,
@@ -75,6 +77,7 @@ class BotDoor:
         self._registry = registry
         self._gate = gate
         self._rooms = rooms
+        self._screening = screening
         self._directory = directory
         self._reporter = reporter
         self._metrics = metrics
@@ -115,18 +118,15 @@ class BotDoor:
         """Put what a bot says in a room."""
         bot = admitted.bot
         found, cleaned = self._room_of(bot, room), clean_text(text)
-        refusal = found if isinstance(found, BotRefusal) else _refusal_in(found, cleaned)
-        if refusal is not None:
-            return self.refuse(refusal, origin, bot.id, bot.name, {"chat.room": room[:32]})
-        draft = Draft(bot.id, bot.name, cleaned, now_text(), kind=Kind.BOT)
+        if isinstance(found, Room):
+            found = _refusal_in(found, text, cleaned) or found
+        if isinstance(found, BotRefusal):
+            return self.refuse(found, origin, bot.id, bot.name, {"chat.room": room[:32]})
         try:
             with self._metrics.message_processing_seconds.time():
-                number = await self._rooms.append(room, draft)
+                return await self._screened(bot, found, cleaned, origin)
         except StoreUnavailable:
             return self.store_away("valkey", origin)
-        details: dict[str, FieldValue] = {"chat.room": room, "chat.message.length": len(cleaned)}
-        self._reporter.report(_done(BotAction.MESSAGE_RECEIVED, origin, bot, details))
-        return Receipt(number)
 
     async def read(self, admitted: Admitted, room: str, after: int, limit: int, origin: BotOrigin) -> Page | BotRefusal:
         """Read what follows a number of a room, oldest first, at most 100."""
@@ -169,6 +169,22 @@ class BotDoor:
         self._reporter.report(store_away(store, origin))
         return STORE_AWAY
 
+    async def _screened(self, bot: Bot, room: Room, text: str, origin: BotOrigin) -> Receipt | BotRefusal:
+        """Let the room's checks look at a text, and store it unless they refuse."""
+        judgement = await self._screening.judge(bot, room, text, self._clock())
+        refused_by = judgement.refused_by(room.policy, is_bot=True)
+        number = 0 if refused_by else await self._screening.store(bot, room, text, judgement)
+        where: dict[str, FieldValue] = {"chat.room": room.name}
+        if number:
+            where["chat.message.number"] = number
+        for flag in self._screening.flags(judgement):
+            self._reporter.report(_done(BotAction.MESSAGE_FLAGGED, origin, bot, where | flag))
+        details = where | {"chat.message.length": len(text)}
+        if refused_by:
+            return self.refuse(UNWELCOME[refused_by], origin, bot.id, bot.name, details)
+        self._reporter.report(_done(BotAction.MESSAGE_RECEIVED, origin, bot, details))
+        return Receipt(number)
+
     async def _let_in(
         self, bot: Bot, origin: BotOrigin, nonce: str | None, lets_pending: bool, signer: BotSecret | None = None
     ) -> Admitted | BotRefusal:
@@ -200,10 +216,12 @@ def _done(action: BotAction, origin: BotOrigin, bot: Bot, details: dict[str, Fie
     return bot_occurred(action, origin, bot_id=bot.id, name=bot.name, details=details)
 
 
-def _refusal_in(room: Room, text: str) -> BotRefusal | None:
+def _refusal_in(room: Room, raw: str, text: str) -> BotRefusal | None:
+    limit = room.policy.max_characters
     if room.policy.is_locked:
         return ROOM_LOCKED
+    if is_oversized(raw):
+        return too_long(limit, len(raw))
     if not text:
         return EMPTY
-    limit = room.policy.max_characters
     return too_long(limit, len(text)) if len(text) > limit else None

@@ -42,6 +42,7 @@ class Said:
     author_id: str
     at: float
     recent: Sequence[Recent] = ()
+    is_bot: bool = False
 
 
 class Check(Protocol):
@@ -62,13 +63,20 @@ class Judgement:
     reaction: Reaction
     objections: tuple[Objection, ...] = ()
 
+    def refused_by(self, policy: RoomPolicy, *, is_bot: bool = False) -> CheckName | None:
+        """Name the first check that refuses; None where none does."""
+        if self.reaction is not Reaction.REFUSE:
+            return None
+        refusing = (each.check for each in self.objections if each.at_most is Reaction.REFUSE)
+        return next(name for name in refusing if policy.reaction(name, is_bot=is_bot) is Reaction.REFUSE)
+
 
 def judge(said: Said, policy: RoomPolicy, checks: Sequence[Check]) -> Judgement:
     """Ask every check that the room has switched on."""
     order = list(Reaction)
     strongest, objections = Reaction.OFF, []
     for check in checks:
-        reaction = policy.check(check.name).reaction
+        reaction = policy.reaction(check.name, is_bot=said.is_bot)
         if reaction is Reaction.OFF or (objection := check.objection(said, policy)) is None:
             continue
         objections.append(objection)

@@ -9,12 +9,12 @@ from sakimori_chat.domain.checks import Judgement, Objection
 from sakimori_chat.domain.limits import Outcome, Scope, Verdict
 from sakimori_chat.domain.names import NameFault, fault_of
 from sakimori_chat.domain.occurrences import Action
-from sakimori_chat.domain.rooms import CheckName, Reaction, Room, RoomPolicy
+from sakimori_chat.domain.rooms import CheckName, Room, RoomPolicy
 from sakimori_common.contracts import FieldValue
 
 Report = tuple[Action, Mapping[str, FieldValue]]
 
-_UNWELCOME: Final[Mapping[CheckName, str]] = {
+UNWELCOME: Final[Mapping[CheckName, str]] = {
     CheckName.WORDS: "A word in it is not welcome in this room.",
     CheckName.LINKS: "Links like this are not welcome in this room.",
     CheckName.DUPLICATE: "That has just been said here; say something else.",
@@ -107,11 +107,10 @@ def flag_of(objection: Objection, judgement: Judgement, with_text: bool) -> dict
 
 def refusal_of_judgement(judgement: Judgement, policy: RoomPolicy, *, with_text: bool = False) -> Refusal | None:
     """Refuse what the room's checks refuse, by the name of the first that does."""
-    if judgement.reaction is not Reaction.REFUSE:
+    name = judgement.refused_by(policy)
+    if name is None:
         return None
-    refusing = (each.check for each in judgement.objections if each.at_most is Reaction.REFUSE)
-    name = next(name for name in refusing if policy.check(name).reaction is Reaction.REFUSE)
-    return Refusal(422, name.value, _UNWELCOME[name], 0, flags_of(judgement, with_text=with_text))
+    return Refusal(422, name.value, UNWELCOME[name], 0, flags_of(judgement, with_text=with_text))
 
 
 def forged(reason: str, code: str = "csrf_failed") -> Refusal:

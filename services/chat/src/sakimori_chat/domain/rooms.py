@@ -37,10 +37,14 @@ class Reaction(StrEnum):
 
 
 class CheckPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How one check is set. `threshold` is on the check's own scale; None takes the check's default."""
+    """How one check is set. `threshold` is on the check's own scale; None takes the check's default.
+
+    `bots` is what becomes of messages of bots; None: as DEFAULT_CHECKS has it, or else what becomes of people's.
+    """
 
     reaction: Reaction = Reaction.OFF
     threshold: Annotated[float, msgspec.Meta(ge=0, le=1000)] | None = None
+    bots: Reaction | None = None
 
 
 class RoomPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,13 +66,20 @@ class RoomPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Say how a check is set in this room."""
         return self.checks.get(name) or DEFAULT_CHECKS[name]
 
+    def reaction(self, name: CheckName, *, is_bot: bool = False) -> Reaction:
+        """Say what becomes of a message that a check objects to."""
+        check = self.check(name)
+        for_bots = (check.bots, DEFAULT_CHECKS[name].bots) if is_bot else ()
+        return next((each for each in for_bots if each is not None), check.reaction)
+
 
 DEFAULT_CHECKS: Final[dict[CheckName, CheckPolicy]] = {
     CheckName.WORDS: CheckPolicy(reaction=Reaction.REFUSE),
     CheckName.LINKS: CheckPolicy(reaction=Reaction.OFF),
-    CheckName.DUPLICATE: CheckPolicy(reaction=Reaction.REFUSE),
+    CheckName.DUPLICATE: CheckPolicy(reaction=Reaction.REFUSE, bots=Reaction.OFF),
     CheckName.SPAM: CheckPolicy(reaction=Reaction.NOTE),
 }
+"""A bot repeats itself by nature (weather, trains), was approved by an operator and has limits of its own."""
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ class BotAction(StrEnum):
     RATE_LIMIT_HIT = "bot.rate_limit_hit"
     ROOM_REFUSED = "bot.room_refused"
     MESSAGE_REFUSED = "bot.message_refused"
+    MESSAGE_FLAGGED = "bot.message_flagged"
     REGISTERED = "bot.registered"
     REGISTRATION_REFUSED = "bot.registration_refused"
     SECRET_ROTATED = "bot.secret_rotated"  # noqa: S105  # the name of an event

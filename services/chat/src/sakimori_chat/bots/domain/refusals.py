@@ -7,6 +7,8 @@ from typing import Final
 from sakimori_chat.bots.domain.device import Bot, BotStatus
 from sakimori_chat.bots.domain.limits import BotOutcome, BotVerdict, Quota
 from sakimori_chat.bots.domain.occurrences import BotAction
+from sakimori_chat.domain import posting
+from sakimori_chat.domain.rooms import CheckName
 from sakimori_common.contracts import FieldValue
 
 
@@ -124,6 +126,15 @@ STATUS: Final[Mapping[BotStatus, str]] = {
     BotStatus.REVOKED: "This bot was revoked; it can register anew.",
     BotStatus.BLOCKED: "An operator blocked this bot.",
 }
+
+
+UNWELCOME: Final[Mapping[CheckName, BotRefusal]] = {
+    name: BotRefusal(
+        422, name.value, detail, BotAction.MESSAGE_REFUSED, "Message of a bot that the room's checks refuse"
+    )
+    for name, detail in posting.UNWELCOME.items()
+}
+"""What the room's checks refuse, by the first that does."""
 
 
 def malformed(what: str) -> BotRefusal:
