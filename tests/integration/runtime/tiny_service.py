@@ -10,7 +10,6 @@ from pydantic_settings import SettingsConfigDict
 
 from sakimori_common.bus import Halt, Message, Queue, Subscription
 from sakimori_common.context import ServiceContext
-from sakimori_common.metrics import ConsumerMetrics
 from sakimori_common.runtime import run_service
 from sakimori_common.settings import ServiceSettings
 
@@ -38,13 +37,8 @@ async def running(settings: TinySettings, context: ServiceContext) -> AsyncItera
             await context.valkey.rpush("handled", each.id)
 
     await context.valkey.set("said", (await context.health.report()).get("start", "ok"))
-    consumer = await context.bus.consume(Subscription(Queue.NOTIFY, handle), ConsumerMetrics(context.registry))
-    supervision = context.supervise(consumer)
-    try:
+    async with context.consuming(Subscription(Queue.NOTIFY, handle)):
         yield
-    finally:
-        supervision.cancel()
-        await consumer.drain()
 
 
 if __name__ == "__main__":

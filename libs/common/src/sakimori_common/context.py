@@ -3,7 +3,8 @@
 import asyncio
 import os
 import socket
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import Any, TypeAlias
@@ -14,9 +15,10 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from sakimori_common.bus import Bus, Consumer
+from sakimori_common.bus import Bus, Consumer, Subscription
 from sakimori_common.health import Health
 from sakimori_common.log import SecurityLogger, logger
+from sakimori_common.metrics import ConsumerMetrics
 
 Postgres: TypeAlias = "asyncpg.Pool"
 """A pool of connections to PostgreSQL or TimescaleDB."""
@@ -101,6 +103,20 @@ class ServiceContext:
     def _report_end(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.failure.report(error)
+
+    @asynccontextmanager
+    async def consuming(self, subscription: Subscription) -> AsyncIterator[None]:
+        """Handle a queue until the block ends, then finish what was begun. For the service's one queue: it is counted.
+
+        A consumer that stops by itself is this service's failure.
+        """
+        consumer = await self.bus.consume(subscription, ConsumerMetrics(self.registry))
+        supervision = self.supervise(consumer)
+        try:
+            yield
+        finally:
+            supervision.cancel()
+            await consumer.drain()
 
     def supervise(self, consumer: Consumer) -> asyncio.Task[None]:
         """Report a consumer that stops by itself as this service's failure. Cancel the task at the end."""

@@ -3,7 +3,7 @@
 import asyncio
 import zoneinfo
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
@@ -44,7 +44,8 @@ from sakimori_collector.upkeep import keep_going, keep_tidy
 from sakimori_common.bus import Queue, Subscription, Unavailable
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.context import ServiceContext
-from sakimori_common.metrics import ConsumerMetrics, PublisherMetrics
+from sakimori_common.metrics import PublisherMetrics
+from sakimori_common.tasks import end_tasks
 
 STORE_GROUP = 25
 """Batches a transaction, some 5,000 rows: beyond, COPY gains little and a redelivery costs more."""
@@ -69,35 +70,29 @@ async def running(settings: CollectorSettings, context: ServiceContext) -> Async
         mask_text,
         settings.edge_token.get_secret_value(),
     )
-    consumer = await context.bus.consume(
+    handler = StoreHandler(store, metrics, knowledge.learn)
+    async with context.consuming(
         Subscription(
-            Queue.STORE,
-            StoreHandler(store, metrics, knowledge.learn),
-            group=STORE_GROUP,
-            linger_seconds=STORE_LINGER_SECONDS,
-            prefetch=STORE_PREFETCH,
-        ),
-        ConsumerMetrics(context.registry),
-    )
-    await knowledge.refresh()
-    work = [
-        context.background(knowledge.keep_fresh(), "knowledge"),
-        context.supervise(consumer),
-        *_upkeep(settings, context),
-        context.background(_inventory(settings, context, publisher, metrics).run(), "inventory"),
-        context.background(keep_bounded(quarantine, settings.quarantine_max_bytes, context.log), "quarantine"),
-    ]
-    try:
-        async with AsyncExitStack() as stack:
-            await stack.enter_async_context(intake.draining(context.background))
-            for way_in in _inputs(settings, context, intake, metrics, [looked_at]):
-                await stack.enter_async_context(way_in.running())
-            yield
-            await _cancel(work)
-        await publisher.drain()
-    finally:
-        await _cancel(work)
-        await consumer.drain()
+            Queue.STORE, handler, group=STORE_GROUP, linger_seconds=STORE_LINGER_SECONDS, prefetch=STORE_PREFETCH
+        )
+    ):
+        await knowledge.refresh()
+        work = [
+            context.background(knowledge.keep_fresh(), "knowledge"),
+            *_upkeep(settings, context),
+            context.background(_inventory(settings, context, publisher, metrics).run(), "inventory"),
+            context.background(keep_bounded(quarantine, settings.quarantine_max_bytes, context.log), "quarantine"),
+        ]
+        try:
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(intake.draining(context.background))
+                for way_in in _inputs(settings, context, intake, metrics, [looked_at]):
+                    await stack.enter_async_context(way_in.running())
+                yield
+                await end_tasks(*work)
+            await publisher.drain()
+        finally:
+            await end_tasks(*work)
 
 
 def _inventory(
@@ -209,11 +204,3 @@ async def keep_bounded(quarantine: PostgresQuarantine, max_bytes: int, log: stru
         except Unavailable as error:
             log.warning("quarantine_not_bounded", reason=str(error))
         await asyncio.sleep(_BOUND_SECONDS)
-
-
-async def _cancel(work: list["asyncio.Task[None]"]) -> None:
-    for task in work:
-        task.cancel()
-    for task in work:
-        with suppress(asyncio.CancelledError, Exception):
-            await task

@@ -10,7 +10,7 @@ import httpx
 from sakimori_common.bus import Queue, Retry, Subscription
 from sakimori_common.context import ServiceContext
 from sakimori_common.instants import now
-from sakimori_common.metrics import ConsumerMetrics
+from sakimori_common.tasks import end_tasks
 from sakimori_detector.adapters.feeds import AnyFeeds, FileFeeds, HttpFeeds, feed_client
 from sakimori_detector.adapters.kept_feeds import FeedFolder
 from sakimori_detector.adapters.models import model_in_use
@@ -60,18 +60,11 @@ async def running(settings: DetectorSettings, context: ServiceContext) -> AsyncI
         await watchlist.start()
         watching = [context.background(rulebook.watch(), "rules"), context.background(watchlist.watch(), "feeds")]
         watching.append(context.background(_judging(handler, context), "windows"))
-        consumer = await context.bus.consume(
-            Subscription(Queue.DETECT, handler, group=GROUP, prefetch=20), ConsumerMetrics(context.registry)
-        )
-        supervision = context.supervise(consumer)
         try:
-            yield
+            async with context.consuming(Subscription(Queue.DETECT, handler, group=GROUP, prefetch=20)):
+                yield
         finally:
-            supervision.cancel()
-            await consumer.drain()
-            for task in watching:
-                task.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)
+            await end_tasks(*watching)
 
 
 async def _judging(handler: EventsHandler, context: ServiceContext) -> None:

@@ -1,14 +1,13 @@
 """Builds the notifier."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import httpx
 
 from sakimori_common.bus import Queue, Subscription
 from sakimori_common.context import ServiceContext
-from sakimori_common.metrics import ConsumerMetrics
+from sakimori_common.tasks import end_tasks
 from sakimori_notifier.adapters.console import ConsoleChannel
 from sakimori_notifier.adapters.http import discord, http_client, slack, webhook
 from sakimori_notifier.adapters.mail import MailChannel
@@ -49,16 +48,11 @@ async def running(settings: NotifierSettings, context: ServiceContext) -> AsyncI
             streams=context.streams,
         )
         carrying = context.background(courier.run(), "courier")
-        consumer = await context.bus.consume(Subscription(Queue.NOTIFY, handler), ConsumerMetrics(context.registry))
-        supervision = context.supervise(consumer)
         try:
-            yield
+            async with context.consuming(Subscription(Queue.NOTIFY, handler)):
+                yield
         finally:
-            supervision.cancel()
-            await consumer.drain()
-            carrying.cancel()
-            with suppress(asyncio.CancelledError):
-                await carrying
+            await end_tasks(carrying)
 
 
 def open_channels(settings: NotifierSettings, client: httpx.AsyncClient) -> list[Channel]:
