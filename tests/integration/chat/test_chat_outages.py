@@ -61,6 +61,11 @@ OF_VALKEY = [
     ("GET", "/moderation/held"),
     ("GET", "/moderation/rooms/lobby/messages/1"),
     ("DELETE", "/moderation/rooms/lobby/messages/1"),
+    ("POST", "/moderation/held/lobby/1/release"),
+    ("POST", "/moderation/held/lobby/1/discard"),
+    ("GET", "/moderation/mutes"),
+    ("GET", "/moderation/mutes/0b0f3c5e-7a55-4b1e-9d0a-5a4f3f1c2d3e"),
+    ("DELETE", "/moderation/mutes/0b0f3c5e-7a55-4b1e-9d0a-5a4f3f1c2d3e"),
 ]
 """Every way in that needs Valkey, but the bots' and WebSockets, which have tests of their own."""
 

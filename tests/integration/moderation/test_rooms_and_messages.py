@@ -24,7 +24,7 @@ async def test_a_room_is_opened_changed_closed_and_opened_again_and_each_step_is
     locked = {"policy": {"is_locked": True, "checks": {"links": {"reaction": "refuse"}}}}
     changed = (await pair.ask("admin", "PATCH", "/chat/rooms/garden", locked, 200)).json()
     assert changed["policy"]["title"] == "The garden"
-    assert changed["policy"]["checks"] == {"links": {"reaction": "refuse", "threshold": None}}
+    assert changed["policy"]["checks"] == {"links": {"reaction": "refuse", "threshold": None, "bots": None}}
 
     async def is_locked() -> bool:
         return (await visitor.post("anybody?", room="garden")).status_code == 403
@@ -67,6 +67,9 @@ async def _poll(http: httpx.AsyncClient, room: str, status: int) -> bool:
         ("PATCH", "/chat/rooms/lobby", {"is_open": False}, 409),
         ("PATCH", "/chat/rooms/lobby", {"policy": {"slow_seconds": -1}}, 422),
         ("PATCH", "/chat/rooms/lobby", {"policy": {"words": ["x" * 65]}}, 422),
+        ("POST", "/chat/rooms/cellar/trial", {"text": "x"}, 404),
+        ("POST", "/chat/rooms/lobby/trial", {"text": "x", "policy": {"checks": {"mood": {}}}}, 422),
+        ("POST", "/chat/rooms/lobby/trial", {"text": "x" * 16_385}, 422),
         ("DELETE", "/chat/rooms/lobby/messages/5", None, 404),
         ("POST", "/chat/held/lobby/5/release", None, 404),
     ],
@@ -80,6 +83,27 @@ async def test_what_makes_no_sense_changes_nothing_and_says_why(
     rooms = (await pair.ask("viewer", "GET", "/chat/rooms")).json()["rooms"]
     assert [(room["name"], room["changed_by"]) for room in rooms] == [("lobby", "")]
     assert await pair.stage.postgres.fetchval("SELECT count(*) FROM gateway.audit WHERE action LIKE 'room_%'") == 0
+
+
+async def test_a_text_is_tried_under_the_rooms_policy_or_another_and_nothing_is_kept(pair: Pair) -> None:
+    path, text = "/chat/rooms/lobby/trial", "Win at the CAS1NO, see example.com"
+    free = (await pair.ask("analyst", "POST", path, {"text": text}, 200)).json()
+    assert free == {"text": text, "refusal": "", "reaction": "off", "objections": []}
+    policy = {"words": ["casino"], "checks": {"links": {"reaction": "hold", "bots": "off"}}}
+    found = (await pair.ask("analyst", "POST", path, {"text": text, "policy": policy}, 200)).json()
+    assert (found["refusal"], found["reaction"]) == ("words", "refuse")
+    assert [(each["check"], each["score"], each["reasons"]) for each in found["objections"]] == [
+        ("words", 1.0, ["casino"]),
+        ("links", 1.0, ["example.com"]),
+    ]
+    of_bot = {"text": text, "policy": policy, "is_bot": True}
+    found = (await pair.ask("analyst", "POST", path, of_bot, 200)).json()
+    assert [each["check"] for each in found["objections"]] == ["words"]
+    assert (await pair.ask("analyst", "POST", path, {"text": "x" * 301}, 200)).json()["refusal"] == "too_long"
+    assert (await pair.ask("viewer", "POST", path, {"text": text})).status_code == 403
+    assert await (await pair.visitor()).texts() == []
+    assert (await pair.ask("viewer", "GET", "/chat/rooms")).json()["rooms"][0]["changed_by"] == ""
+    assert [event for event in pair.chat.events if event.dataset.startswith("chat.")] == []
 
 
 async def test_a_message_is_looked_up_and_deleted_for_everybody(pair: Pair) -> None:

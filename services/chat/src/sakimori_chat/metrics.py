@@ -9,6 +9,11 @@ class ChatMetrics:
     """What the chat counts."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests(registry)
+        self._live(registry)
+        self._output(registry)
+
+    def _requests(self, registry: CollectorRegistry) -> None:
         self.posts_total = Counter(
             "sakimori_chat_posts_total",
             "Posts by outcome: posted, held, muted, or the code of the refusal.",
@@ -33,6 +38,8 @@ class ChatMetrics:
             ["effect"],
             registry=registry,
         )
+
+    def _live(self, registry: CollectorRegistry) -> None:
         self.live_connections = Gauge(
             "sakimori_chat_live_connections", "Browsers that listen by WebSocket.", registry=registry
         )
@@ -59,6 +66,8 @@ class ChatMetrics:
             "Times that a room was read again because something may have been missed.",
             registry=registry,
         )
+
+    def _output(self, registry: CollectorRegistry) -> None:
         self.events_dropped_total = Counter(
             "sakimori_chat_events_dropped_total",
             "Events that were lost, by reason: queue_full, spool_full, spool_error.",

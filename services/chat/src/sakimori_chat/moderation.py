@@ -1,13 +1,16 @@
 """What operators may do with rooms, messages and the people in them; each change is reported with their name."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sakimori_chat.domain.checks import Check
 from sakimori_chat.domain.messages import Draft
-from sakimori_chat.domain.moderation import Mute, Operator, OperatorAction, done_by
+from sakimori_chat.domain.moderation import Mute, Operator, OperatorAction, changed_policy, done_by
 from sakimori_chat.domain.rooms import RoomRecord
-from sakimori_chat.ports import HeldMessages, Mutes, Reporter, RoomRegistry, Rooms
+from sakimori_chat.domain.trial import Attempted, Trial, tried
+from sakimori_chat.ports import HeldMessages, Mutes, NoSuchRoom, Reporter, RoomRegistry, Rooms
 from sakimori_common.contracts import FieldValue
 from sakimori_common.instants import now_text
 
@@ -20,7 +23,9 @@ class Moderation:
     rooms: Rooms
     held: HeldMessages
     mutes: Mutes
+    checks: Sequence[Check]
     reporter: Reporter
+    clock: Callable[[], float] = time.time
 
     async def all_rooms(self) -> Sequence[RoomRecord]:
         """List rooms, the lobby first, those that are closed last."""
@@ -41,6 +46,13 @@ class Moderation:
         old, new = await self.registry.change(name, policy, is_open, operator.name)
         self._report(operator, OperatorAction.ROOM_CHANGED, _room(new), _change(old, new))
         return old, new
+
+    async def try_out(self, room: str, attempted: Attempted, changes: Mapping[str, Any]) -> Trial:
+        """Tell what would become of a text, if the room's policy were changed so. Raises NoSuchRoom, PolicyError."""
+        found = next((each for each in await self.registry.all() if each.name == room), None)
+        if found is None:
+            raise NoSuchRoom(f"There is no room {room}.")
+        return tried(attempted, changed_policy(found.policy, changes), self.checks, self.clock())
 
     async def find(self, room: str, number: int) -> Draft | None:
         """Look up a message with its author; None when it is gone."""

@@ -1,7 +1,10 @@
 """Builds the chat."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
 
 from sakimori_chat.adapters.checks import all_checks
 from sakimori_chat.adapters.gate import ValkeyGate
@@ -17,8 +20,9 @@ from sakimori_chat.api.cookies import Cookies
 from sakimori_chat.api.debug import Debugging
 from sakimori_chat.api.shedding import Shedding
 from sakimori_chat.api.visit import Chat
-from sakimori_chat.bots.wiring import bots_of
+from sakimori_chat.bots.wiring import Surroundings, bots_of
 from sakimori_chat.domain.aggregation import Aggregator
+from sakimori_chat.domain.checks import Check
 from sakimori_chat.domain.identity import Hasher
 from sakimori_chat.domain.limits import Limits
 from sakimori_chat.domain.seats import Seats
@@ -34,7 +38,7 @@ from sakimori_common.bus.spool import Spool
 from sakimori_common.context import ServiceContext
 from sakimori_common.fast_http import Patience, patient
 from sakimori_common.live_socket import live_sockets
-from sakimori_common.metrics import ConsumerMetrics, PublisherMetrics
+from sakimori_common.metrics import PublisherMetrics
 from sakimori_common.web import AccessLogged, serving
 
 ENFORCE_GROUP = 20
@@ -47,7 +51,61 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
     """Serve the chat and enforce decisions until the block ends; then finish requests, then empty the outbox."""
     metrics = ChatMetrics(context.registry)
     publisher = EventPublisher(context.bus, context.service, PublisherMetrics(context.registry))
-    outbox = Outbox(
+    outbox = _outbox(settings, context, publisher, metrics)
+    stores, checks = _stores(settings, context), all_checks()
+    hub = _hub(context, stores, metrics)
+    chat = _chat(settings, stores, checks, outbox=outbox, hub=hub, metrics=metrics)
+    bots = bots_of(
+        settings, context, Surroundings(stores.rooms, stores.held, stores.directory, checks, reporter=outbox, news=hub)
+    )
+    debugging = _debugging(settings, context, stores)
+    app = create_app(chat, also=bots.routes, also_inner=bots.inner_routes, debugging=debugging)
+    door = _door(settings, context, app, chat)
+    enforcing = enforce_decisions(stores.gate, metrics, context.log, settings.never_block)
+    try:
+        async with (
+            context.consuming(Subscription(Queue.ENFORCE, enforcing, group=ENFORCE_GROUP)),
+            stores.directory.running(context.background),
+            bots.registry.running(context.background),
+            outbox.running(context.background),
+            door.running(context.background),
+            _serving(settings, door) as port,
+            hub.running(context.background),
+            bots.sessions.running(context.background),
+            bots.listener.running(),
+        ):
+            context.log.info("chat_opened", port=port)
+            yield
+    finally:
+        await publisher.drain()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    """Where the chat keeps things."""
+
+    gate: ValkeyGate
+    rooms: ValkeyRooms
+    held: ValkeyHeld
+    mutes: ValkeyMutes
+    directory: PostgresRoomDirectory
+    registry: PostgresRoomRegistry
+
+
+def _stores(settings: ChatSettings, context: ServiceContext) -> _Stores:
+    valkey, postgres = context.valkey, context.postgres
+    return _Stores(
+        gate=ValkeyGate(valkey, _limits(settings), settings.never_block),
+        rooms=ValkeyRooms(valkey),
+        held=ValkeyHeld(valkey),
+        mutes=ValkeyMutes(valkey),
+        directory=PostgresRoomDirectory(postgres, context.log),
+        registry=PostgresRoomRegistry(postgres),
+    )
+
+
+def _outbox(settings: ChatSettings, context: ServiceContext, publisher: EventPublisher, metrics: ChatMetrics) -> Outbox:
+    return Outbox(
         publisher=publisher,
         spool=Spool(settings.spool_dir, settings.spool_bytes),
         aggregator=Aggregator(settings.events_per_second),
@@ -56,39 +114,30 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
         streams=context.streams,
         observer=context.instance,
     )
-    gate = ValkeyGate(context.valkey, limits_of(settings), settings.never_block)
-    rooms = ValkeyRooms(context.valkey)
-    held = ValkeyHeld(context.valkey)
-    directory = PostgresRoomDirectory(context.postgres, context.log)
-    hub = Hub(
-        rooms=rooms,
-        directory=directory,
+
+
+def _hub(context: ServiceContext, stores: _Stores, metrics: ChatMetrics) -> Hub:
+    return Hub(
+        rooms=stores.rooms,
+        directory=stores.directory,
         feed=ValkeyFeed(context.valkey, context.log),
         metrics=metrics,
         log=context.log,
     )
-    chat = Chat(
-        gate=gate,
-        rooms=rooms,
-        directory=directory,
-        intake=Intake(
-            gate=gate,
-            rooms=rooms,
-            held=held,
-            checks=all_checks(),
-            reporter=outbox,
-            metrics=metrics,
-            reports_text=settings.events_with_text,
-        ),
-        moderation=Moderation(
-            registry=PostgresRoomRegistry(context.postgres),
-            rooms=rooms,
-            held=held,
-            mutes=ValkeyMutes(context.valkey),
-            reporter=outbox,
-        ),
+
+
+def _chat(
+    settings: ChatSettings, stores: _Stores, checks: Sequence[Check], *, outbox: Outbox, hub: Hub, metrics: ChatMetrics
+) -> Chat:
+    """Put together what the routes work with."""
+    return Chat(
+        gate=stores.gate,
+        rooms=stores.rooms,
+        directory=stores.directory,
+        intake=_intake(settings, stores, checks, outbox, metrics),
+        moderation=_moderation(stores, checks, outbox),
         reporter=outbox,
-        cookies=cookies_of(settings),
+        cookies=_cookies(settings),
         hasher=Hasher(settings.secret_key.get_secret_value()),
         metrics=metrics,
         hub=hub,
@@ -97,74 +146,70 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
         edge_token=settings.edge_token.get_secret_value(),
         origins=frozenset(settings.origins),
     )
-    bots = bots_of(settings, context, rooms=rooms, directory=directory, reporter=outbox, news=hub)
-    consumer = await context.bus.consume(
-        Subscription(
-            Queue.ENFORCE,
-            enforce_decisions(gate, metrics, context.log, settings.never_block),
-            group=ENFORCE_GROUP,
-        ),
-        ConsumerMetrics(context.registry),
-    )
-    supervision = context.supervise(consumer)
-    shedding = Shedding(
-        AccessLogged(
-            create_app(
-                chat,
-                also=bots.routes,
-                also_inner=bots.inner_routes,
-                debugging=debugging_of(settings, context),
-            ),
-            context.streams,
-            chat.edge_token,
-        ),
-        requests_per_second=settings.requests_per_second,
-        posts_per_second=settings.posts_per_second,
-        edge_token=chat.edge_token,
-        hasher=chat.hasher,
+
+
+def _intake(
+    settings: ChatSettings, stores: _Stores, checks: Sequence[Check], outbox: Outbox, metrics: ChatMetrics
+) -> Intake:
+    return Intake(
+        gate=stores.gate,
+        rooms=stores.rooms,
+        held=stores.held,
+        checks=checks,
         reporter=outbox,
         metrics=metrics,
+        reports_text=settings.events_with_text,
     )
-    try:
-        async with (
-            directory.running(context.background),
-            bots.registry.running(context.background),
-            outbox.running(context.background),
-            shedding.running(context.background),
-            serving(
-                shedding,
-                settings.host,
-                settings.port,
-                protocol=patient(Patience(on_slow=shedding.report_slow), shedding.refusal_of),
-                websockets=live_sockets(
-                    max_frame_bytes=MAX_SOCKET_FRAME_BYTES,
-                    max_waiting_bytes=settings.live_buffer_bytes,
-                    ping_seconds=settings.live_ping_seconds,
-                ),
-            ) as port,
-            hub.running(context.background),
-            bots.sessions.running(context.background),
-            bots.listener.running(),
-        ):
-            context.log.info("chat_opened", port=port)
-            yield
-    finally:
-        supervision.cancel()
-        await consumer.drain()
-        await publisher.drain()
 
 
-def debugging_of(settings: ChatSettings, context: ServiceContext) -> Debugging | None:
+def _moderation(stores: _Stores, checks: Sequence[Check], outbox: Outbox) -> Moderation:
+    return Moderation(
+        registry=stores.registry,
+        rooms=stores.rooms,
+        held=stores.held,
+        mutes=stores.mutes,
+        checks=checks,
+        reporter=outbox,
+    )
+
+
+def _debugging(settings: ChatSettings, context: ServiceContext, stores: _Stores) -> Debugging | None:
     """Build the debug API where DEBUG_MODE=1."""
     if not settings.debug_mode:
         return None
     context.log.warning("debug_api_open", advice="set DEBUG_MODE=0 where others than you come")
-    token = settings.debug_admin_token.get_secret_value()
-    return Debugging(token, ValkeyRisks(context.valkey), ValkeyMutes(context.valkey))
+    return Debugging(settings.debug_admin_token.get_secret_value(), ValkeyRisks(context.valkey), stores.mutes)
 
 
-def limits_of(settings: ChatSettings) -> Limits:
-    """Collect the limits from the settings."""
+def _door(settings: ChatSettings, context: ServiceContext, app: ASGIApp, chat: Chat) -> Shedding:
+    """Put in front of the application what keeps those out who ask for too much."""
+    return Shedding(
+        AccessLogged(app, context.streams, chat.edge_token),
+        requests_per_second=settings.requests_per_second,
+        posts_per_second=settings.posts_per_second,
+        edge_token=chat.edge_token,
+        hasher=chat.hasher,
+        reporter=chat.reporter,
+        metrics=chat.metrics,
+    )
+
+
+def _serving(settings: ChatSettings, door: Shedding) -> AbstractAsyncContextManager[int]:
+    """Open the port; yields its number."""
+    return serving(
+        door,
+        settings.host,
+        settings.port,
+        protocol=patient(Patience(on_slow=door.report_slow), door.refusal_of),
+        websockets=live_sockets(
+            max_frame_bytes=MAX_SOCKET_FRAME_BYTES,
+            max_waiting_bytes=settings.live_buffer_bytes,
+            ping_seconds=settings.live_ping_seconds,
+        ),
+    )
+
+
+def _limits(settings: ChatSettings) -> Limits:
     return Limits(
         posts=settings.post_limit,
         window_seconds=settings.post_window_seconds,
@@ -179,8 +224,7 @@ def limits_of(settings: ChatSettings) -> Limits:
     )
 
 
-def cookies_of(settings: ChatSettings) -> Cookies:
-    """Build the cookies from the settings."""
+def _cookies(settings: ChatSettings) -> Cookies:
     return Cookies(
         settings.secret_key.get_secret_value(),
         secure=settings.cookie_secure,

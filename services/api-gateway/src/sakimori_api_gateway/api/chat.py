@@ -14,6 +14,7 @@ from sakimori_api_gateway.domain.chat import (
     ChatMuteList,
     ChatRoom,
     ChatRoomList,
+    ChatTrial,
     HeldChatMessageList,
     ReleasedChatMessage,
 )
@@ -56,6 +57,15 @@ class RoomChange(BaseModel):
     )
 
 
+class NewTrial(BaseModel):
+    """A text to be tried."""
+
+    model_config = ConfigDict(extra="forbid")
+    text: Annotated[str, Field(max_length=16_384, description="As somebody would type it.")]
+    is_bot: Annotated[bool, Field(description="As a bot would say it.")] = False
+    policy: Policy = {}
+
+
 class NewMute(BaseModel):
     """A mute to be."""
 
@@ -87,6 +97,16 @@ async def change_room(room: RoomName, change: RoomChange, office: AdminsOffice) 
         "PATCH", f"/rooms/{room}", change.model_dump(), action="room_changed", target=f"room:{room}"
     )
     return answer(part(changed.new, ChatRoom))
+
+
+@router.post("/api/v1/chat/rooms/{room}/trial", responses=documented(ChatTrial, 401, 403, 404))
+async def try_text(room: RoomName, new: NewTrial, office: AnalystsOffice) -> Response:
+    """Tell what would become of a text in a room, and why: what each check has against it.
+
+    With `policy`, as if the room's were changed so first. Nothing is posted, changed or kept. What depends on who posts
+    when (limits, bans, repetitions) no trial can tell.
+    """
+    return answer(await office.ask(f"/rooms/{room}/trial", new.model_dump(), ChatTrial))
 
 
 @router.get("/api/v1/chat/rooms/{room}/messages/{number}", responses=documented(ChatMessage, 401, 403, 404))

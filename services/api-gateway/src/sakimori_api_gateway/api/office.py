@@ -31,6 +31,10 @@ class Office:
         """Ask the chat for something. Raises Problem as the chat refuses, Unavailable when it is away."""
         return await self._ask("GET", path, None, kind)
 
+    async def ask(self, path: str, body: object, kind: type[T]) -> T:
+        """Ask the chat what it makes of something, without changing anything. Raises as `read`."""
+        return await self._ask("POST", path, body, kind)
+
     async def change(
         self, method: str, path: str, body: object = None, *, action: str, target: str, **noted: object
     ) -> Changed:

@@ -62,12 +62,25 @@ class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatObjection(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a check held a message: how much it found, from where on that counts, and what moved it."""
+    """Why a check objects to a message: how much it found, from where on that counts, and what moved it."""
 
     check: str
     score: float
     threshold: float
     reasons: list[str] = []
+
+
+class ChatTrial(msgspec.Struct, frozen=True, kw_only=True):
+    """What would become of a text in a room.
+
+    `text` is as it would be shown, `refusal` the code that it would be refused with (empty: it would be taken),
+    `reaction` what becomes of it where checks object (off: none does).
+    """
+
+    text: str
+    refusal: str
+    reaction: str
+    objections: list[ChatObjection] = []
 
 
 class HeldChatMessage(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from sakimori_chat.domain.identity import is_anonymous_id
 from sakimori_chat.domain.messages import Draft
 from sakimori_chat.domain.moderation import MAX_MUTE_SECONDS, Mute
 from sakimori_chat.domain.rooms import is_room_name
+from sakimori_chat.domain.trial import Attempted
 from sakimori_chat.moderation import Moderation
 from sakimori_common.web import Problem
 
@@ -34,6 +35,12 @@ class RoomChange(msgspec.Struct, forbid_unknown_fields=True):
 
     policy: Policy = {}
     is_open: bool | None = None
+
+
+class NewTrial(Attempted, frozen=True, forbid_unknown_fields=True):
+    """A text, and how the policy would be changed first."""
+
+    policy: Policy = msgspec.field(default_factory=dict)
 
 
 class NewMute(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,7 +77,12 @@ def _room_routes(moderation: Moderation) -> list[BaseRoute]:
         old, new = await moderation.change_room(operator_of(request), room, changes.policy, changes.is_open)
         return answer({"old": old, "new": new})
 
+    async def try_out(request: Request) -> Response:
+        wanted = await given(request, NewTrial)
+        return answer(await moderation.try_out(room_of(request), wanted, wanted.policy))
+
     return [
+        Route("/rooms/{room}/trial", try_out, methods=["POST"]),
         Route("/rooms", rooms, methods=["GET"]),
         Route("/rooms", create, methods=["POST"]),
         Route("/rooms/{room}", change, methods=["PATCH"]),

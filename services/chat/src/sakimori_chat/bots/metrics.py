@@ -13,6 +13,10 @@ class BotMetrics:
     """What is counted of bots."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests(registry)
+        self._standing(registry)
+
+    def _requests(self, registry: CollectorRegistry) -> None:
         self.auth_failures_total = Counter(
             "sakimori_bot_auth_failures_total",
             "Requests and handshakes that no bot proved or that no bot may make, by code of the refusal.",
@@ -34,6 +38,8 @@ class BotMetrics:
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1),
             registry=registry,
         )
+
+    def _standing(self, registry: CollectorRegistry) -> None:
         self.active_connections = Gauge(
             "sakimori_bot_active_connections",
             "Connections of bots, by transport: websocket, tcp.",

@@ -15,6 +15,11 @@ class HeldObjection(msgspec.Struct, frozen=True):
     threshold: float
     reasons: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, objection: Objection) -> "HeldObjection":
+        """Describe an objection."""
+        return cls(objection.check, objection.score, objection.threshold, objection.reasons)
+
 
 class Held(msgspec.Struct, frozen=True):
     """A held message: where it is, who wrote it and when (RFC 3339), what it says, what the checks say to it."""
@@ -31,5 +36,5 @@ class Held(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, room: str, number: int, draft: Draft, objections: tuple[Objection, ...]) -> "Held":
         """Describe a draft that was stored under a number."""
-        told = tuple(HeldObjection(each.check, each.score, each.threshold, each.reasons) for each in objections)
+        told = tuple(map(HeldObjection.of, objections))
         return cls(room, number, draft.author_id, draft.fingerprint, draft.name, draft.text, draft.posted_at, told)
