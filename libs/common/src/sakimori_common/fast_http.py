@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
+from urllib.parse import unquote
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -20,6 +22,7 @@ class Phase(StrEnum):
     IDLE = "idle"
     HEAD = "head"
     BODY = "body"
+    ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,15 @@ class Patience:
 
     A head has `head_seconds` from the opening of the connection, or from its first byte. A body has `body_seconds`, and
     a second more for every `bytes_per_second` that came: any upload that moves goes on, as in Apache's mod_reqtimeout.
+    Of an answer that waits for its reader, 48 KiB have to be read within `answer_seconds` (64 KiB are held, and then
+    16); what waits in the kernel alone is bounded by sakimori_common.web.UNREAD_SECONDS.
     `on_slow` is told the peer's address and the phase of each connection that took too long.
     """
 
     head_seconds: float = 10.0
     body_seconds: float = 20.0
     bytes_per_second: float = 500.0
+    answer_seconds: float = 30.0
     on_slow: Callable[[str, Phase], None] | None = None
 
 
@@ -61,6 +67,7 @@ class BoundedHttp(HttpToolsProtocol):
     _phase = Phase.IDLE
     _since = 0.0
     _alarm: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head."""
@@ -70,7 +77,18 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more."""
         self._enter(Phase.IDLE)
+        self._is_read()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the reader of an answer."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.patience.answer_seconds, self._give_up)
+
+    def resume_writing(self) -> None:
+        """Go on answering."""
+        self._is_read()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Take in what the socket gave."""
@@ -95,7 +113,11 @@ class BoundedHttp(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Go on with the body."""
         self._is_in_body, self._head_bytes, self._body_bytes = True, 0, 0
-        if not self._turn_away():
+        if self.parser.should_upgrade() and not self._may_upgrade():
+            # llhttp would not read the body, and take it for the next request: one that a proxy before us never saw.
+            self._is_in_body = False
+            self._refuse(HTTPStatus.BAD_REQUEST, "bad_request", "What asks for another protocol has no body.")
+        elif not self._turn_away():
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -116,9 +138,13 @@ class BoundedHttp(HttpToolsProtocol):
             )
 
     def handle_websocket_upgrade(self) -> None:
-        """Leave the connection to the WebSocket protocol."""
+        """Leave the connection to the WebSocket protocol; one that it does not understand it would never answer."""
+        if self.transport.is_closing():
+            return
         self._enter(Phase.IDLE)
         super().handle_websocket_upgrade()
+        if not getattr(self.transport.get_protocol(), "handshake_initiated", True):
+            self._refuse(HTTPStatus.BAD_REQUEST, "bad_request", "This is no handshake of a WebSocket.")
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP."""
@@ -129,10 +155,9 @@ class BoundedHttp(HttpToolsProtocol):
         if self.transport.is_closing():  # what follows a last request is nobody's
             self._is_turned_away = True
             return True
-        if not self.doors or self.parser.should_upgrade():
+        if not self.doors or (self.parser.should_upgrade() and self._should_upgrade()):
             return False
-        path = self.url.partition(b"?")[0].decode("latin-1")
-        head = {**self.scope, "method": self.parser.get_method().decode("ascii"), "path": path}
+        head = {**self.scope, "method": self.parser.get_method().decode("ascii"), "path": self._path()}
         response = next(filter(None, (door(head) for door in self.doors)), None)
         if response is None:
             return False
@@ -143,6 +168,33 @@ class BoundedHttp(HttpToolsProtocol):
         if is_answering or self.expect_100_continue or not self.parser.should_keep_alive():
             self.transport.close()
         return True
+
+    def _path(self) -> str:
+        """Read the path as the application will, escapes and whole URLs (RFC 9112, 3.2.2) included."""
+        if self.url.startswith(b"/") and b"%" not in self.url:
+            return self.url.partition(b"?")[0].decode("latin-1")
+        return unquote(httptools.parse_url(self.url).path.decode("ascii"))
+
+    def _may_upgrade(self) -> bool:
+        if self._should_upgrade() and self.parser.get_method() != b"GET":
+            return False
+        return not any(
+            name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0"))
+            for name, value in self.headers
+        )
+
+    def _is_read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    def _give_up(self) -> None:
+        self._tell_of_slow(Phase.ANSWER)
+        self.transport.abort()
+
+    def _tell_of_slow(self, phase: Phase) -> None:
+        if self.patience.on_slow is not None and self.client is not None:
+            self.patience.on_slow(self.client[0], phase)
 
     def _enter(self, phase: Phase) -> None:
         if phase is self._phase:
@@ -165,8 +217,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self.loop.time() < self._deadline():
             self._alarm = self.loop.call_at(self._deadline(), self._look)
             return
-        if self.patience.on_slow is not None and self.client is not None:
-            self.patience.on_slow(self.client[0], self._phase)
+        self._tell_of_slow(self._phase)
         self._refuse(HTTPStatus.REQUEST_TIMEOUT, "request_timed_out", "The request took too long to come in.")
 
     def _refuse(self, status: HTTPStatus, code: str, detail: str) -> None:

@@ -24,6 +24,8 @@ from sakimori_common.fast_http import BoundedHttp
 from sakimori_common.log import SecurityLogger
 
 _REFUSED = frozenset({401, 403, 429})
+UNREAD_SECONDS = 60
+"""After so long in which a peer takes nothing of what waits for it, the kernel ends the connection (tcp(7), Linux)."""
 EDGE_TOKEN_HEADER = "x-sakimori-edge"  # noqa: S105  # the name of a header
 """The gateway proves itself with this header; only then is `x-forwarded-for` believed."""
 _EDGE_TOKEN = EDGE_TOKEN_HEADER.encode()
@@ -213,6 +215,8 @@ def _bind(host: str, port: int) -> socket.socket:
     # The protocol is named because asyncio turns Nagle off (40 ms a response otherwise) only where it is.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # what it accepts inherits it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
     try:
         listener.bind((host, port))
     except OSError as error:

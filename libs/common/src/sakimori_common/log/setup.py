@@ -17,6 +17,16 @@ from sakimori_common.log.streams import FILES, STREAMS
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Format = Literal["auto", "json", "console"]
 
+_STRANGERS_DOING: Final = frozenset(
+    {
+        "Invalid HTTP request received.",
+        "Unsupported upgrade request.",
+        "ASGI callable returned without completing handshake.",
+    }
+)
+"""What uvicorn says, as warnings and errors, for each broken request and each WebSocket that the application refused:
+they are answered, and a line each would be anybody's to write as fast as they can send.
+"""
 SECURITY_DAYS: Final = 7
 """How long the security stream is kept, whose addresses are as they came (X-05)."""
 
@@ -41,6 +51,7 @@ def configure_logging(
     root.setLevel(level)
     for noisy in ("httpx", "httpcore", "uvicorn"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("uvicorn.error").addFilter(_is_our_business)
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)  # the bus tells what it loses and regains, once
     structlog.configure(
         processors=[*_chain(service), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -48,6 +59,10 @@ def configure_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def _is_our_business(record: logging.LogRecord) -> bool:
+    return record.msg not in _STRANGERS_DOING
 
 
 def open_streams(folder: Path, retention: Retention, service: str = "sakimori") -> None:
