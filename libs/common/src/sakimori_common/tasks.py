@@ -1,7 +1,11 @@
-"""Ending tasks."""
+"""Starting tasks that last, and ending them."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
+"""Start a task, under a name, that lasts as long as the service: `ServiceContext.background`."""
 
 _PATIENCE_SECONDS = 1.0
 

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -18,7 +18,7 @@ from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.ports import RoomDirectory, RoomFeed, RoomSnapshots, StoreUnavailable
 from sakimori_chat.spreading import DEFAULT_PACE, Delivery, Listener, Pace, Spreading
 from sakimori_common.live_socket import GOING_AWAY, TRY_LATER, text_frame
-from sakimori_common.tasks import end_tasks
+from sakimori_common.tasks import Background, end_tasks
 
 ROOM_CLOSED: Final = 4404
 """Close code: this room is gone."""
@@ -27,8 +27,6 @@ RETRY_SECONDS: Final = 0.2
 FIRST_SECONDS: Final = 2.0
 _MAX_WAITING: Final = 500
 """Messages that go out at once whatever the pace, so that no frame grows without bound."""
-
-Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 
 
 @dataclass(slots=True, eq=False)

@@ -4,10 +4,10 @@ Every input hands its lines to `Intake`; nothing else publishes events of the co
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -20,6 +20,7 @@ from sakimori_collector.metrics import CollectorMetrics
 from sakimori_collector.ports import LineSpool, Publisher, RejectedLines
 from sakimori_common.contracts import Event
 from sakimori_common.log import logger
+from sakimori_common.tasks import Background
 
 AT_ONCE: Final = 1000
 """Lines worked on together: 10 to 20 ms, the longest that everything else waits for them."""
@@ -28,7 +29,6 @@ Line = tuple[int, bytes]
 """Where a line stands in its source (byte offset, line number), and the line without its end."""
 
 
-Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 """Runs work under a name (`ServiceContext.background`): should it fail, so does the service."""
 
 

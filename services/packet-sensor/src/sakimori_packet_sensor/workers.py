@@ -18,8 +18,8 @@ import structlog
 
 from sakimori_common.contracts import EVENTS, Event, WireError
 from sakimori_common.health import NotReady
+from sakimori_common.tasks import Background
 from sakimori_packet_sensor.adapters.link import Frames, Kind, LinkError, Order, Trouble, frame
-from sakimori_packet_sensor.adapters.outbox import Background
 from sakimori_packet_sensor.domain.tally import Tally
 from sakimori_packet_sensor.metrics import SensorMetrics
 

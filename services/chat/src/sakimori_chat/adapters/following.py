@@ -1,7 +1,7 @@
 """Keep what stands in PostgreSQL in memory: read anew when a trigger says so, and every second."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import structlog
 
 from sakimori_common.context import Postgres
 from sakimori_common.postgres import CONNECTION_ERRORS
-from sakimori_common.tasks import end_tasks
+from sakimori_common.tasks import Background, end_tasks
 
 POLL_SECONDS: Final = 1.0
 """A change is known after so long even where its notification was lost."""
@@ -22,7 +22,6 @@ FAILURES: Final = (*CONNECTION_ERRORS, asyncpg.PostgresError, asyncpg.InternalCl
 
 Read = Callable[[Any], Awaitable[None]]
 """Reads by a connection and keeps what it read. An answer may take ANSWER_SECONDS."""
-Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 """Starts a task that lasts as long as the service (`ServiceContext.background`)."""
 
 

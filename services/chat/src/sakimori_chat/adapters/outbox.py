@@ -4,9 +4,8 @@ import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import structlog
 
@@ -20,17 +19,16 @@ from sakimori_common.contracts import Event, Severity
 from sakimori_common.ids import random_event_id
 from sakimori_common.instants import now
 from sakimori_common.log import SecurityLogger
-from sakimori_common.tasks import end_tasks
+from sakimori_common.tasks import Background, end_tasks
 
 MAX_WAITING = 10_000
 """Events in memory; some 10 MB. Reached only when neither bus nor disk keep up."""
 BATCH_EVENTS = 200
+UNLOGGED = frozenset({"source.ip", "chat.message.text", "chat.check.reasons"})
+"""Fields that events may have and logs never: addresses, and words of messages (CHAT_EVENTS_WITH_TEXT)."""
 TICK_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 DRAIN_SECONDS = 3.0
-
-
-Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 
 
 class Outbox:
@@ -104,7 +102,7 @@ class Outbox:
             outcome=str(fields["event.outcome"]),
             reason=occurrence.reason,
         )
-        told = {name.replace(".", "_"): value for name, value in fields.items() if name != "source.ip"}
+        told = {name.replace(".", "_"): value for name, value in fields.items() if name not in UNLOGGED}
         self._log.warning("security_event_reported", **told)
 
     async def _publish(self) -> None:

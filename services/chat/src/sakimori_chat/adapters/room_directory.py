@@ -7,10 +7,11 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from sakimori_chat.adapters.following import Background, following
+from sakimori_chat.adapters.following import following
 from sakimori_chat.domain.rooms import LOBBY, Room, RoomPolicy
 from sakimori_chat.ports import RoomListener
 from sakimori_common.context import Postgres
+from sakimori_common.tasks import Background
 
 CHANNEL: Final = "chat_rooms"
 _READ: Final = "SELECT name, policy FROM chat.rooms WHERE is_open ORDER BY name"

@@ -6,7 +6,7 @@ asked of Valkey or written to a log; one event a second says how many there were
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import lru_cache
@@ -22,7 +22,7 @@ from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.ports import Reporter
 from sakimori_common.fast_http import Phase, ready_problem
 from sakimori_common.shedding import Shedder
-from sakimori_common.tasks import end_tasks
+from sakimori_common.tasks import Background, end_tasks
 from sakimori_common.web import scope_address
 
 REPORT_SECONDS: Final = 1.0
@@ -40,8 +40,6 @@ _ROOM_PATHS: Final = "/chat"
 _KNOWN_ADDRESSES: Final = 4096
 POST_BURST_SECONDS: Final = 3.0
 """People's posts come seldom, but those of a meeting behind one address come together."""
-
-Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 
 
 class Shedding:

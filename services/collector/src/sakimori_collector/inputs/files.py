@@ -5,11 +5,11 @@ import glob
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sakimori_collector.adapters.rotation import rotated_from
 from sakimori_collector.domain.wire.joining import DOCKER, Joiner, LineJoiner, joiner_of
@@ -19,6 +19,7 @@ from sakimori_collector.inputs.follower import Follower
 from sakimori_collector.ports import Claims
 from sakimori_collector.settings import FollowedFiles
 from sakimori_common.bus import Unavailable
+from sakimori_common.tasks import Background
 
 POLL_SECONDS: Final = 0.25
 GLOB_SECONDS: Final = 2.0
@@ -32,7 +33,6 @@ _GONE_SECONDS: Final = 600.0
 _FIRST_CHARACTERS: Final = 256
 """So much of a line is matched by the operator's own pattern of first lines, however that is written."""
 
-Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 """Runs what lasts as long as the service, and ends the service when it fails."""
 
 Signature = tuple[int, int, int, int] | None

@@ -13,6 +13,7 @@ from sakimori_collector.inputs.file_reception import FileDesk
 from sakimori_collector.inputs.journal_lines import IDENTITY, NAME, batch_of
 from sakimori_collector.ports import Checkpoint, Claims
 from sakimori_common.bus import BusUnavailable, Unavailable
+from sakimori_common.tasks import Background
 
 SYSTEM: Final = "system"
 """The setting that means the journal of this machine."""
@@ -22,8 +23,6 @@ _LONGEST_BACKOFF_SECONDS: Final = 30.0
 _CLAIM_SECONDS: Final = 2.0
 _MAX_COMPLAINT_BYTES: Final = 500
 _STOP_SECONDS: Final = 2.0
-
-Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 
 
 class JournalInput:

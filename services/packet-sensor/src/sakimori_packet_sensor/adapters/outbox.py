@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -12,6 +12,7 @@ from sakimori_common.bus import BusUnavailable
 from sakimori_common.bus.publisher import BATCH_EVENTS, EventPublisher
 from sakimori_common.bus.spool import Spool, SpoolFull
 from sakimori_common.contracts import Event
+from sakimori_common.tasks import Background
 from sakimori_packet_sensor.domain.pressure import Pressure
 from sakimori_packet_sensor.metrics import SensorMetrics
 
@@ -23,8 +24,6 @@ FILE_EVENTS: Final = 2000
 TICK_SECONDS: Final = 0.25
 RETRY_SECONDS: Final = 1.0
 DRAIN_SECONDS: Final = 5.0
-
-Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 
 
 class Outbox:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import asyncpg
 import structlog
 
-from sakimori_chat.adapters.following import FAILURES, Background, following
+from sakimori_chat.adapters.following import FAILURES, following
 from sakimori_chat.adapters.sealing import Sealer
 from sakimori_chat.bots.adapters import rows as sql
 from sakimori_chat.bots.adapters.rows import BotRows
@@ -20,7 +20,7 @@ from sakimori_chat.bots.metrics import BotMetrics
 from sakimori_chat.bots.ports import BotListener, NameTaken, NotAllowed, Registration, TooManyPending
 from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.context import Postgres
-from sakimori_common.tasks import end_tasks
+from sakimori_common.tasks import Background, end_tasks
 
 CHANNEL: Final = "chat_bots"
 STALE_SECONDS: Final = 5.0

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from random import SystemRandom
@@ -25,13 +25,11 @@ from sakimori_chat.bots.sessions.session import LiveSession, SessionTimes
 from sakimori_chat.bots.sessions.wire import Wire, WireClosed
 from sakimori_chat.bots.sessions.workload import Workload
 from sakimori_chat.ports import Reporter, StoreUnavailable
-from sakimori_common.tasks import end_tasks
+from sakimori_common.tasks import Background, end_tasks
 
 WATCH_SECONDS: Final = 1.0
 """How often sessions are looked after: pings, ends, what the registry and the other replicas say."""
 FAREWELL_SECONDS: Final = 3.0
-
-Background = Callable[[Coroutine[Any, Any, None], str], "asyncio.Task[None]"]
 
 
 @dataclass(frozen=True, slots=True)
