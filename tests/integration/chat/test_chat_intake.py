@@ -72,7 +72,7 @@ class Counter:
 
     async def seen_by(self, anon_id: str | None) -> list[str]:
         """Read the room as somebody."""
-        return [message.text for message in await self.rooms.latest("lobby", 100, anon_id)]
+        return [message.text for message in (await self.rooms.after("lobby", 0, 100, anon_id)).messages]
 
 
 def counter_of(valkey: Valkey, checks: Sequence[Check] = (), *, reports_text: bool = False) -> Counter:

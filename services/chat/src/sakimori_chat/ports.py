@@ -10,7 +10,7 @@ from sakimori_chat.domain.feed import FeedEvent
 from sakimori_chat.domain.held import Held
 from sakimori_chat.domain.identity import Client
 from sakimori_chat.domain.limits import Verdict
-from sakimori_chat.domain.messages import Draft, Message, Page, Snapshot
+from sakimori_chat.domain.messages import Draft, Page, Snapshot
 from sakimori_chat.domain.moderation import Mute
 from sakimori_chat.domain.occurrences import Occurrence
 from sakimori_chat.domain.rooms import Room, RoomRecord
@@ -41,6 +41,27 @@ class Admission:
     verdict: Verdict
     is_muted: bool = False
     recent: Sequence[Recent] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a reader gets to see of a room, and how long the reader is still banned (0: not)."""
+
+    page: Page
+    ban_seconds: float
+
+
+class Reader(Protocol):
+    """Reads a room for one person, as of one moment. Every method raises StoreUnavailable.
+
+    `viewer_id` is who reads, as for Rooms; None is nobody in particular.
+    """
+
+    async def after(self, room: str, number: int, limit: int, viewer_id: str | None) -> Seen:
+        """Read up to `limit` messages that follow a number, oldest first."""
+
+    async def latest(self, room: str, limit: int, viewer_id: str | None) -> Seen:
+        """Read the newest messages, oldest first."""
 
 
 class Gate(Protocol):
@@ -84,9 +105,6 @@ class Rooms(RoomSnapshots, Protocol):
 
     async def append(self, room: str, draft: Draft, signature: bytes = b"") -> int:
         """Store a message and return its number; numbers of a room grow by one. `signature`: see Recent."""
-
-    async def latest(self, room: str, limit: int, viewer_id: str | None) -> list[Message]:
-        """Read the newest messages, oldest first."""
 
     async def after(self, room: str, number: int, limit: int, viewer_id: str | None) -> Page:
         """Read up to `limit` messages that follow a number, oldest first."""

@@ -11,6 +11,7 @@ from sakimori_chat.adapters.gate import ValkeyGate
 from sakimori_chat.adapters.held import ValkeyHeld
 from sakimori_chat.adapters.mutes import ValkeyMutes, ValkeyRisks
 from sakimori_chat.adapters.outbox import Outbox
+from sakimori_chat.adapters.reader import ValkeyReader
 from sakimori_chat.adapters.room_directory import PostgresRoomDirectory
 from sakimori_chat.adapters.room_feed import ValkeyFeed
 from sakimori_chat.adapters.room_registry import PostgresRoomRegistry
@@ -86,6 +87,7 @@ class _Stores:
 
     gate: ValkeyGate
     rooms: ValkeyRooms
+    reader: ValkeyReader
     held: ValkeyHeld
     mutes: ValkeyMutes
     directory: PostgresRoomDirectory
@@ -97,6 +99,7 @@ def _stores(settings: ChatSettings, context: ServiceContext) -> _Stores:
     return _Stores(
         gate=ValkeyGate(valkey, _limits(settings), settings.never_block),
         rooms=ValkeyRooms(valkey),
+        reader=ValkeyReader(valkey),
         held=ValkeyHeld(valkey),
         mutes=ValkeyMutes(valkey),
         directory=PostgresRoomDirectory(postgres, context.log),
@@ -133,6 +136,7 @@ def _chat(
     return Chat(
         gate=stores.gate,
         rooms=stores.rooms,
+        reader=stores.reader,
         directory=stores.directory,
         intake=_intake(settings, stores, checks, outbox, metrics),
         moderation=_moderation(stores, checks, outbox),

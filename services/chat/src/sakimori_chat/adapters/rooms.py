@@ -7,7 +7,7 @@ import msgspec
 
 from sakimori_chat.adapters.scripting import answering, script
 from sakimori_chat.domain.checks import Recent
-from sakimori_chat.domain.messages import Draft, Message, Page, Snapshot, page_of
+from sakimori_chat.domain.messages import Draft, Page, Snapshot, page_after
 from sakimori_common.context import Valkey
 
 KEPT_MESSAGES: Final = 200
@@ -22,35 +22,26 @@ class ValkeyRooms:
 
     def __init__(self, valkey: Valkey) -> None:
         self._valkey = valkey
+        self._read = script(valkey, "read")
         self._append = script(valkey, "store", "append")
         self._delete = script(valkey, "store", "delete")
         self._release = script(valkey, "store", "release")
 
     async def append(self, room: str, draft: Draft, signature: bytes = b"") -> int:
         """See Rooms."""
-        keys = [*_keys(room), recent_key(room)]
+        keys = [*room_keys(room), recent_key(room)]
         message: list[Any] = [KEPT_MESSAGES, channel_of(room), msgspec.json.encode(draft)]
         async with answering():
             number: int = await self._append(keys, [*message, draft.author_id, signature, _RECENT_MILLISECONDS])
         return number
 
-    async def latest(self, room: str, limit: int, viewer_id: str | None) -> list[Message]:
-        """See Rooms."""
-        entries = (await self.snapshot(room)).entries
-        return page_of(entries, 0, len(entries), viewer_id).messages[-limit:]
-
     async def after(self, room: str, number: int, limit: int, viewer_id: str | None) -> Page:
         """See Rooms."""
-        found = await self._read(room, number)
-        reset = number > found.highest
-        if reset:
-            found = await self._read(room, 0)
-        page = page_of(found.entries, 0 if reset else number, limit, viewer_id)
-        return msgspec.structs.replace(page, reset=reset, deleted=list(found.deleted))
+        return page_after(await self._found(room, number), number, limit, viewer_id)
 
     async def snapshot(self, room: str) -> Snapshot:
         """See Rooms."""
-        return await self._read(room, 0)
+        return await self._found(room, 0)
 
     async def find(self, room: str, number: int) -> Draft | None:
         """See Rooms."""
@@ -61,7 +52,7 @@ class ValkeyRooms:
     async def delete(self, room: str, number: int) -> bool:
         """See Rooms."""
         async with answering():
-            removed: int = await self._delete(_keys(room), [KEPT_MESSAGES, channel_of(room), number])
+            removed: int = await self._delete(room_keys(room), [KEPT_MESSAGES, channel_of(room), number])
         return removed > 0
 
     async def release(self, room: str, number: int) -> int | None:
@@ -71,7 +62,7 @@ class ValkeyRooms:
             return None
         shown = msgspec.json.encode(msgspec.structs.replace(held, is_private=False))
         async with answering():
-            released: int = await self._release(_keys(room), [KEPT_MESSAGES, channel_of(room), shown, number])
+            released: int = await self._release(room_keys(room), [KEPT_MESSAGES, channel_of(room), shown, number])
         return released or None
 
     async def recent(self, room: str) -> list[Recent]:
@@ -85,17 +76,9 @@ class ValkeyRooms:
         async with answering():
             await self._valkey.ping()
 
-    async def _read(self, room: str, number: int) -> Snapshot:
-        """Read all that follows a number, and what stands around it, as of one moment."""
-        key = messages_key(room)
-        async with answering(), self._valkey.pipeline(transaction=True) as reading:
-            reading.get(next_id_key(room))
-            reading.xrevrange(key, count=1)
-            reading.xrange(key, min=f"({number}-0")
-            reading.lrange(deleted_key(room), 0, -1)
-            counter, newest, entries, deleted = await reading.execute()
-        highest = max(int(counter or 0), _number(newest[0]) if newest else 0)
-        return Snapshot(_entries(entries), [int(gone) for gone in deleted], highest)
+    async def _found(self, room: str, number: int) -> Snapshot:
+        async with answering():
+            return snapshot_of(await self._read(room_keys(room), [number]))
 
 
 def messages_key(room: str) -> str:
@@ -129,13 +112,13 @@ def recent_of(elements: Iterable[bytes]) -> list[Recent]:
     return [Recent(author.decode(), int(ms) / 1000, signature) for ms, author, signature in reversed(parts)]
 
 
-def _keys(room: str) -> list[str]:
+def room_keys(room: str) -> list[str]:
+    """Name the keys that store.lua and read.lua take first."""
     return [messages_key(room), next_id_key(room), deleted_key(room)]
 
 
-def _number(entry: Any) -> int:
-    return int(entry[0].partition(b"-")[0])
-
-
-def _entries(entries: Iterable[Any]) -> list[tuple[int, Draft]]:
-    return [(_number(entry), _draft.decode(entry[1][b"m"])) for entry in entries]
+def snapshot_of(answer: Any) -> Snapshot:
+    """Read what read.lua answers."""
+    highest, entries, deleted, _ = answer
+    numbered = [(int(number.partition(b"-")[0]), _draft.decode(fields[1])) for number, fields in entries]
+    return Snapshot(numbered, [int(gone) for gone in deleted], highest)

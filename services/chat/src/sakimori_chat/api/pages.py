@@ -15,6 +15,8 @@ from sakimori_chat.domain.rooms import LOBBY
 from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.web import problem_response
 
+_json = msgspec.json.Encoder()
+
 
 def page_routes(chat: Chat) -> APIRouter:
     """Make the routes that change nothing."""
@@ -46,13 +48,13 @@ def page_routes(chat: Chat) -> APIRouter:
         `room` says how the room is now, `me` as whom the reader would post, `block_sec` how long that is banned.
         """
         viewer, opened = chat.cookies.known_id(request), chat.room_of(room)
-        found = await chat.rooms.after(opened.name, after, PAGE_MESSAGES, viewer)
+        seen = await chat.reader.after(opened.name, after, PAGE_MESSAGES, viewer)
         state = {
-            "block_sec": math.ceil(await chat.gate.ban_seconds(viewer)) if viewer else 0,
+            "block_sec": math.ceil(seen.ban_seconds),
             "room": shown_room(opened, language_of(chat, request)),
             "me": shown_as(viewer) if viewer else "",
         }
-        return JSONResponse(msgspec.to_builtins(found) | state)
+        return Response(_json.encode(msgspec.structs.asdict(seen.page) | state), media_type="application/json")
 
     @router.get("/chat/rooms")
     async def rooms(request: Request) -> Response:

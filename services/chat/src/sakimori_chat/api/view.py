@@ -48,8 +48,9 @@ async def room_page(
     known_token = chat.cookies.token(request)
     token = known_token or new_token()
     language = language_of(chat, request)
-    messages = await chat.rooms.latest(room.name, PAGE_MESSAGES, identity.anon_id)
-    waits = _waits(refused) or {"ban": math.ceil(await chat.gate.ban_seconds(identity.anon_id)), SLOW: 0}
+    seen = await chat.reader.latest(room.name, PAGE_MESSAGES, identity.anon_id)
+    messages = seen.page.messages
+    waits = _waits(refused) or {"ban": math.ceil(seen.ban_seconds), SLOW: 0}
     state = {
         "language": language,
         "phrases": PHRASES[language],

@@ -16,7 +16,7 @@ from sakimori_chat.hub import Hub
 from sakimori_chat.intake import Intake
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.moderation import Moderation
-from sakimori_chat.ports import Gate, Reporter, RoomDirectory, Rooms
+from sakimori_chat.ports import Gate, Reader, Reporter, RoomDirectory, Rooms
 from sakimori_common.web import Problem, client_address
 
 
@@ -26,6 +26,7 @@ class Chat:
 
     gate: Gate
     rooms: Rooms
+    reader: Reader
     directory: RoomDirectory
     intake: Intake
     moderation: Moderation

@@ -89,3 +89,13 @@ def page_of(entries: Sequence[tuple[int, Draft]], after: int, limit: int, viewer
     if len(seen) > limit:
         return Page(messages, messages[-1].id if messages else after, has_more=True)
     return Page(messages, max(after, entries[-1][0]) if entries else after)
+
+
+def page_after(found: Snapshot, after: int, limit: int, viewer_id: str | None) -> Page:
+    """Make the page for a reader who knows the room up to a number; `found` has at least what follows it.
+
+    When the number is higher than any, the room was emptied since, and `found` has all there is.
+    """
+    reset = after > found.highest
+    page = page_of(found.entries, 0 if reset else after, limit, viewer_id)
+    return msgspec.structs.replace(page, reset=reset, deleted=list(found.deleted))
