@@ -1,8 +1,11 @@
 """The checks of what is said, in the running chat over real Valkey, as rooms are set by default."""
 
+from pathlib import Path
+
 import pytest
 
-from integration.chat.conftest import OpenChat
+from integration.chat.conftest import OpenChat, chat_running
+from sakimori_common.context import Postgres, Valkey
 from servers.eventually import eventually
 
 FISHING = "Come and see my new channel, it has everything about fishing"
@@ -44,6 +47,23 @@ async def test_advertising_is_shown_and_noted_without_its_words(chat: OpenChat) 
     fields = chat.of("security.message_flagged")[0].fields
     assert (fields["chat.check.name"], fields["chat.reaction"]) == ("spam", "note")
     assert "prize" not in str(fields).lower()
+
+
+async def test_where_events_have_the_text_the_log_has_not(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with chat_running(valkey, postgres, tmp_path / "spool", events_with_text=True) as chat:
+        visitor = await chat.visitor()
+        await valkey.set(f"mute:{visitor.anon_id}", "1", ex=60)
+        text = "URGENT! You have won a FREE prize of £2000, call 09061234567 now to claim your cash!"
+        assert (await visitor.post(text)).status_code == 200
+        (muted,) = await eventually(lambda: chat.of("security.muted_post"))
+        (flagged,) = chat.of("security.message_flagged")
+    assert muted.fields["chat.message.text"] == text
+    assert "prize" in str(flagged.fields["chat.check.reasons"]).lower()
+    logged = capsys.readouterr().out
+    assert logged.count("security_event_reported") == 2
+    assert [word for word in ("prize", "claim", "09061234567") if word in logged] == []
 
 
 async def test_a_tower_of_marks_is_cut_down_before_anybody_sees_it(chat: OpenChat) -> None:
