@@ -188,3 +188,44 @@ async def test_the_muted_are_listed_with_who_muted_them_and_why(pair: Pair, valk
     listed = (await pair.ask("analyst", "GET", "/chat/mutes", None, 200)).json()["mutes"]
     assert [mute["user_id"] for mute in listed] == [short]
     assert await valkey.ttl("chat:mutes") > 0
+
+
+async def test_who_is_kept_from_posting_is_listed_with_who_decided_it_and_why(pair: Pair) -> None:
+    hasty, banned = await pair.visitor(), await pair.visitor("203.0.113.8")
+    for number in range(6):
+        await hasty.post(f"post {number}")
+    ban = {"user_id": banned.anon_id, "seconds": 3600, "reason": "threats"}
+    made = (await pair.ask("analyst", "POST", "/chat/bans", ban, 201)).json()
+    block = {"entity": "2001:db8:1:2::3", "expires_in_seconds": 600, "reason": "floods"}
+    await pair.ask("analyst", "POST", "/decisions", block, 201)
+
+    async def listed() -> list[dict[str, object]]:
+        found: list[dict[str, object]] = (await pair.ask("analyst", "GET", "/chat/bans", None, 200)).json()["bans"]
+        return found if len(found) == 3 else []
+
+    operators, of_network, own = await eventually(listed, 5)
+    assert {name: operators[name] for name in ("entity_type", "entity", "action", "by", "reason", "decision_id")} == {
+        "entity_type": "user.id",
+        "entity": banned.anon_id,
+        "action": "block",
+        "by": "operator",
+        "reason": "threats",
+        "decision_id": made["id"],
+    }
+    assert str(operators["decided_at"])[:19] == made["created_at"][:19]
+    assert (of_network["entity_type"], of_network["entity"]) == ("source.ip", "2001:db8:1:2::/64")
+    assert of_network["reason"] == "floods"
+    assert (own["entity"], own["by"], own["step"], own["decided_at"]) == (hasty.anon_id, "chat", 1, "")
+    assert 0 < int(str(own["seconds"])) <= 30
+    assert (await pair.ask("viewer", "GET", "/chat/bans")).status_code == 403
+
+    await pair.ask("analyst", "DELETE", f"/chat/bans?user_id={banned.anon_id}&reason=appealed", None, 200)
+
+    async def is_gone() -> bool:
+        found = (await pair.ask("analyst", "GET", "/chat/bans", None, 200)).json()["bans"]
+        return [each["by"] for each in found] == ["operator", "chat"]
+
+    await eventually(is_gone, 5)
+    ((_, _, _, noted),) = await pair.stage.audit(f"user.id:{banned.anon_id}")
+    assert isinstance(noted, dict)
+    assert noted["reason"] == "appealed"

@@ -10,7 +10,7 @@ from sakimori_chat.domain.messages import Draft
 from sakimori_chat.domain.moderation import Mute, Operator, OperatorAction, changed_policy, done_by
 from sakimori_chat.domain.rooms import RoomRecord
 from sakimori_chat.domain.trial import Attempted, Trial, tried
-from sakimori_chat.ports import HeldMessages, Mutes, NoSuchRoom, Reporter, RoomRegistry, Rooms
+from sakimori_chat.ports import Bans, HeldMessages, Mutes, NoSuchRoom, Reporter, RoomRegistry, Rooms
 from sakimori_common.contracts import FieldValue
 from sakimori_common.instants import now_text
 
@@ -23,6 +23,7 @@ class Moderation:
     rooms: Rooms
     held: HeldMessages
     mutes: Mutes
+    bans: Bans
     checks: Sequence[Check]
     reporter: Reporter
     clock: Callable[[], float] = time.time

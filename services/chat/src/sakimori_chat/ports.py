@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from sakimori_chat.domain.bans import Ban
 from sakimori_chat.domain.checks import Recent
 from sakimori_chat.domain.enforcement import Measure
 from sakimori_chat.domain.feed import FeedEvent
@@ -213,6 +214,13 @@ class Mutes(Protocol):
 
     async def unmute(self, anon_id: str) -> bool:
         """End a mute; tells whether there was one."""
+
+
+class Bans(Protocol):
+    """What blocks and throttles are in force, whoever set them."""
+
+    async def all(self, limit: int) -> list[Ban]:
+        """List them, those that last longest first. Raises StoreUnavailable."""
 
 
 class Risks(Protocol):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
+from sakimori_chat.adapters.bans import ValkeyBans
 from sakimori_chat.adapters.checks import all_checks
 from sakimori_chat.adapters.gate import ValkeyGate
 from sakimori_chat.adapters.held import ValkeyHeld
@@ -90,6 +91,7 @@ class _Stores:
     reader: ValkeyReader
     held: ValkeyHeld
     mutes: ValkeyMutes
+    bans: ValkeyBans
     directory: PostgresRoomDirectory
     registry: PostgresRoomRegistry
 
@@ -102,6 +104,7 @@ def _stores(settings: ChatSettings, context: ServiceContext) -> _Stores:
         reader=ValkeyReader(valkey),
         held=ValkeyHeld(valkey),
         mutes=ValkeyMutes(valkey),
+        bans=ValkeyBans(valkey),
         directory=PostgresRoomDirectory(postgres, context.log),
         registry=PostgresRoomRegistry(postgres),
     )
@@ -172,6 +175,7 @@ def _moderation(stores: _Stores, checks: Sequence[Check], outbox: Outbox) -> Mod
         rooms=stores.rooms,
         held=stores.held,
         mutes=stores.mutes,
+        bans=stores.bans,
         checks=checks,
         reporter=outbox,
     )

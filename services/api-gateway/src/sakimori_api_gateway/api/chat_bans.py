@@ -1,8 +1,11 @@
 """Bans in the chat: decisions like all others, on whoever wrote a message or on an identity."""
 
 import uuid
+from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
@@ -12,7 +15,7 @@ from sakimori_api_gateway.api.authentication import Analyst, TheGateway, entry_o
 from sakimori_api_gateway.api.chat import MAX_SECONDS, ROOM_PATTERN, UUID_PATTERN, Reason
 from sakimori_api_gateway.api.decisions import OPERATOR_RULE, NewDecision, take
 from sakimori_api_gateway.api.office import AnalystsOffice, Office
-from sakimori_api_gateway.domain.chat import ChatMessage
+from sakimori_api_gateway.domain.chat import ChatBan, ChatBanList, ChatMessage
 from sakimori_api_gateway.domain.records import RecordedDecision
 from sakimori_api_gateway.ports import Conflict
 from sakimori_common.contracts import DecisionAction
@@ -54,6 +57,31 @@ class NewBan(Banned):
 _LATER: dict[int | str, dict[str, Any]] = {
     202: {"description": "Stored; the bus is away and the chat gets it as soon as it is back."}
 }
+
+
+@router.get("/api/v1/chat/bans", responses=documented(ChatBanList, 401, 403))
+async def list_bans(office: AnalystsOffice, gateway: TheGateway) -> Response:
+    """List who is kept from posting, whoever decided it: the chat itself, the detector, an operator."""
+    found = await office.read("/bans", ChatBanList)
+    newest: dict[tuple[str, str, str], RecordedDecision] = {}
+    for each in await gateway.decisions.active():
+        newest.setdefault((each.entity_type, _blocked(each), each.action.value), each)
+    return answer(ChatBanList(bans=[_explained(ban, newest) for ban in found.bans]))
+
+
+def _blocked(decision: RecordedDecision) -> str:
+    """Name what the chat blocks for a decision: of an IPv6 address, the /64 that its subscriber has."""
+    if decision.entity_type != "source.ip" or ":" not in decision.entity:
+        return decision.entity
+    return str(ip_network(f"{decision.entity}/64", strict=False))
+
+
+def _explained(ban: ChatBan, newest: Mapping[tuple[str, str, str], RecordedDecision]) -> ChatBan:
+    decision = newest.get((ban.entity_type, ban.entity, ban.action)) if ban.by != "chat" else None
+    if decision is None:
+        return ban
+    told = {"decision_id": decision.id, "rule_id": decision.rule_id, "reason": decision.reason}
+    return msgspec.structs.replace(ban, **told)
 
 
 @router.post(

@@ -125,6 +125,32 @@ class ChatMuteList(msgspec.Struct, frozen=True, kw_only=True):
     mutes: list[ChatMute]
 
 
+class ChatBan(msgspec.Struct, frozen=True, kw_only=True):
+    """A block or throttle that the chat enforces: of whom, and for how many seconds yet.
+
+    `by` is `chat` (an identity that posted too fast; `step` is where it stands on the ladder of bans), `detector` or
+    `operator`; of a decision, `decision_id`, `rule_id` and `reason` are those of the newest one. Of an IPv6 address the
+    entity is its /64.
+    """
+
+    entity_type: str
+    entity: str
+    action: str
+    seconds: int
+    by: str
+    step: int = 0
+    decided_at: str = ""
+    decision_id: str = ""
+    rule_id: str = ""
+    reason: str = ""
+
+
+class ChatBanList(msgspec.Struct, frozen=True, kw_only=True):
+    """Blocks and throttles in force in the chat, those that last longest first, at most 1,000."""
+
+    bans: list[ChatBan]
+
+
 class Bot(msgspec.Struct, frozen=True, kw_only=True):
     """A bot: `status` is pending, approved, denied, revoked or blocked; `rooms` are those it may use."""
 

@@ -14,6 +14,8 @@ from sakimori_common.context import Valkey
 KNOWN_IDENTITIES: Final = 1000
 """Identities of one network that are remembered for a day, the longest silent forgotten first; some 100 KB."""
 RECENT: Final = 64
+BANS_KEY: Final = "chat:bans"
+"""Keys of blocks and throttles by the ms at which they end; see adapters/bans.py."""
 
 
 class ValkeyGate:
@@ -31,8 +33,8 @@ class ValkeyGate:
     ) -> None:
         self._valkey = valkey
         self._patience = patience_seconds
-        self._admit = script(valkey, "admit")
-        self._enforce = script(valkey, "enforce")
+        self._admit = script(valkey, "list", "admit")
+        self._enforce = script(valkey, "list", "enforce")
         self._never_block = never_block
         self._limits: list[int | float] = [
             limits.risk,
@@ -67,7 +69,7 @@ class ValkeyGate:
         """See Gate."""
         if not measures:
             return
-        keys = [key for measure in measures for key in _keys_of(measure)]
+        keys = [key for measure in measures for key in _keys_of(measure)] + [BANS_KEY]
         figures = [figure for measure in measures for figure in _figures_of(measure)]
         async with answering(self._patience):
             await self._enforce(keys, figures)
@@ -106,6 +108,7 @@ def _keys(attempt: Attempt) -> list[str]:
         f"slow:{attempt.room}:{anon_id}",
         f"mute:{anon_id}",
         recent_key(attempt.room),
+        BANS_KEY,
     ]
 
 

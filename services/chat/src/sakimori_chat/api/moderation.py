@@ -18,6 +18,7 @@ from sakimori_common.web import Problem
 
 MAX_HELD: Final = 1000
 MAX_MUTES: Final = 1000
+MAX_BANS: Final = 1000
 _MAX_NUMBER: Final = 2**53
 
 Policy = dict[str, Any]
@@ -57,6 +58,7 @@ def moderation_routes(moderation: Moderation) -> list[BaseRoute]:
         *_message_routes(moderation),
         *_held_routes(moderation),
         *_mute_routes(moderation),
+        *_ban_routes(moderation),
     ]
 
 
@@ -152,6 +154,13 @@ def _mute_routes(moderation: Moderation) -> list[BaseRoute]:
         Route(path, mute, methods=["PUT"]),
         Route(path, unmute, methods=["DELETE"]),
     ]
+
+
+def _ban_routes(moderation: Moderation) -> list[BaseRoute]:
+    async def bans(_: Request) -> Response:
+        return answer({"bans": await moderation.bans.all(MAX_BANS)})
+
+    return [Route("/bans", bans, methods=["GET"])]
 
 
 def _number_of(request: Request) -> int:

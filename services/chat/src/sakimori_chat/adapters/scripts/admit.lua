@@ -3,7 +3,7 @@
 -- The time is this server's: replicas' clocks differ, and one that is ahead would empty the others' windows.
 -- KEYS: 1 risk:fp:F  2 block:ID  3 block:fp:F  4 block:ip:N  5 rate:ID  6 rate:fp:F  7 rate:ip:H
 --       8..10 throttle:ID, :fp:F, :ip:N  11 step:ID  12 identities:H  13 newcomers:H  14 slow:ROOM:ID  15 mute:ID
---       16 chat:ROOM:recent        (F fingerprint, ID identity, N network, H hash of the network)
+--       16 chat:ROOM:recent  17 chat:bans        (F fingerprint, ID identity, N network, H hash of the network)
 -- ARGV: 1 the identity  2 '1' where nothing may block  3 risk limit  4 window ms  5..7 posts a window of keys 5..7
 --       8 posts a window of what is throttled  9 new identities  10 their window ms  11 identities that are remembered
 --       12 slow mode ms  13 how many recent  14 ms after which a ban's step falls  15.. ms of each step
@@ -51,6 +51,7 @@ local function ban()
   local ms = tonumber(ARGV[FIRST_STEP + step - 1])
   redis.call('SET', KEYS[11], string.format('%d:%d', step, now + ms), 'PX', string.format('%d', ms + step * quiet))
   redis.call('SET', KEYS[2], '0:a', 'PX', ms)
+  list(KEYS[17], KEYS[2], now, ms)
   redis.call('PUBLISH', 'chat:measures', cjson.encode({kind = 'user', entity = ARGV[1], ms = ms}))
   return step, ms
 end
