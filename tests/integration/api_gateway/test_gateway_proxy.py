@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -329,6 +330,29 @@ async def test_a_service_that_is_away_is_a_503_that_says_when_to_try_again(postg
             assert answer.status_code == 503
             assert answer.headers["retry-after"]
             assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def _answered(front: Stage, head: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection(front.client.base_url.host, front.client.base_url.port)
+    writer.write(head + b"connection: close\r\n\r\n")
+    async with asyncio.timeout(20):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+async def test_what_cannot_be_passed_on_is_the_clients_fault_and_no_outage(front: Stage, behind: Behind) -> None:
+    answer = await _answered(front, b"GET /chat HTTP/1.1\r\nhost: x\r\nhost: y\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"bad_request"' in answer
+    assert behind.requests == []
+    assert b"sakimori_gateway_upstream_failures_total{" not in generate_latest(front.context.registry)
+
+
+async def test_white_space_around_a_header_is_not_of_its_value(front: Stage, behind: Behind) -> None:
+    answer = await _answered(front, b"GET /chat HTTP/1.1\r\nhost: x\r\nx-padded: \t a b \t \r\n")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert behind.headers()["x-padded"] == "a b"
 
 
 async def test_methods_and_paths_that_are_not_there_are_problems(front: Stage) -> None:

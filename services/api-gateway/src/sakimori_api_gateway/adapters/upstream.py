@@ -16,6 +16,10 @@ class UpstreamAway(Exception):
     """A service behind the gateway cannot be reached or does not answer; the message names the kind of error."""
 
 
+class NotForwardable(Exception):
+    """A client's request cannot be sent on as HTTP/1.1, such as one with two Hosts; the service has no part in it."""
+
+
 class Upstream:
     """One service behind the gateway: HTTP/1.1 with kept-alive connections, no redirects, no cookies of its own."""
 
@@ -31,7 +35,8 @@ class Upstream:
     ) -> httpx.Response:
         """Send a request and return the answer with its body still to be streamed; close it in any case.
 
-        `target` is path and query as they go on the wire. Raises UpstreamAway, and whatever `body` raises.
+        `target` is path and query as they go on the wire. Raises UpstreamAway, NotForwardable, and whatever
+        `body` raises.
         """
         request = httpx.Request(
             method,
@@ -43,6 +48,8 @@ class Upstream:
         )
         try:
             return await self._transport.handle_async_request(request)
+        except httpx.LocalProtocolError as error:
+            raise NotForwardable(str(error)) from error
         except httpx.TransportError as error:
             raise UpstreamAway(type(error).__name__) from error
 

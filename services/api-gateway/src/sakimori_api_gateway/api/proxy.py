@@ -9,13 +9,13 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
-from sakimori_api_gateway.adapters.upstream import Upstream, UpstreamAway
+from sakimori_api_gateway.adapters.upstream import NotForwardable, Upstream, UpstreamAway
 from sakimori_api_gateway.api.answers import problems
 from sakimori_api_gateway.api.authentication import Analyst, TheGateway, entry_of
 from sakimori_api_gateway.api.gateway import Gateway
 from sakimori_api_gateway.api.problems import unavailable
 from sakimori_api_gateway.domain.headers import RawHeader, request_headers, response_headers
-from sakimori_common.web import EDGE_TOKEN_HEADER
+from sakimori_common.web import EDGE_TOKEN_HEADER, problem_response
 
 router = APIRouter()
 
@@ -99,7 +99,7 @@ async def _forward(
     without: frozenset[bytes] = frozenset(),
     body: bytes | None = None,
 ) -> Response:
-    """Send a request on and stream the answer back; 503 when the service does not answer."""
+    """Send a request on and stream the answer back; 503 when there is none, 400 when it cannot be sent."""
     headers = request_headers(request.scope["headers"], own_headers(request, gateway), without=without)
     given: AsyncIterator[bytes] | None = request.stream() if _has_body(request) else None
     if body is not None:
@@ -111,6 +111,8 @@ async def _forward(
     except UpstreamAway as error:
         _count(gateway, upstream, error)
         return unavailable(f"The {upstream.name} is away, try again soon.")
+    except NotForwardable:
+        return problem_response(400, "bad_request", "This is not HTTP/1.1 as it can be passed on (RFC 9112).")
     except ClientDisconnect:
         return Response(status_code=499)
     return _Streamed(upstream, answer, gateway)

@@ -49,6 +49,6 @@ def _is_gateways_own(name: bytes) -> bool:
 
 
 def _end_to_end(given: Iterable[RawHeader]) -> list[RawHeader]:
-    headers = [(name.lower(), value) for name, value in given]
+    headers = [(name.lower(), value.strip(b" \t")) for name, value in given]  # RFC 9110, 5.5: it is not of the value
     named = {token.strip().lower() for name, value in headers if name == b"connection" for token in value.split(b",")}
     return [(name, value) for name, value in headers if name not in _HOP_BY_HOP and name not in named]
