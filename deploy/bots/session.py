@@ -5,7 +5,7 @@
 
 Copy it and build on it: `BotSession` needs Python 3.11 and nothing else for tcp:// and tls://, the package `websockets`
 for ws:// and wss:// (ws://chat.example/bots/ws). Lost connections come back by themselves, later each time, and what
-was said meanwhile is caught up on.
+was said meanwhile is caught up on; why one was lost and when it is tried again goes to the log `sakimori.bot`.
 """
 
 import asyncio
@@ -13,10 +13,12 @@ import contextlib
 import hashlib
 import hmac
 import json
+import logging
 import os
 import random
 import secrets
 import ssl
+import stat
 import sys
 import time
 from collections import deque
@@ -24,6 +26,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+LOG = logging.getLogger("sakimori.bot")
 BASE_SECONDS, MAX_SECONDS, JITTER = 2.0, 60.0, 0.1
 FAILURES, WITHIN_SECONDS = 5, 60.0
 ANSWER_SECONDS = 15.0
@@ -139,15 +142,19 @@ class BotSession:
             except Refused as refusal:
                 if refusal.code in FINAL:
                     raise
-                wait = refusal.wait
-            except (OSError, Disconnected, TimeoutError):
-                pass
+                wait, why = refusal.wait, f"{refusal.code}: {refusal}"
+            except TimeoutError:
+                why = "the server said nothing for too long"
+            except (OSError, Disconnected) as error:
+                why = str(error) or type(error).__name__
             if self._session:  # it was there for a while
                 breaker.succeeded()
                 tries = 0
             tries += 1
             breaker.failed(time.monotonic())
-            await self._pause(max(wait, back_off(tries), breaker.seconds_closed(time.monotonic())))
+            seconds = max(wait, back_off(tries), breaker.seconds_closed(time.monotonic()))
+            LOG.warning("not connected: %s; the next try is in %.0f s", why, seconds)
+            await self._pause(seconds)
 
     async def post(self, room: str, text: str) -> int:
         """Say something; the message's number. Raises Refused, Disconnected."""
@@ -315,29 +322,47 @@ async def opened(url: str, tls: ssl.SSLContext | None) -> AsyncIterator[Line]:
 
 
 async def main(url: str, bot_id: str, room: str) -> None:
-    """Post each line of the input; print what is said."""
+    """Post each line of the input; print what is said. Raises Refused when the bot is not wanted any more."""
 
     def heard(where: str, message: dict[str, Any]) -> None:
         sys.stdout.write(f"{where} {message['id']} {message['author']}: {message['text']}\n")
         sys.stdout.flush()
 
     bot = BotSession(url, bot_id, os.environ["SAKIMORI_BOT_SECRET"], heard=heard, name="session.py", version="1")
-    running = asyncio.create_task(bot.run())
-    lines = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
-    while text := (await lines.readline()).decode().strip():
+    posting = asyncio.create_task(post_lines(bot, room))
+    try:
+        await bot.run()
+    finally:
+        posting.cancel()
+
+
+async def post_lines(bot: BotSession, room: str) -> None:
+    """Post each line of the input, one after the other, whenever the bot is connected."""
+    lines = asyncio.StreamReader(limit=MAX_FRAME_BYTES)
+    kind = stat.S_IFMT(os.fstat(sys.stdin.fileno()).st_mode)
+    if sys.stdin.isatty() or kind in {stat.S_IFIFO, stat.S_IFSOCK}:
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    else:  # a file cannot be waited for, and need not be
+        lines.feed_data(sys.stdin.buffer.read())
+        lines.feed_eof()
+    async for line in lines:
         await bot.is_open.wait()
         try:
-            await bot.post(room, text)
-        except (Refused, Disconnected) as error:
-            sys.stderr.write(f"not posted: {error}\n")
-    await running
+            await bot.post(room, line.decode(errors="replace").strip())
+        except Refused as refusal:
+            LOG.warning("not posted: %s: %s", refusal.code, refusal)
+        except Disconnected as error:
+            LOG.warning("perhaps not posted, look before you say it again: %s", error)
 
 
 if __name__ == "__main__":
+    logging.basicConfig(format="%(message)s")
+    if len(sys.argv) != 4 or "SAKIMORI_BOT_SECRET" not in os.environ:
+        sys.exit(__doc__)
     try:
-        asyncio.run(main(*sys.argv[1:4]))
+        asyncio.run(main(*sys.argv[1:]))
     except KeyboardInterrupt:
-        pass
+        LOG.warning("interrupted: the connection is closed")
+        sys.exit(130)
     except Refused as refusal:
         sys.exit(f"refused: {refusal.code}: {refusal}")

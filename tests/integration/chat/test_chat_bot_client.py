@@ -3,7 +3,9 @@
 import asyncio
 import importlib.util
 import json
+import signal
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -166,28 +168,64 @@ def test_the_breaker_closes_after_five_failures_within_a_minute_and_opens_after_
     assert spread.seconds_closed(80.0) == 0
 
 
-async def test_from_the_command_line_it_posts_its_input_and_prints_what_is_said(
+async def _command(url: str, bot_id: str, secret: str, given: int = asyncio.subprocess.PIPE) -> Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(_FILE),
+        url,
+        bot_id,
+        "lobby",
+        env={"SAKIMORI_BOT_SECRET": secret},
+        stdin=given,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def test_from_the_command_line_it_posts_its_input_and_prints_what_is_said_until_it_is_not_wanted(
     valkey: Valkey, postgres: Postgres, tmp_path: Path
 ) -> None:
     (port,) = free_ports(1)
     async with chat_running(valkey, postgres, tmp_path / "spool", bot_ports=(port,)) as chat:
         bot = await approved_bot(chat)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(_FILE),
-            f"tcp://127.0.0.1:{port}",
-            bot.id,
-            "lobby",
-            env={"SAKIMORI_BOT_SECRET": bot.secret},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
+        process = await _command(f"tcp://127.0.0.1:{port}", bot.id, bot.secret)
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(b"hello from a shell\n")
+        process.stdin.write(b"hello from a shell\n\n")
         line = await asyncio.wait_for(process.stdout.readline(), 20)
         assert line.decode() == f"lobby 1 {bot.id}: hello from a shell\n"
-        process.kill()
-        await process.wait()
         visitor = await chat.visitor()
         assert json.loads((await visitor.http.get("/chat/poll")).text)["messages"][0]["kind"] == "bot"
+        assert process.stderr is not None
+        error = await asyncio.wait_for(process.stderr.readline(), 20)
+        assert error == b"not posted: empty: A message needs at least one visible character.\n"
+        await decide(chat, bot, "blocked")
+        error = await asyncio.wait_for(process.stderr.read(), 20)
+        assert error == b"refused: bot_blocked: An operator blocked this bot.\n"
+        assert await process.wait() == 1
+
+
+async def test_from_the_command_line_it_reads_a_file_too(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    (tmp_path / "lines").write_text("one\ntwo\n")
+    async with chat_running(valkey, postgres, tmp_path / "spool", bot_ports=(port,)) as chat:
+        bot = await approved_bot(chat)
+        with (tmp_path / "lines").open() as lines:
+            process = await _command(f"tcp://127.0.0.1:{port}", bot.id, bot.secret, lines.fileno())
+        assert process.stdout is not None
+        said = [(await asyncio.wait_for(process.stdout.readline(), 20)).decode() for _ in range(2)]
+        assert said == [f"lobby 1 {bot.id}: one\n", f"lobby 2 {bot.id}: two\n"]
+        process.kill()
+        await process.wait()
+
+
+async def test_from_the_command_line_it_says_why_it_is_not_connected_and_that_it_was_interrupted() -> None:
+    (port,) = free_ports(1)
+    process = await _command(f"tcp://127.0.0.1:{port}", "bot-0123456789abcdef", "sbk_none")
+    assert process.stderr is not None
+    said = (await asyncio.wait_for(process.stderr.readline(), 20)).decode()
+    assert said.startswith("not connected: [Errno 111] Connect call failed ")
+    assert said.endswith("; the next try is in 2 s\n")
+    process.send_signal(signal.SIGINT)
+    _, errors = await asyncio.wait_for(process.communicate(), 20)
+    assert (process.returncode, errors) == (130, b"interrupted: the connection is closed\n")
