@@ -33,17 +33,16 @@ def main() -> None:
 
 
 def _fanout(given: argparse.Namespace) -> None:
-    print(
-        f"{'rooms':>6} {'p50 ms':>8} {'p99 ms':>8} {'worst ms':>9} {'delivered/s':>12} {'a frame':>8} {'lost':>5} CPU"
-    )
+    head = f"{'rooms':>6} {'p50 ms':>8} {'p99 ms':>8} {'worst ms':>9} {'said/s':>7} {'delivered/s':>12}"
+    print(f"{head} {'a frame':>8} {'lost':>5} CPU")
     for rooms in (1, 20):
         crowd = Crowd(given.listeners, rooms, given.messages_per_second, given.seconds)
         with stage(rooms=fanout.more_rooms(rooms), **_OPEN_DOOR) as opened:
             found = run(fanout.measured(opened, crowd))
         print(
             f"{rooms:>6} {found.p50 * 1e3:>8.1f} {found.p99 * 1e3:>8.1f} {found.worst * 1e3:>8.1f} "
-            f"{found.delivered_per_second:>12,.0f} {found.messages_per_frame:>8.1f} {found.lost:>5} "
-            f"{found.cpu_share:.0%}",
+            f"{found.said_per_second:>7,.0f} {found.delivered_per_second:>12,.0f} "
+            f"{found.messages_per_frame:>8.1f} {found.lost:>5} {found.cpu_share:.0%}",
             flush=True,
         )
         per_room = crowd.messages_per_second / rooms / found.messages_per_frame
@@ -56,7 +55,10 @@ def _abuser(given: argparse.Namespace) -> None:
         found = run(abuser.measured(opened, given.seconds, given.turns))
     print(
         f"others' p95: {found.calm_p95 * 1e3:.1f} ms calm, {found.abused_p95 * 1e3:.1f} ms beside "
-        f"{found.offered_per_second:,.0f} posts/s ({found.refused_ratio:.1%} refused): ratio {found.ratio:.2f}"
+        f"{found.offered_per_second:,.0f} posts/s ({found.refused_ratio:.1%} refused): ratio {found.ratio:.2f}; "
+        f"{found.elsewhere_p95 * 1e3:.1f} ms while these go to a server that only says no, "
+        f"so the chat's own part is {found.own_ratio:.2f}; "
+        f"chat {found.calm_cpu:.0%} of a core calm, {found.abused_cpu:.0%} beside the abuser"
     )
 
 

@@ -1,7 +1,8 @@
 """Whether one who posts a thousand times a second slows others down.
 
-Honest people, each at an address of their own, post every few seconds and read in between; their p95 is taken with and
-without the abuser, in turns, in one run.
+Honest people, each at an address of their own, post every few seconds and read in between; their p95 is taken without
+the abuser, with it, and while it asks a server as often that only says no: what that costs them is the machine, which
+all share here.
 """
 
 import asyncio
@@ -11,27 +12,38 @@ import multiprocessing
 import random
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
 import httpx
 
 from bench.chat.stage import Stage, run
+from sakimori_common.fast_http import ready_problem
+from servers.ports import free_ports
 
 HONEST: Final = 40
 ABUSE_PER_SECOND: Final = 1000
 _CONNECTIONS: Final = 20
 _POST_EVERY_SECONDS: Final = 3.0
 _READ_EVERY_SECONDS: Final = 0.5
+_NO: Final = ready_problem(HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "No.")
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """Medians over the turns: the honest p95, in seconds, without and with the abuser, and what the abuser got."""
+    """Medians over the turns: the honest p95, in seconds, without the abuser, beside it and while it is elsewhere; what
+    the abuser got; the chat's share of a core without it and beside it.
+    """
 
     calm_p95: float
     abused_p95: float
+    elsewhere_p95: float
+    calm_cpu: float
+    abused_cpu: float
     offered_per_second: float
     refused_ratio: float
 
@@ -40,21 +52,28 @@ class Disturbance:
         """How much later others are served."""
         return self.abused_p95 / self.calm_p95
 
+    @property
+    def own_ratio(self) -> float:
+        """How much of that is the chat's doing, and not the machine's."""
+        return self.abused_p95 / self.elsewhere_p95
+
 
 async def measured(stage: Stage, seconds: float, turns: int) -> Disturbance:
-    """Take turns: calm, abused, calm, abused, ..."""
-    calm, abused, offered, refused = [], [], [], []
+    """Take turns: calm, abused, elsewhere, calm, ..."""
     crowd = [await _entered(stage, f"198.18.0.{number + 1}") for number in range(HONEST)]
     await _served(crowd, seconds)
-    for _ in range(turns):
-        calm.append(await _served(crowd, seconds))
-        p95, (count, lost) = await _beside_an_abuser(stage, crowd, seconds)
-        abused.append(p95)
-        offered.append(count / seconds)
-        refused.append(lost / count)
-    return Disturbance(
-        statistics.median(calm), statistics.median(abused), statistics.median(offered), statistics.median(refused)
-    )
+    rounds = []
+    with _refusing() as elsewhere:
+        for _ in range(turns):
+            used = [stage.cpu_seconds()]
+            calm = await _served(crowd, seconds)
+            used.append(stage.cpu_seconds())
+            abused, (count, lost) = await _beside_an_abuser(stage, crowd, seconds, stage.port)
+            used.append(stage.cpu_seconds())
+            away, _ = await _beside_an_abuser(stage, crowd, seconds, elsewhere)
+            shares = [(after - before) / seconds for before, after in itertools.pairwise(used)]
+            rounds.append((calm, abused, away, *shares, count / seconds, lost / count))
+    return Disturbance(*(statistics.median(column) for column in zip(*rounds, strict=True)))
 
 
 class Visitor:
@@ -138,7 +157,9 @@ async def _live(visitor: Visitor, until: float, number: int, waits: list[float])
         await asyncio.sleep(max(0.0, started + _READ_EVERY_SECONDS - time.monotonic()))
 
 
-async def _beside_an_abuser(stage: Stage, crowd: list[Visitor], seconds: float) -> tuple[float, tuple[int, int]]:
+async def _beside_an_abuser(
+    stage: Stage, crowd: list[Visitor], seconds: float, port: int
+) -> tuple[float, tuple[int, int]]:
     body = b"text=buy+now"
     lines = "".join(f"{name}: {value}\r\n" for name, value in (await _credentials(stage, "198.18.99.99")).items())
     request = (
@@ -147,7 +168,7 @@ async def _beside_an_abuser(stage: Stage, crowd: list[Visitor], seconds: float) 
     ).encode() + body
     receiving, sending = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("spawn").Process(
-        target=_abuse, args=(stage.port, request, seconds, sending), daemon=True
+        target=_abuse, args=(port, request, seconds, sending), daemon=True
     )
     process.start()
     while not receiving.poll():
@@ -159,6 +180,39 @@ async def _beside_an_abuser(stage: Stage, crowd: list[Visitor], seconds: float) 
     count, lost = json.loads(receiving.recv())
     process.join()
     return p95, (count, lost)
+
+
+class _Refuser(asyncio.Protocol):
+    """Says no to whatever comes; each request of the abuser is one write."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Keep the connection."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Refuse."""
+        self._transport.write(_NO * data.count(b"\r\n\r\n"))
+
+
+@contextmanager
+def _refusing() -> Iterator[int]:
+    """Run a server that only says no, in a process of its own; yields its port."""
+    (port,) = free_ports(1)
+    process = multiprocessing.get_context("spawn").Process(target=_refuse, args=(port,), daemon=True)
+    process.start()
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _refuse(port: int) -> None:
+    async def serve() -> None:
+        server = await asyncio.get_running_loop().create_server(_Refuser, "127.0.0.1", port)
+        await server.serve_forever()
+
+    run(serve())
 
 
 def _abuse(port: int, request: bytes, seconds: float, sending: "multiprocessing.connection.Connection") -> None:

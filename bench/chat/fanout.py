@@ -13,20 +13,27 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from typing import Final, cast
 
 import httpx
+import msgspec
 
 from bench.chat.listeners import Heard, Seat, seated
 from bench.chat.stage import Stage, run
-from sakimori_chat.adapters.rooms import ValkeyRooms
+from sakimori_chat.adapters.rooms import KEPT_MESSAGES, channel_of, deleted_key, messages_key, next_id_key, recent_key
+from sakimori_chat.adapters.scripting import script
 from sakimori_chat.domain.messages import Draft
 from sakimori_common.valkey import open_valkey
 
 TIMEKEEPERS: Final = 50
 _TEXT: Final = "at {at} a message of the usual length, some eighty characters in all"
 _LINGER_SECONDS: Final = 3.0
-_BREATH_SECONDS: Final = 0.01
+_BREATH_SECONDS: Final = 0.005
+_MOST_AT_ONCE: Final = 100
+"""Messages in a pipeline; talkers that were held up catch up with as many at a time."""
+_FLOOR: Final = b'{"type":"messages","messages":[{"id":%d,"text":"at %d"}],"next":%d}'
+_AUTHOR: Final = "00000000-0000-4000-8000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,7 @@ class Delivery:
     p50: float
     p99: float
     worst: float
+    said_per_second: float
     delivered_per_second: float
     messages_per_frame: float
     lost: int
@@ -64,15 +72,13 @@ async def measured(stage: Stage, crowd: Crowd) -> Delivery:
     seats = await _seats(stage, crowd, rooms)
     listeners = await seated(stage.port, seats, heard, TIMEKEEPERS)
     await asyncio.sleep(1)
-    before, cpu, started = heard.messages, stage.cpu_seconds(), time.monotonic()
-    said = await _said(stage, crowd, rooms)
+    before, (said, cpu_share, lasted) = heard.messages, await _said(stage, crowd, rooms)
     expected = sum(said[seat.room] for seat in seats)
-    lasted = time.monotonic() - started
-    while heard.messages - before < expected and time.monotonic() - started < lasted + _LINGER_SECONDS:
+    until = time.monotonic() + _LINGER_SECONDS
+    while heard.messages - before < expected and time.monotonic() < until:
         await asyncio.sleep(0.05)
-    share = (stage.cpu_seconds() - cpu) / lasted
-    if heard.lost_connections:
-        raise SystemExit(f"{heard.lost_connections} connections were lost")
+    if heard.lost_connections or heard.disordered:
+        raise SystemExit(f"{heard.lost_connections} connections were lost, {heard.disordered} frames out of order")
     for listener in listeners:
         listener.close()
     cuts = statistics.quantiles(heard.delays, n=100, method="inclusive")
@@ -80,10 +86,11 @@ async def measured(stage: Stage, crowd: Crowd) -> Delivery:
         p50=cuts[49],
         p99=cuts[98],
         worst=max(heard.delays),
+        said_per_second=sum(said.values()) / lasted,
         delivered_per_second=expected / lasted,
         messages_per_frame=heard.messages / heard.frames,
         lost=expected - (heard.messages - before),
-        cpu_share=share,
+        cpu_share=cpu_share,
     )
 
 
@@ -101,41 +108,56 @@ async def _seats(stage: Stage, crowd: Crowd, rooms: list[str]) -> list[Seat]:
     return seats
 
 
-async def _said(stage: Stage, crowd: Crowd, rooms: list[str]) -> dict[str, int]:
-    """Let another process talk; how many messages it said in each room."""
-    receiving, sending = multiprocessing.Pipe(duplex=False)
+async def _said(stage: Stage, crowd: Crowd, rooms: list[str]) -> tuple[dict[str, int], float, float]:
+    """Let another process talk: what it said in each room, the chat's share of a core, how many seconds it took."""
+    ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=_talk, args=(stage.valkey_url, crowd, rooms, sending), daemon=True
+        target=_talk, args=(stage.valkey_url, crowd, rooms, theirs), daemon=True
     )
     process.start()
-    while not receiving.poll():
+    await _heard_of(ours, process)
+    cpu, started = stage.cpu_seconds(), time.monotonic()
+    said: dict[str, int] = json.loads(await _heard_of(ours, process))
+    lasted = time.monotonic() - started
+    process.join()
+    return said, (stage.cpu_seconds() - cpu) / lasted, lasted
+
+
+async def _heard_of(pipe: "multiprocessing.connection.Connection", process: BaseProcess) -> str:
+    while not pipe.poll():
         if not process.is_alive():
             raise SystemExit("the talkers died")
         await asyncio.sleep(0.02)
-    said: dict[str, int] = json.loads(receiving.recv())
-    process.join()
-    return said
+    return str(pipe.recv())
 
 
-def _talk(valkey_url: str, crowd: Crowd, rooms: list[str], sending: "multiprocessing.connection.Connection") -> None:
-    sending.send(json.dumps(run(_talked(valkey_url, crowd, rooms))))
+def _talk(valkey_url: str, crowd: Crowd, rooms: list[str], pipe: "multiprocessing.connection.Connection") -> None:
+    pipe.send("ready")
+    pipe.send(json.dumps(run(_talked(valkey_url, crowd, rooms))))
+
+
+def _appending(room: str, at: int) -> tuple[list[str], list[str | bytes | int]]:
+    """Make keys and arguments of the script by which a replica appends a message."""
+    draft = Draft(_AUTHOR, "", _TEXT.format(at=at), "2026-01-16T02:00:00.000Z")
+    keys = [messages_key(room), next_id_key(room), deleted_key(room), recent_key(room)]
+    return keys, [KEPT_MESSAGES, channel_of(room), msgspec.json.encode(draft), draft.author_id, b"", 600_000]
 
 
 async def _talked(valkey_url: str, crowd: Crowd, rooms: list[str]) -> dict[str, int]:
+    """Say each message when it is due, by the script that replicas use; what is due at once shares a pipeline."""
     valkey = open_valkey(valkey_url)
-    store, said = ValkeyRooms(valkey), dict.fromkeys(rooms, 0)
-
-    async def say(room: str) -> None:
-        text = _TEXT.format(at=time.monotonic_ns())
-        await store.append(room, Draft("00000000-0000-4000-8000-000000000000", "", text, "2026-01-16T02:00:00.000Z"))
-        said[room] += 1
-
+    append, said = script(valkey, "store", "append"), dict.fromkeys(rooms, 0)
     count, started, spoken = int(crowd.messages_per_second * crowd.seconds), time.monotonic(), 0
     while spoken < count:
         await asyncio.sleep(_BREATH_SECONDS)
-        due = min(count, int((time.monotonic() - started) * crowd.messages_per_second))
-        numbers = range(spoken, due)
-        await asyncio.gather(*[say(rooms[number % len(rooms)]) for number in numbers])
+        due = min(count, int((time.monotonic() - started) * crowd.messages_per_second), spoken + _MOST_AT_ONCE)
+        async with valkey.pipeline(transaction=False) as saying:
+            for number in range(spoken, due):
+                room = rooms[number % len(rooms)]
+                keys, arguments = _appending(room, time.monotonic_ns())
+                await append(keys, arguments, client=saying)
+                said[room] += 1
+            await saying.execute()
         spoken = due
     await valkey.aclose()
     return said
@@ -181,7 +203,7 @@ async def _written(
     while True:
         number += 1
         await asyncio.sleep(max(0.0, started + number / frames_per_second - time.monotonic()))
-        payload = b'{"text":"at %d"}' % time.monotonic_ns()
+        payload = _FLOOR % (number, time.monotonic_ns(), number)
         payload += b" " * (size - len(payload))
         frame = b"\x81" + bytes([127]) + len(payload).to_bytes(8, "big") + payload
         for transport in transports:

@@ -1,39 +1,84 @@
-"""A crowd of WebSocket clients that costs little itself: they share a machine with what is measured (RFC 6455)."""
+"""A crowd of WebSocket clients that costs little itself: they share a machine with what is measured (RFC 6455).
+
+Each frame of each client is looked at in full. What is in it is read once: the next client that gets a frame compares
+it, byte by byte, with those that were read last. Each client sees for itself that the numbers of its messages follow
+one another, from the page it was shown at the start.
+"""
 
 import asyncio
 import base64
-import re
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
-SENT_AT: Final = re.compile(rb'"text":"at (\d+)')
-"""Each message says when it was sent, in nanoseconds of the machine's monotonic clock."""
-_MESSAGE: Final = b'"text":"at '
+import msgspec
+
+_SENT_AT: Final = "at "
+"""Each text says when it was sent, in nanoseconds of the machine's monotonic clock: `at 123 ...`."""
 _BUFFER: Final = bytearray(1 << 20)
 """Shared by all: it is read out before the loop turns to the next."""
+_KNOWN_FRAMES: Final = 4
+_NO_TEXT: Final = b'{"type":"control"}'
+
+
+class _Message(msgspec.Struct):
+    id: int
+    text: str
+
+
+class _News(msgspec.Struct):
+    type: str
+    messages: list[_Message] = []
+    next: int = 0
+
+
+_news: Final = msgspec.json.Decoder(_News)
+
+
+class _Frame:
+    """A frame that was read: its bytes, head included; the numbers of its messages; when they were sent."""
+
+    __slots__ = ("content", "count", "data", "first", "last", "sent_at")
+
+    def __init__(self, data: bytes, payload: bytes) -> None:
+        self.data = data
+        self.content = _news.decode(payload)
+        numbers = [message.id for message in self.content.messages] if self.content.type == "messages" else []
+        self.count = len(numbers)
+        self.first, self.last = (numbers[0], numbers[-1]) if numbers else (0, 0)
+        if numbers != list(range(self.first, self.first + self.count)):
+            self.first = -1  # follows nothing
+        texts = [message.text for message in self.content.messages if message.text.startswith(_SENT_AT)]
+        self.sent_at = [int(text.split(" ", 2)[1]) for text in texts]
 
 
 @dataclass
 class Heard:
-    """What a crowd heard: messages, frames, bytes, and of those who keep time how late each message was, in seconds."""
+    """What a crowd heard: messages, frames, bytes, and of those who keep time how late each message was, in seconds.
+
+    `disordered` counts frames whose first message does not follow what the client had heard before.
+    """
 
     messages: int = 0
     frames: int = 0
     size: int = 0
+    disordered: int = 0
     lost_connections: int = 0
     delays: list[float] = field(default_factory=list)
+    known: deque[_Frame] = field(default_factory=lambda: deque(maxlen=_KNOWN_FRAMES))
 
 
 class Listener(asyncio.BufferedProtocol):
-    """One client: shakes hands, counts the messages in its frames and, where it keeps time, how late they are."""
+    """One client: shakes hands, follows the numbers of its messages and, where it keeps time, how late they are."""
 
     def __init__(self, request: bytes, heard: Heard, *, keeps_time: bool) -> None:
         self._request = request
         self._heard = heard
         self._keeps_time = keeps_time
         self._rest = b""
+        self._number = 0
         self._transport: asyncio.Transport | None = None
         self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -80,28 +125,51 @@ class Listener(asyncio.BufferedProtocol):
             self._transport.abort()
 
     def _read(self, at: int, size: int) -> int:
-        """Count the whole frames in the buffer; returns where the first that is not begins."""
-        while size >= at + 2:
-            extended = {126: 2, 127: 8}.get(_BUFFER[at + 1] & 0x7F, 0)
-            begin = at + 2 + extended
-            if size < begin:
+        """Take in the whole frames in the buffer; returns where the first that is not begins."""
+        while size > at:
+            frame = self._known(at, size) or self._unknown(at, size)
+            if frame is None:
                 break
-            length = int.from_bytes(_BUFFER[at + 2 : begin], "big") if extended else _BUFFER[at + 1] & 0x7F
-            if size < begin + length:
-                break
-            if _BUFFER[at] & 0x0F == 1:
-                self._hear(begin, begin + length)
-            at = begin + length
+            self._hear(frame)
+            at += len(frame.data)
         return at
 
-    def _hear(self, begin: int, end: int) -> None:
+    def _known(self, at: int, size: int) -> _Frame | None:
+        for frame in self._heard.known:
+            if at + len(frame.data) <= size and _BUFFER.startswith(frame.data, at):
+                return frame
+        return None
+
+    def _unknown(self, at: int, size: int) -> _Frame | None:
+        """Read a frame that no other client had lately; None when it is not whole yet."""
+        if size < at + 2:
+            return None
+        extended = {126: 2, 127: 8}.get(_BUFFER[at + 1] & 0x7F, 0)
+        begin = at + 2 + extended
+        if size < begin:
+            return None
+        length = int.from_bytes(_BUFFER[at + 2 : begin], "big") if extended else _BUFFER[at + 1] & 0x7F
+        end = begin + length
+        if size < end:
+            return None
+        frame = _Frame(bytes(_BUFFER[at:end]), bytes(_BUFFER[begin:end]) if _BUFFER[at] & 0x0F == 1 else _NO_TEXT)
+        self._heard.known.appendleft(frame)
+        return frame
+
+    def _hear(self, frame: _Frame) -> None:
         heard = self._heard
+        if frame.content.type == "page":
+            self._number = frame.content.next
+        if not frame.count:
+            return
         heard.frames += 1
-        heard.size += end - begin
-        heard.messages += _BUFFER.count(_MESSAGE, begin, end)
+        heard.size += len(frame.data)
+        heard.messages += frame.count
+        heard.disordered += frame.first != self._number + 1
+        self._number = frame.last
         if self._keeps_time:
-            at = time.monotonic_ns()
-            heard.delays += [(at - int(sent)) / 1e9 for sent in SENT_AT.findall(_BUFFER, begin, end)]
+            now = time.monotonic_ns()
+            heard.delays += [(now - sent) / 1e9 for sent in frame.sent_at]
 
 
 @dataclass(frozen=True, slots=True)
