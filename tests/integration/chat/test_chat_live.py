@@ -386,7 +386,7 @@ async def test_a_listener_that_does_not_read_is_sent_away_and_loses_nothing(
 
 
 async def _post_for_ever(rooms: ValkeyRooms) -> None:
-    draft = Draft("0b0f3c5e-7a55-4b1e-9d0a-5a4f3f1c2d3e", "", "x" * 300, "2026-01-01T00:00:00Z")
+    draft = Draft("0b0f3c5e-7a55-4b1e-9d0a-5a4f3f1c2d3e", "", "x" * 2000, "2026-01-01T00:00:00Z")
     while True:
         await asyncio.gather(*(rooms.append("lobby", draft) for _ in range(20)))
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from sakimori_chat.crowds import Listener
 from sakimori_chat.domain.feed import FeedEvent, Lost, Measured, Opened, Removed, Spoken
 from sakimori_chat.domain.identity import Client
 from sakimori_chat.domain.messages import Draft, Snapshot
@@ -17,7 +18,7 @@ from sakimori_chat.domain.rooms import Room, RoomPolicy
 from sakimori_chat.hub import Hub
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.ports import RoomListener, StoreUnavailable
-from sakimori_chat.spreading import Listener, Pace
+from sakimori_chat.spreading import Pace
 from sakimori_common.log import logger
 from servers.eventually import eventually
 

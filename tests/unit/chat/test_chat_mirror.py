@@ -59,6 +59,7 @@ class Screen:
     """What a browser shows: it appends what is said, takes off what is deleted, and begins anew when told to."""
 
     viewer: str
+    told: int
     shown: dict[int, str] = field(default_factory=dict)
 
     def page(self, page: Page) -> None:
@@ -136,19 +137,26 @@ class Following(RuleBasedStateMachine):
             elif self.mirror.take(number, draft) is Taken.UNSURE:
                 self.resume()
 
-    @rule()
-    def tell(self) -> None:
-        news = self.mirror.news()
+    @rule(data=st.data())
+    def tell_some(self, data: st.DataObject) -> None:
+        """Tell some of the listeners; what nobody needs any more is forgotten."""
         for screen in self.screens:
-            seen = [(number, draft) for number, draft in news.messages if is_seen_by(draft, screen.viewer)]
-            screen.say((number, draft.text) for number, draft in seen)
-            screen.take_off(list(news.deleted))
+            if data.draw(st.booleans()):
+                self.tell(screen)
+        self.mirror.forget(min((screen.told for screen in self.screens), default=self.mirror.head))
+
+    def tell(self, screen: Screen) -> None:
+        news, screen.told = self.mirror.news(screen.told), self.mirror.head
+        seen = [(number, draft) for number, draft in news.messages if is_seen_by(draft, screen.viewer)]
+        screen.say((number, draft.text) for number, draft in seen)
+        screen.take_off(list(news.deleted))
 
     @precondition(lambda self: not self.is_cut)
     @rule()
     def settle(self) -> None:
         self.hear(len(self.store.wire))
-        self.tell()
+        for screen in self.screens:
+            self.tell(screen)
 
     @precondition(lambda self: not self.is_cut)
     @rule(data=st.data(), happens=st.lists(st.sampled_from(["say", "delete", "empty"]), min_size=1, max_size=5))
@@ -169,27 +177,33 @@ class Following(RuleBasedStateMachine):
     @precondition(lambda self: len(self.screens) < 4)
     @rule(viewer=st.sampled_from([ANN, BOB]))
     def join(self, viewer: str) -> None:
-        screen = Screen(viewer)
+        screen = Screen(viewer, self.mirror.head)
         screen.page(self.mirror.page(None, KEPT_MESSAGES, viewer))
         self.screens.append(screen)
 
     @precondition(lambda self: self.screens)
     @rule(data=st.data())
     def come_back(self, data: st.DataObject) -> None:
-        """Reconnect at once, with the last number that was told."""
+        """Reconnect with the number of the last frame, however long ago that was."""
         screen = data.draw(st.sampled_from(self.screens))
-        screen.page(self.mirror.page(self.mirror.told, KEPT_MESSAGES, screen.viewer))
+        after = max(screen.shown, default=0)
+        page = self.mirror.page(after, KEPT_MESSAGES, screen.viewer)
+        screen.told = self.mirror.head
+        screen.page(page)
 
     def resume(self) -> None:
         if self.mirror.resume(self.store.snapshot()):
             for screen in self.screens:
-                screen.page(self.mirror.page(self.mirror.told + 1, KEPT_MESSAGES, screen.viewer))
+                screen.told = self.mirror.head
+                screen.page(self.mirror.anew(screen.viewer))
 
     @invariant()
     def what_is_shown_is_what_was_said_once_all_is_heard(self) -> None:
-        if not hasattr(self, "store") or self.is_cut or self.store.wire or self.mirror.has_news:
+        if not hasattr(self, "store") or self.is_cut or self.store.wire:
             return
         for screen in self.screens:
+            if screen.told < self.mirror.head:
+                continue
             kept = self.store.seen(screen.viewer)
             shown = list(screen.shown.values())
             assert shown[len(shown) - len(kept) :] == kept
@@ -225,16 +239,32 @@ def test_a_deleted_number_that_is_there_again_means_that_the_room_began_anew() -
 
 def test_what_was_deleted_while_nobody_heard_is_news_afterwards() -> None:
     mirror = RoomMirror(Snapshot([(1, _draft("a")), (2, _draft("b"))], (), 2))
+    place = mirror.head
     assert not mirror.resume(Snapshot([(2, _draft("b"))], (1,), 2))
-    assert list(mirror.news().deleted) == [1]
+    assert list(mirror.news(place).deleted) == [1]
 
 
 def test_a_message_deleted_before_anybody_was_told_of_it_is_not_told() -> None:
     mirror = RoomMirror(Snapshot((), (), 0))
+    place = mirror.head
     mirror.take(1, _draft("rude"))
     mirror.remove(1)
-    news = mirror.news()
-    assert (list(news.messages), list(news.deleted), mirror.told) == ([], [1], 1)
+    news = mirror.news(place)
+    assert (list(news.messages), list(news.deleted), news.next) == ([], [1], 1)
+
+
+def test_each_is_told_from_its_own_place_on_and_what_all_know_is_not_kept() -> None:
+    mirror = RoomMirror(Snapshot((), (), 0))
+    early = mirror.head
+    mirror.take(1, _draft("a"))
+    later = mirror.head
+    mirror.take(2, _draft("b"))
+    assert [number for number, _ in mirror.news(early).messages] == [1, 2]
+    assert [number for number, _ in mirror.news(later).messages] == [2]
+    mirror.forget(later)
+    assert (mirror.waiting, [number for number, _ in mirror.news(later).messages]) == (1, [2])
+    mirror.forget(mirror.head)
+    assert (mirror.waiting, mirror.news(mirror.head).messages) == (0, [])
 
 
 @pytest.mark.parametrize("limit", [1, 10])

@@ -4,19 +4,19 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
+from sakimori_chat.crowds import Crowd, Listener
 from sakimori_chat.domain.feed import Lost, Measured, Opened, Removed, Spoken
-from sakimori_chat.domain.frames import blocked_frame, deleted_frame, messages_frame, page_frame, room_frame
-from sakimori_chat.domain.messages import Message, Page, is_seen_by
-from sakimori_chat.domain.mirror import KEPT_MESSAGES, News, RoomMirror, Taken
+from sakimori_chat.domain.frames import blocked_frame, page_frame, room_frame
+from sakimori_chat.domain.messages import Page
+from sakimori_chat.domain.mirror import KEPT_MESSAGES, RoomMirror, Taken
 from sakimori_chat.domain.rooms import Room
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.ports import RoomDirectory, RoomFeed, RoomSnapshots, StoreUnavailable
-from sakimori_chat.spreading import DEFAULT_PACE, Delivery, Listener, Pace, Spreading
+from sakimori_chat.spreading import DEFAULT_PACE, Pace, Spreading
 from sakimori_common.live_socket import GOING_AWAY, TRY_LATER, text_frame
 from sakimori_common.tasks import Background, end_tasks
 
@@ -25,23 +25,6 @@ ROOM_CLOSED: Final = 4404
 JOIN_MESSAGES: Final = 100
 RETRY_SECONDS: Final = 0.2
 FIRST_SECONDS: Final = 2.0
-_MAX_WAITING: Final = 500
-"""Messages that go out at once whatever the pace, so that no frame grows without bound."""
-
-
-@dataclass(slots=True, eq=False)
-class _Crowd:
-    """All who listen to one room. Until the mirror is there, what is heard meanwhile waits in `early`."""
-
-    room: str
-    mirror: RoomMirror | None = None
-    early: list[Spoken | Removed] = field(default_factory=list)
-    loading: "asyncio.Task[RoomMirror] | None" = None
-    listeners: dict[Listener, None] = field(default_factory=dict)
-    wakers: list[Callable[[], None]] = field(default_factory=list)
-    timer: asyncio.TimerHandle | None = None
-    told_at: float = 0.0
-    delivery: Delivery | None = None
 
 
 class Hub:
@@ -61,9 +44,8 @@ class Hub:
         self._feed = feed
         self._metrics = metrics
         self._log = log
-        self._spreading = Spreading(pace, self._drop)
-        self._listening = 0
-        self._crowds: dict[str, _Crowd] = {}
+        self._spreading = Spreading(pace)
+        self._crowds: dict[str, Crowd] = {}
         self._named: dict[tuple[str, str], dict[Listener, None]] = defaultdict(dict)
         self._is_open = False
         self._opened = asyncio.Event()
@@ -85,10 +67,8 @@ class Hub:
             await end_tasks(following)
             self._is_open = False
             for crowd in self._crowds.values():
-                self._tell(crowd)
-            self._spreading.finish()
-            for crowd in self._crowds.values():
-                for listener in crowd.listeners:
+                crowd.tell_all()
+                for listener in crowd:
                     listener.outlet.close(GOING_AWAY, "restart")
 
     async def prepare(self, room: str) -> None:
@@ -101,9 +81,9 @@ class Hub:
         `after` is the number up to which it knows the room; None shows the newest 100. Raises StoreUnavailable.
         """
         crowd, mirror = await self._crowd(listener.room)
-        page = self._page(crowd, mirror, after, JOIN_MESSAGES, listener.viewer_id)
+        page = mirror.page(after, JOIN_MESSAGES, listener.viewer_id)
         frames = text_frame(page_frame(page, block_seconds)) + text_frame(room_frame(room))
-        crowd.listeners[listener] = None
+        crowd.add(listener, mirror)
         for name in listener.names():
             self._named[name][listener] = None
         self._count(1)
@@ -112,9 +92,9 @@ class Hub:
     def leave(self, listener: Listener) -> None:
         """Forget a listener; nothing happens when it is none."""
         crowd = self._crowds.get(listener.room)
-        if crowd is None or listener not in crowd.listeners:
+        if crowd is None or listener not in crowd:
             return
-        del crowd.listeners[listener]
+        crowd.remove(listener)
         self._count(-1)
         for name in listener.names():
             self._named[name].pop(listener, None)
@@ -124,17 +104,13 @@ class Hub:
     @contextmanager
     def watch(self, room: str, wake: Callable[[], None]) -> Iterator[None]:
         """Call `wake` whenever `since` has something new of a room, once `since` was asked for it."""
-        crowd = self._crowds.setdefault(room, _Crowd(room))
-        crowd.wakers.append(wake)
-        try:
+        with self._of(room).watched(wake):
             yield
-        finally:
-            crowd.wakers.remove(wake)
 
     async def since(self, room: str, number: int, viewer_id: str | None = None) -> Page:
         """Read all that follows a number, from memory. Raises StoreUnavailable."""
-        crowd, mirror = await self._crowd(room)
-        return self._page(crowd, mirror, number, KEPT_MESSAGES, viewer_id)
+        _, mirror = await self._crowd(room)
+        return mirror.page(number, KEPT_MESSAGES, viewer_id)
 
     # --- following the store
 
@@ -166,9 +142,9 @@ class Hub:
         elif _apply(crowd.mirror, event) is Taken.UNSURE:
             await self._resume(crowd)
         else:
-            self._schedule(crowd, crowd.mirror)
+            crowd.spread(crowd.mirror)
 
-    async def _resume(self, crowd: _Crowd) -> None:
+    async def _resume(self, crowd: Crowd) -> None:
         """Read what may have been missed; for as long as it takes, since nothing that follows makes sense without."""
         while crowd.mirror is not None:
             try:
@@ -180,29 +156,34 @@ class Hub:
                 continue
             self._metrics.live_catch_ups_total.inc()
             if crowd.mirror.resume(snapshot):
-                self._show_anew(crowd, crowd.mirror)
+                crowd.show_anew(crowd.mirror)
             else:
-                self._schedule(crowd, crowd.mirror)
+                crowd.spread(crowd.mirror)
             return
 
-    async def _crowd(self, room: str) -> tuple[_Crowd, RoomMirror]:
+    def _of(self, room: str) -> Crowd:
+        crowd = self._crowds.get(room)
+        if crowd is None:
+            crowd = self._crowds[room] = Crowd(room, self._spreading, self._metrics, self._drop)
+        return crowd
+
+    async def _crowd(self, room: str) -> tuple[Crowd, RoomMirror]:
         """Find a room, from the store when nobody has listened to it yet."""
         if not self._is_open:
             raise StoreUnavailable("the room feed is lost")
-        crowd = self._crowds.setdefault(room, _Crowd(room))
+        crowd = self._of(room)
         if crowd.mirror is not None:
             return crowd, crowd.mirror
         if crowd.loading is None:
             crowd.loading = asyncio.create_task(self._load(crowd))
         return crowd, await asyncio.shield(crowd.loading)
 
-    async def _load(self, crowd: _Crowd) -> RoomMirror:
+    async def _load(self, crowd: Crowd) -> RoomMirror:
         try:
             while True:
                 mirror = RoomMirror(await self._rooms.snapshot(crowd.room))
                 early, crowd.early = crowd.early, []
                 if all(_apply(mirror, event) is not Taken.UNSURE for event in early):
-                    mirror.news()  # nobody was there to be told
                     crowd.mirror = mirror
                     return mirror
         finally:
@@ -210,58 +191,9 @@ class Hub:
 
     # --- telling listeners
 
-    def _page(self, crowd: _Crowd, mirror: RoomMirror, after: int | None, limit: int, viewer_id: str | None) -> Page:
-        if after is not None and after > mirror.told:
-            self._tell(crowd)  # another replica was a moment ahead of this one
-        return mirror.page(after, limit, viewer_id)
-
-    def _schedule(self, crowd: _Crowd, mirror: RoomMirror) -> None:
-        if mirror.waiting >= _MAX_WAITING:
-            self._tell(crowd)
-        elif crowd.timer is None and mirror.has_news:
-            self._tell_at(crowd, crowd.told_at + self._spreading.period(self._listening))
-
-    def _tell_at(self, crowd: _Crowd, due: float) -> None:
-        loop = asyncio.get_running_loop()
-        crowd.timer = loop.call_at(max(loop.time(), due), self._due, crowd)
-
-    def _due(self, crowd: _Crowd) -> None:
-        if crowd.delivery is not None and not crowd.delivery.is_done:  # more than this machine can carry
-            self._tell_at(crowd, asyncio.get_running_loop().time() + self._spreading.period(self._listening))
-        else:
-            self._tell(crowd)
-
-    def _tell(self, crowd: _Crowd) -> None:
-        if crowd.timer is not None:
-            crowd.timer.cancel()
-            crowd.timer = None
-        if crowd.mirror is None or not crowd.mirror.has_news:
-            return
-        crowd.told_at = asyncio.get_running_loop().time()
-        news = crowd.mirror.news()
-        told = crowd.mirror.told
-        self._metrics.live_batch_messages.observe(len(news.messages))
-        self._metrics.live_frames_total.inc(len(crowd.listeners))
-        authors = {draft.author_id for _, draft in news.messages if draft.is_private}
-        own = {author: _frames(news, told, author) for author in authors}
-        crowd.delivery = Delivery(_frames(news, told, None), own, list(crowd.listeners))
-        self._spreading.start(crowd.delivery)
-        for wake in crowd.wakers:
-            wake()
-
-    def _show_anew(self, crowd: _Crowd, mirror: RoomMirror) -> None:
-        """The room was emptied: what everybody shows is void."""
-        self._spreading.finish()
-        for listener in list(crowd.listeners):
-            page = mirror.page(mirror.told + 1, KEPT_MESSAGES, listener.viewer_id)  # a number that is not there: reset
-            if not listener.outlet.write(text_frame(page_frame(page, 0.0))):
-                self._drop(listener)
-        for wake in crowd.wakers:
-            wake()
-
     def _count(self, change: int) -> None:
-        self._listening += change
-        self._metrics.live_connections.set(self._listening)
+        self._spreading.listening += change
+        self._metrics.live_connections.set(self._spreading.listening)
 
     def _drop(self, listener: Listener) -> None:
         """Send away who does not keep up; it comes back with the last number it has."""
@@ -278,7 +210,7 @@ class Hub:
         crowd = self._crowds.get(name)
         if crowd is None:
             return
-        for listener in list(crowd.listeners):
+        for listener in crowd:
             if room is None:
                 self.leave(listener)
                 listener.outlet.close(ROOM_CLOSED, "room closed")
@@ -291,10 +223,3 @@ def _apply(mirror: RoomMirror, event: Spoken | Removed) -> Taken:
         return mirror.take(event.number, event.draft)
     mirror.remove(event.number)
     return Taken.NEW
-
-
-def _frames(news: News, told: int, viewer_id: str | None) -> bytes:
-    """Make what a viewer gets of the news, ready for the socket; empty when nothing of it is for that viewer."""
-    messages = [Message.of(number, draft) for number, draft in news.messages if is_seen_by(draft, viewer_id)]
-    said = text_frame(messages_frame(messages, told)) if messages else b""
-    return said + (text_frame(deleted_frame(news.deleted)) if news.deleted else b"")

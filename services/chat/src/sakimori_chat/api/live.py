@@ -12,6 +12,7 @@ from starlette.websockets import WebSocket
 from sakimori_chat.api.cookies import foreign_by_token
 from sakimori_chat.api.origins import foreign_origin
 from sakimori_chat.api.visit import Chat
+from sakimori_chat.crowds import Listener
 from sakimori_chat.domain.frames import MAX_FRAME_BYTES, FrameError, Post, posted_frame, read_frame, refused_frame
 from sakimori_chat.domain.occurrences import Action, Origin, occurred, store_away
 from sakimori_chat.domain.origins import Foreign
@@ -21,7 +22,6 @@ from sakimori_chat.domain.seats import Allowance, NoSeat
 from sakimori_chat.hub import ROOM_CLOSED
 from sakimori_chat.intake import Submission
 from sakimori_chat.ports import StoreUnavailable
-from sakimori_chat.spreading import Listener
 from sakimori_common.live_socket import POLICY, TOO_BIG, TRY_LATER, UNSUPPORTED, LiveSocket, text_frame
 from sakimori_common.web import Problem
 

@@ -15,6 +15,10 @@ MAX_FRAME_BYTES: Final = 8 * 1024
 _MAX_REF: Final = 64
 
 
+Wording = msgspec.Raw
+"""A message as it stands in a frame."""
+
+
 class _PageFrame(msgspec.Struct, frozen=True, tag_field="type", tag="page"):
     messages: list[Message]
     next: int
@@ -25,7 +29,7 @@ class _PageFrame(msgspec.Struct, frozen=True, tag_field="type", tag="page"):
 
 
 class _MessagesFrame(msgspec.Struct, frozen=True, tag_field="type", tag="messages"):
-    messages: Sequence[Message]
+    messages: Sequence[Wording]
     next: int
 
 
@@ -94,7 +98,12 @@ def page_frame(page: Page, block_seconds: float) -> bytes:
     return _encode(_PageFrame(page.messages, page.next, page.has_more, page.reset, page.deleted, seconds))
 
 
-def messages_frame(messages: Sequence[Message], following: int) -> bytes:
+def wording_of(message: Message) -> Wording:
+    """Put a message into JSON, for as many frames as it will stand in."""
+    return Wording(_encode(message))
+
+
+def messages_frame(messages: Sequence[Wording], following: int) -> bytes:
     """Tell what was said; `following` is the number to ask from next time."""
     return _encode(_MessagesFrame(messages, following))
 

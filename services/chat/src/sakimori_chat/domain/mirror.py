@@ -22,30 +22,42 @@ class Taken(Enum):
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What listeners were not told yet: messages by number, oldest first; numbers of those taken away."""
+    """What a listener was not told yet: messages by number, oldest first; numbers of those taken away.
+
+    `next` is the number up to which the listener then knows everything.
+    """
 
     messages: Sequence[tuple[int, Draft]] = ()
     deleted: Sequence[int] = ()
+    next: int = 0
 
 
 class RoomMirror:
-    """Follows a room by what replicas publish of it, and knows up to which number the listeners were told.
+    """Follows a room by what replicas publish of it, and keeps what happened for listeners who were not told yet.
 
-    Numbers grow by one, so a hole shows; a number that comes again with other words means that the room was emptied.
+    Each knows by a place how far it was told: `head` is the place behind all there is, and places only grow.
+    Numbers of messages grow by one, so a hole shows; a number that comes again with other words means that the room
+    was emptied.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._entries: dict[int, Draft] = {}
         self._deleted: list[int] = []
-        self._news: list[tuple[int, Draft]] = []
-        self._news_deleted: list[int] = []
-        self._last = self._told = 0
+        self._news: list[tuple[int, Draft | None]] = []
+        """Messages; None where one was taken away."""
+        self._begin = 0
+        self._last = 0
         self._load(snapshot)
 
     @property
-    def told(self) -> int:
-        """Give the number up to which listeners know everything."""
-        return self._told
+    def head(self) -> int:
+        """Give the place of who knows everything."""
+        return self._begin + len(self._news)
+
+    @property
+    def waiting(self) -> int:
+        """Count the news that are kept for those who were not told yet."""
+        return len(self._news)
 
     def take(self, number: int, draft: Draft) -> Taken:
         """Hear of a message."""
@@ -62,8 +74,8 @@ class RoomMirror:
         """Hear that a message was taken away."""
         self._entries.pop(number, None)
         self._remember_deleted([number])
-        self._news = [(known, draft) for known, draft in self._news if known != number]
-        self._news_deleted.append(number)
+        self._news = [(known, None if known == number else draft) for known, draft in self._news]
+        self._news.append((number, None))
 
     def resume(self, snapshot: Snapshot) -> bool:
         """Catch up with the store after something may have been missed; True when the room began anew.
@@ -84,39 +96,39 @@ class RoomMirror:
         self._news += missed
         return False
 
-    @property
-    def has_news(self) -> bool:
-        """Tell whether there is anything to tell."""
-        return bool(self._news or self._news_deleted) or self._told < self._last
+    def news(self, since: int) -> News:
+        """Give what follows a place; what was taken away meanwhile is not told any more."""
+        news = self._news[max(0, since - self._begin) :]
+        messages = [(number, draft) for number, draft in news if draft is not None]
+        return News(messages, list(dict.fromkeys(number for number, draft in news if draft is None)), self._last)
 
-    @property
-    def waiting(self) -> int:
-        """Count the messages that listeners were not told yet."""
-        return len(self._news)
-
-    def news(self) -> News:
-        """Take what listeners were not told yet; from now on they were."""
-        news = News(self._news, self._news_deleted)
-        self._told, self._news, self._news_deleted = self._last, [], []
-        return news
+    def forget(self, until: int) -> None:
+        """Keep no longer what stands before a place: everybody was told."""
+        gone = min(max(0, until - self._begin), len(self._news))
+        del self._news[:gone]
+        self._begin += gone
 
     def page(self, after: int | None, limit: int, viewer_id: str | None) -> Page:
-        """Make the page of who joins: all told messages after a number, or the newest `limit`.
+        """Make the page of who joins: all messages after a number, or the newest `limit`; what follows is news.
 
-        Later ones come as news. A number that is not told yet is from before the room began anew.
+        A number that is not there yet is from before the room began anew.
         """
-        told = [(number, draft) for number, draft in self._entries.items() if number <= self._told]
-        reset = after is not None and after > self._told
-        messages = page_of(told, 0 if after is None or reset else after, len(told), viewer_id).messages
+        entries = list(self._entries.items())
+        reset = after is not None and after > self._last
+        messages = page_of(entries, 0 if after is None or reset else after, len(entries), viewer_id).messages
         if after is None:
-            return Page(messages[-limit:], self._told)
-        return Page(messages, self._told, reset=reset, deleted=list(self._deleted))
+            return Page(messages[-limit:], self._last)
+        return Page(messages, self._last, reset=reset, deleted=list(self._deleted))
+
+    def anew(self, viewer_id: str | None) -> Page:
+        """Make the page of who is to forget all that it knows."""
+        return self.page(self._last + 1, KEPT_MESSAGES, viewer_id)
 
     def _load(self, snapshot: Snapshot) -> None:
         self._entries = dict(snapshot.entries)
-        self._last = self._told = snapshot.highest
+        self._last = snapshot.highest
         self._deleted = list(snapshot.deleted)
-        self._news, self._news_deleted = [], []
+        self._begin, self._news = self.head + 1, []  # nobody is there yet
 
     def _began_anew(self, snapshot: Snapshot) -> bool:
         if snapshot.highest < self._last:
