@@ -120,6 +120,12 @@ def forged(reason: str, code: str = "csrf_failed") -> Refusal:
 
 
 EMPTY: Final = Refusal(400, "empty", "A message needs at least one visible character.", 0, ())
+NOT_UTF8: Final = Refusal(
+    400, "bad_request", "This is not UTF-8.", 0, ((Action.FRAME_REFUSED, {"chat.reason": "invalid_utf8"}),)
+)
+BODY_TOO_LARGE: Final = Refusal(
+    413, "body_too_large", "That is far too long.", 0, ((Action.MESSAGE_TOO_LONG, {"chat.reason": "body_too_large"}),)
+)
 FORGED_COOKIE: Final = Refusal(
     403,
     "identity_unknown",
