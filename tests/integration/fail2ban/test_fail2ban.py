@@ -54,6 +54,20 @@ async def test_what_the_chat_writes_of_forged_posts_is_matched(
     assert matched("sakimori-chat", security_log) == ["2001:db8::7"] * 3
 
 
+async def test_nobody_is_banned_for_what_another_sites_page_has_their_browser_do(
+    valkey: Valkey, postgres: Postgres, tmp_path: Path, security_log: Path
+) -> None:
+    page = {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}
+    async with chat_running(valkey, postgres, tmp_path / "spool") as chat:
+        visitor = await chat.visitor()
+        for headers in (page, {"origin": "https://evil.example"}, {"origin": "null"}):
+            assert (await visitor.http.post("/chat/post", data={"text": "hello"}, headers=headers)).status_code == 403
+        for headers in (page, {"sec-fetch-site": "cross-site"}):
+            assert (await visitor.http.get("/bots/me", headers=headers)).status_code == 401
+        await eventually(lambda: len(lines_of(security_log)) >= 3)
+    assert [matched(name, security_log) for name in FILTERS] == [[], [], []]
+
+
 async def test_what_the_chat_writes_of_bots_is_matched_in_all_three_kinds(
     valkey: Valkey, postgres: Postgres, tmp_path: Path, security_log: Path
 ) -> None:

@@ -13,10 +13,10 @@ FORWARDED_HOST = "x-forwarded-host"
 def foreign_origin(connection: HTTPConnection, edge_token: str, allowed: Collection[str]) -> Foreign | None:
     """Say by what sign a connection comes from somebody else's page; None where there is none.
 
-    The gateway's word on the host that it was asked for counts where it proves itself.
+    Where the gateway proves itself its word on the host that it was asked for counts, and not its name for us.
     """
     headers = connection.headers
-    hosts = [headers.get("host", "")]
+    host = headers.get("host", "")
     if is_from_edge(connection, edge_token):
-        hosts.append(headers.get(FORWARDED_HOST, ""))
-    return foreign_by_origin(headers.get("origin"), headers.get("sec-fetch-site"), hosts, allowed)
+        host = headers.get(FORWARDED_HOST) or host
+    return foreign_by_origin(headers.get("origin"), headers.get("sec-fetch-site"), (host,), allowed)

@@ -73,7 +73,7 @@ def bots_of(settings: ChatSettings, context: ServiceContext, around: Surrounding
     edge_token = settings.edge_token.get_secret_value()
     routes = APIRouter()
     routes.include_router(bot_routes(Bots(door, office, around.directory, edge_token)))
-    routes.include_router(bot_live_routes(sessions, edge_token))
+    routes.include_router(bot_live_routes(sessions, edge_token, settings.origins))
     return BotParts(registry, sessions, _listener(settings, context, sessions), routes, bot_moderation_routes(office))
 
 

@@ -104,7 +104,8 @@ def occurred(action: Action, origin: Origin, details: Mapping[str, FieldValue] |
         fields["user.id"] = origin.anon_id
     if origin.cookie_age_seconds is not None:
         fields["client.cookie_age_seconds"] = origin.cookie_age_seconds
-    return Occurrence(action, origin.client.network_hash, fields, origin.address)
+    reason = str(fields.get("chat.reason", ""))
+    return Occurrence(action, origin.client.network_hash, fields, origin.address, reason)
 
 
 def store_away(origin: Origin, where: str) -> Occurrence:

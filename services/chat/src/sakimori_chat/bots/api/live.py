@@ -2,19 +2,21 @@
 
 import asyncio
 import uuid
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final, Protocol
 
 from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from sakimori_chat.api.origins import foreign_origin
 from sakimori_chat.bots.domain.endings import close_code
 from sakimori_chat.bots.domain.occurrences import BotOrigin
 from sakimori_chat.bots.domain.session import Fault, FaultCode
 from sakimori_chat.bots.sessions.sessions import BotSessions
 from sakimori_chat.bots.sessions.wire import WireClosed
 from sakimori_chat.domain.identity import canonical_address
-from sakimori_common.web import client_address
+from sakimori_common.web import Problem, client_address
 
 PATH: Final = "/bots/ws"
 _FAULTS: Final = {
@@ -38,13 +40,19 @@ class Socket(Protocol):
         """Say goodbye, and cut the connection when there is no answer."""
 
 
-def bot_live_routes(sessions: BotSessions, edge_token: str) -> APIRouter:
-    """Make the route of bots' sessions."""
+def bot_live_routes(sessions: BotSessions, edge_token: str, origins: Collection[str] = ()) -> APIRouter:
+    """Make the route of bots' sessions.
+
+    A page of somebody else's is refused before it is a session, without an event: it would be its visitor's address
+    that failed to come in as a bot.
+    """
     router = APIRouter()
 
     @router.websocket(PATH)
     async def live(websocket: WebSocket) -> None:
         """Serve a session; the first frame of the bot is its handshake."""
+        if foreign_origin(websocket, edge_token, origins) is not None:
+            raise Problem(403, "origin_refused", "Connect without Origin, or with that of this chat.")
         trace_id = str(getattr(websocket.state, "trace_id", "") or uuid.uuid4())
         address = canonical_address(client_address(websocket, edge_token))
         with suppress(OSError):  # it left before it was let in

@@ -15,6 +15,7 @@ from sakimori_chat.bots.domain.occurrences import BotOrigin
 from sakimori_chat.bots.domain.refusals import (
     BODY_TOO_LARGE,
     MISSING,
+    NO_BOT,
     BotRefusal,
     malformed,
     not_registered,
@@ -32,6 +33,8 @@ from sakimori_common.web import Problem, client_address
 MAX_TEXT_CHARACTERS: Final = 65_000
 """A text beyond that is not even decoded; a room's own limit is far below."""
 _HEADERS: Final = ("x-sakimori-bot", "x-sakimori-timestamp", "x-sakimori-nonce", "x-sakimori-signature")
+_MARKS_OF_A_PAGE: Final = ("origin", "sec-fetch-site")
+"""Browsers send one or both (Fetch, "Origin"; Fetch Metadata), wherever the chat is reached by HTTPS."""
 _MAX_NUMBER: Final = 2**53
 
 T = TypeVar("T")
@@ -125,6 +128,8 @@ async def _claim_of(request: Request) -> Claim | BotRefusal:
     given = [request.headers.getlist(name) for name in _HEADERS]
     if body is None:
         return BODY_TOO_LARGE
+    if not any(given) and any(mark in request.headers for mark in _MARKS_OF_A_PAGE):
+        return NO_BOT
     if any(len(values) != 1 for values in given):
         twice = [name for name, values in zip(_HEADERS, given, strict=True) if len(values) > 1]
         return malformed(f"{twice[0]} came more than once") if twice else MISSING

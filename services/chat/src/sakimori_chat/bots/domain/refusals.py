@@ -44,6 +44,10 @@ MISSING: Final = BotRefusal(
     BotAction.UNAUTHORIZED,
     f"{_UNAUTHORIZED}: no signature",
 )
+NO_BOT: Final = replace(MISSING, action=None, words="")
+"""A page somewhere had a browser ask, which cannot send those headers. Nobody tried to come in, and whoever sits there
+shall not be shut out for it, so there is neither an event nor a line of the security log.
+"""
 WRONG: Final = BotRefusal(
     401,
     "signature_wrong",
