@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from sakimori_common.fast_http import Patience, Phase, patient
@@ -150,6 +151,24 @@ async def test_the_door_sees_the_path_that_the_application_would_see(target: byt
 async def test_a_handshake_that_the_websocket_protocol_does_not_understand_is_answered_and_closed(head: bytes) -> None:
     async with _open() as port:
         assert (await port.answer(head)).startswith(b"HTTP/1.1 400 ")
+
+
+async def test_a_request_that_is_served_learns_that_its_client_left_whatever_it_sent_behind_it() -> None:
+    begun, left = asyncio.Event(), asyncio.Event()
+
+    async def wait(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    async with serving(wait, "127.0.0.1", 0, protocol=patient(Patience())) as number:
+        _, writer = await asyncio.open_connection("127.0.0.1", number)
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 2)
+        async with asyncio.timeout(20):
+            await begun.wait()
+            writer.transport.abort()
+            await left.wait()
 
 
 async def test_who_does_not_read_an_answer_is_cut_off_and_told_of() -> None:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Of a request's line and headers."""
@@ -68,6 +68,7 @@ class BoundedHttp(HttpToolsProtocol):
     _since = 0.0
     _alarm: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
+    _served: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head."""
@@ -78,7 +79,14 @@ class BoundedHttp(HttpToolsProtocol):
         """Wait for nothing any more."""
         self._enter(Phase.IDLE)
         self._is_read()
+        if self._served is not None and not self._served.response_complete:
+            self._served.disconnected = True  # uvicorn tells the request that came last, not the one that is served
+            self._served.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
 
     def pause_writing(self) -> None:
         """Begin to wait for the reader of an answer."""

@@ -22,11 +22,11 @@ _STRANGERS_DOING: Final = frozenset(
         "Invalid HTTP request received.",
         "Unsupported upgrade request.",
         "ASGI callable returned without completing handshake.",
+        "Invalid UTF-8 sequence received from client.",
     }
 )
-"""What uvicorn says, as warnings and errors, for each broken request and each WebSocket that the application refused:
-they are answered, and a line each would be anybody's to write as fast as they can send.
-"""
+"""What uvicorn says, as warnings and errors, for each broken request or frame and each WebSocket that was refused: they
+are answered, and a line each would be anybody's to write as fast as they can send."""
 SECURITY_DAYS: Final = 7
 """How long the security stream is kept, whose addresses are as they came (X-05)."""
 
