@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from integration.chat.bot_links import by_websocket
+from integration.chat.bots import approved_bot
 from integration.chat.conftest import OpenChat, Visitor, chat_running
+from integration.chat.live import listening
 from sakimori.embedded import ValkeyServer
 from sakimori_common.bus import BusUnavailable, Message, Queue, Subscription, Topic, open_bus
 from sakimori_common.bus.memory import MemoryBus
@@ -50,7 +53,7 @@ async def _opens(visitor: Visitor) -> bool:
     return (await visitor.open()).status_code == 200
 
 
-OF_VALKEY = [
+OF_VISITORS = [
     ("GET", "/chat"),
     ("HEAD", "/chat"),
     ("GET", "/chat?room=lobby&lang=ja"),
@@ -58,34 +61,38 @@ OF_VALKEY = [
     ("GET", "/chat/poll"),
     ("GET", "/chat/poll?after=5"),
     ("GET", "/health/redis"),
+]
+OF_OPERATORS = [
     ("GET", "/moderation/held"),
-    ("GET", "/moderation/rooms/lobby/messages/1"),
-    ("DELETE", "/moderation/rooms/lobby/messages/1"),
     ("POST", "/moderation/held/lobby/1/release"),
     ("POST", "/moderation/held/lobby/1/discard"),
+    ("GET", "/moderation/rooms/lobby/messages/1"),
+    ("DELETE", "/moderation/rooms/lobby/messages/1"),
+    ("GET", "/moderation/bans"),
     ("GET", "/moderation/mutes"),
     ("GET", "/moderation/mutes/0b0f3c5e-7a55-4b1e-9d0a-5a4f3f1c2d3e"),
     ("DELETE", "/moderation/mutes/0b0f3c5e-7a55-4b1e-9d0a-5a4f3f1c2d3e"),
 ]
-"""Every way in that needs Valkey, but the bots' and WebSockets, which have tests of their own."""
+"""With OF_VISITORS every way in that needs Valkey, but the bots' and WebSockets, which have tests of their own."""
 
 
+@pytest.mark.parametrize("routes", [OF_VISITORS, OF_OPERATORS], ids=["visitors", "operators"])
 @pytest.mark.parametrize("is_killed", [True, False], ids=["gone", "hanging"])
 async def test_every_route_says_503_within_a_second_or_so_and_then_heals(
-    chat: OpenChat, valkey: Valkey, valkey_server: ValkeyServer, is_killed: bool
+    chat: OpenChat, valkey: Valkey, valkey_server: ValkeyServer, is_killed: bool, routes: list[tuple[str, str]]
 ) -> None:
     visitor = await chat.visitor()
     if is_killed:
         valkey_server.kill()
     else:
         await valkey.client_pause(4000)
-    answers = await asyncio.gather(*(_ask(visitor, method, path) for method, path in OF_VALKEY))
-    assert [status for status, _ in answers] == [503] * len(OF_VALKEY)
+    answers = await asyncio.gather(*(_ask(visitor, method, path) for method, path in routes))
+    assert [status for status, _ in answers] == [503] * len(routes)
     assert max(seconds for _, seconds in answers) < 2
     if is_killed:
         valkey_server.start()
     await eventually(lambda: _opens(visitor), seconds=10)
-    assert [method for method, path in OF_VALKEY if (await _ask(visitor, method, path))[0] >= 500] == []
+    assert [method for method, path in routes if (await _ask(visitor, method, path))[0] >= 500] == []
 
 
 async def _ask(visitor: Visitor, method: str, path: str) -> tuple[int, float]:
@@ -94,6 +101,38 @@ async def _ask(visitor: Visitor, method: str, path: str) -> tuple[int, float]:
     data = {"text": "x"} if method == "POST" else None
     response = await visitor.http.request(method, path, data=data, headers=headers)
     return response.status_code, time.monotonic() - started
+
+
+async def test_who_posts_by_websocket_is_told_within_a_second_or_so_that_valkey_hangs(
+    chat: OpenChat, valkey: Valkey
+) -> None:
+    visitor = await chat.visitor()
+    async with listening(visitor) as live:
+        await live.until("room")
+        await valkey.client_pause(2500)
+        started = time.monotonic()
+        await live.post("hello", ref="1")
+        refused = await live.until("refused")
+        assert time.monotonic() - started < 2
+        assert (refused["code"], refused["ref"]) == ("system_unavailable", "1")
+        await eventually(lambda: _opens(visitor), seconds=10)
+        await live.post("back", ref="2")
+        assert (await live.until("posted"))["ref"] == "2"
+
+
+async def test_a_connected_bot_is_told_within_a_second_or_so_that_valkey_hangs(chat: OpenChat, valkey: Valkey) -> None:
+    bot = await approved_bot(chat)
+    async with by_websocket(chat, bot) as link:
+        await link.greet()
+        await valkey.client_pause(2500)
+        started = time.monotonic()
+        assert (await link.post("hello"))["code"] == "store_unavailable"
+        assert time.monotonic() - started < 2
+
+        async def is_back() -> bool:
+            return (await link.post("back"))["type"] == "posted"
+
+        await eventually(is_back, seconds=10)
 
 
 async def test_a_post_between_two_failures_of_valkey_is_503_and_no_more(
