@@ -8,18 +8,17 @@ from prometheus_client import CollectorRegistry
 
 from sakimori_common.bus import BusUnavailable, Unavailable
 from sakimori_common.bus.memory import MemoryBus
+from sakimori_common.bus.outbox import Outbox
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.bus.spool import Spool
 from sakimori_common.contracts import Event
 from sakimori_common.metrics import PublisherMetrics
 from sakimori_packet_sensor.adapters.knowledge import shipped_rules
-from sakimori_packet_sensor.adapters.outbox import Outbox
 from sakimori_packet_sensor.adapters.vendors import manufacturer
 from sakimori_packet_sensor.domain.devices.knowledge import Knowledge
 from sakimori_packet_sensor.domain.devices.record import DeviceRecord
 from sakimori_packet_sensor.domain.devices.registry import Devices
 from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
-from sakimori_packet_sensor.domain.pressure import Pressure
 from sakimori_packet_sensor.handlers import CaptureIntake, CaptureReading
 from sakimori_packet_sensor.metrics import SensorMetrics
 from sakimori_packet_sensor.tracking import DeviceTracking
@@ -81,8 +80,8 @@ class Parts:
         self.outbox = Outbox(
             publisher=EventPublisher(MemoryBus(), "packet-sensor", PublisherMetrics(self.registry)),
             spool=Spool(folder / "events", SPOOL_BYTES),
-            pressure=Pressure(SPOOL_BYTES // 4, SPOOL_BYTES // 2),
-            metrics=self.metrics,
+            memory_events=1000,
+            metrics=self.metrics.outbox,
             log=log,
         )
         reading = CaptureReading("tap-1", FlowLimits())

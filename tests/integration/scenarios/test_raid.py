@@ -40,7 +40,7 @@ async def test_ten_thousand_cookies_of_one_address_say_a_hundred_things_and_nobo
         assert 20 <= statuses[200] <= 100
         await eventually(lambda: _refused(stage) == statuses[429], 15)  # each is accounted for,
         assert len(stage.events) < COOKIES / 10  # and few are told one by one
-        assert stage.chat.metric("sakimori_chat_events_dropped_total", reason="queue_full") == 0
+        assert stage.chat.metric("sakimori_chat_events_dropped_total", reason="spool_full") == 0
         assert await valkey.dbsize() < 500
         await stage.evaluated()
         honest_event = next(event for event in stage.events if event.fields.get("user.id") == honest.anon_id)

@@ -1,8 +1,8 @@
 """Every metric of the chat but those of bots (bots/metrics.py)."""
 
-from collections.abc import Callable
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from sakimori_common.bus.outbox import OutboxMetrics
 
 
 class ChatMetrics:
@@ -70,13 +70,13 @@ class ChatMetrics:
     def _output(self, registry: CollectorRegistry) -> None:
         self.events_dropped_total = Counter(
             "sakimori_chat_events_dropped_total",
-            "Events that were lost, by reason: queue_full, spool_full, spool_error.",
+            "Events that were lost, by reason: spool_full, spool_error.",
             ["reason"],
             registry=registry,
         )
         self.events_spooled_total = Counter(
             "sakimori_chat_events_spooled_total",
-            "Events that went to disk because the bus was away.",
+            "Events that went to disk because the bus was away or slow.",
             registry=registry,
         )
         self.spool_bytes = Gauge("sakimori_chat_spool_bytes", "Bytes that wait on disk for the bus.", registry=registry)
@@ -84,7 +84,9 @@ class ChatMetrics:
             "sakimori_chat_events_waiting", "Events in memory that wait for the bus.", registry=registry
         )
 
-    def measure_outbox(self, spool_bytes: Callable[[], int], waiting: Callable[[], int]) -> None:
-        """Read the outbox's fill whenever metrics are asked for."""
-        self.spool_bytes.set_function(spool_bytes)
-        self.events_waiting.set_function(waiting)
+    @property
+    def outbox(self) -> OutboxMetrics:
+        """What the outbox counts."""
+        return OutboxMetrics(
+            self.events_dropped_total, self.events_spooled_total, self.spool_bytes, self.events_waiting
+        )

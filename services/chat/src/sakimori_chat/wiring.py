@@ -11,8 +11,8 @@ from sakimori_chat.adapters.checks import all_checks
 from sakimori_chat.adapters.gate import ValkeyGate
 from sakimori_chat.adapters.held import ValkeyHeld
 from sakimori_chat.adapters.mutes import ValkeyMutes, ValkeyRisks
-from sakimori_chat.adapters.outbox import Outbox
 from sakimori_chat.adapters.reader import ValkeyReader
+from sakimori_chat.adapters.reporting import MEMORY_EVENTS, OutboxReporter
 from sakimori_chat.adapters.room_directory import PostgresRoomDirectory
 from sakimori_chat.adapters.room_feed import ValkeyFeed
 from sakimori_chat.adapters.room_registry import PostgresRoomRegistry
@@ -35,6 +35,7 @@ from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.moderation import Moderation
 from sakimori_chat.settings import ChatSettings, split_keys
 from sakimori_common.bus import Queue, Subscription
+from sakimori_common.bus.outbox import Outbox
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.bus.spool import Spool
 from sakimori_common.context import ServiceContext
@@ -53,12 +54,14 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
     """Serve the chat and enforce decisions until the block ends; then finish requests, then empty the outbox."""
     metrics = ChatMetrics(context.registry)
     publisher = EventPublisher(context.bus, context.service, PublisherMetrics(context.registry))
-    outbox = _outbox(settings, context, publisher, metrics)
+    reporter = _reporter(settings, context, publisher, metrics)
     stores, checks = _stores(settings, context), all_checks()
     hub = _hub(context, stores, metrics)
-    chat = _chat(settings, stores, checks, outbox=outbox, hub=hub, metrics=metrics)
+    chat = _chat(settings, stores, checks, reporter=reporter, hub=hub, metrics=metrics)
     bots = bots_of(
-        settings, context, Surroundings(stores.rooms, stores.held, stores.directory, checks, reporter=outbox, news=hub)
+        settings,
+        context,
+        Surroundings(stores.rooms, stores.held, stores.directory, checks, reporter=reporter, news=hub),
     )
     debugging = _debugging(settings, context, stores)
     app = create_app(chat, also=bots.routes, also_inner=bots.inner_routes, debugging=debugging)
@@ -69,7 +72,7 @@ async def running(settings: ChatSettings, context: ServiceContext) -> AsyncItera
             context.consuming(Subscription(Queue.ENFORCE, enforcing, group=ENFORCE_GROUP)),
             stores.directory.running(context.background),
             bots.registry.running(context.background),
-            outbox.running(context.background),
+            reporter.running(context.background),
             door.running(context.background),
             _serving(settings, door) as port,
             hub.running(context.background),
@@ -110,12 +113,19 @@ def _stores(settings: ChatSettings, context: ServiceContext) -> _Stores:
     )
 
 
-def _outbox(settings: ChatSettings, context: ServiceContext, publisher: EventPublisher, metrics: ChatMetrics) -> Outbox:
-    return Outbox(
+def _reporter(
+    settings: ChatSettings, context: ServiceContext, publisher: EventPublisher, metrics: ChatMetrics
+) -> OutboxReporter:
+    outbox = Outbox(
         publisher=publisher,
         spool=Spool(settings.spool_dir, settings.spool_bytes),
+        memory_events=MEMORY_EVENTS,
+        metrics=metrics.outbox,
+        log=context.log,
+    )
+    return OutboxReporter(
+        outbox=outbox,
         aggregator=Aggregator(settings.events_per_second),
-        metrics=metrics,
         log=context.log,
         streams=context.streams,
         observer=context.instance,
@@ -133,7 +143,13 @@ def _hub(context: ServiceContext, stores: _Stores, metrics: ChatMetrics) -> Hub:
 
 
 def _chat(
-    settings: ChatSettings, stores: _Stores, checks: Sequence[Check], *, outbox: Outbox, hub: Hub, metrics: ChatMetrics
+    settings: ChatSettings,
+    stores: _Stores,
+    checks: Sequence[Check],
+    *,
+    reporter: OutboxReporter,
+    hub: Hub,
+    metrics: ChatMetrics,
 ) -> Chat:
     """Put together what the routes work with."""
     return Chat(
@@ -141,9 +157,9 @@ def _chat(
         rooms=stores.rooms,
         reader=stores.reader,
         directory=stores.directory,
-        intake=_intake(settings, stores, checks, outbox, metrics),
-        moderation=_moderation(stores, checks, outbox),
-        reporter=outbox,
+        intake=_intake(settings, stores, checks, reporter, metrics),
+        moderation=_moderation(stores, checks, reporter),
+        reporter=reporter,
         cookies=_cookies(settings),
         hasher=Hasher(settings.secret_key.get_secret_value()),
         metrics=metrics,
@@ -156,20 +172,20 @@ def _chat(
 
 
 def _intake(
-    settings: ChatSettings, stores: _Stores, checks: Sequence[Check], outbox: Outbox, metrics: ChatMetrics
+    settings: ChatSettings, stores: _Stores, checks: Sequence[Check], reporter: OutboxReporter, metrics: ChatMetrics
 ) -> Intake:
     return Intake(
         gate=stores.gate,
         rooms=stores.rooms,
         held=stores.held,
         checks=checks,
-        reporter=outbox,
+        reporter=reporter,
         metrics=metrics,
         reports_text=settings.events_with_text,
     )
 
 
-def _moderation(stores: _Stores, checks: Sequence[Check], outbox: Outbox) -> Moderation:
+def _moderation(stores: _Stores, checks: Sequence[Check], reporter: OutboxReporter) -> Moderation:
     return Moderation(
         registry=stores.registry,
         rooms=stores.rooms,
@@ -177,7 +193,7 @@ def _moderation(stores: _Stores, checks: Sequence[Check], outbox: Outbox) -> Mod
         mutes=stores.mutes,
         bans=stores.bans,
         checks=checks,
-        reporter=outbox,
+        reporter=reporter,
     )
 
 

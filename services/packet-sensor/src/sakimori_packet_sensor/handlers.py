@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from sakimori_common.bus import BusUnavailable
+from sakimori_common.bus.outbox import Outbox
 from sakimori_common.contracts import Event, FieldValue
-from sakimori_packet_sensor.adapters.outbox import Outbox
 from sakimori_packet_sensor.domain.capture import CaptureError
 from sakimori_packet_sensor.domain.fastpath.limits import FlowLimits
 from sakimori_packet_sensor.domain.tally import Tally, tally_of

@@ -2,6 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from sakimori_common.bus.outbox import OutboxMetrics
 from sakimori_packet_sensor.domain.tally import Tally
 
 
@@ -108,6 +109,11 @@ class SensorMetrics:
             "Times that the database did not take what is new of devices; it is tried again.",
             registry=registry,
         )
+
+    @property
+    def outbox(self) -> OutboxMetrics:
+        """What the outbox of live events counts."""
+        return OutboxMetrics(self.events_dropped_total, self.events_spooled_total, self.spool_bytes, self.outbox_events)
 
     def add(self, tally: Tally) -> None:
         """Add what one capture held, or came since the last time."""

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from sakimori_common.bus.outbox import Outbox
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.bus.spool import Spool
 from sakimori_common.context import ServiceContext
@@ -15,9 +16,9 @@ from sakimori_common.web import serving
 from sakimori_packet_sensor.adapters.folder import CaptureFolder
 from sakimori_packet_sensor.adapters.knowledge import shipped_knowledge, shipped_rules
 from sakimori_packet_sensor.adapters.link import Order
-from sakimori_packet_sensor.adapters.outbox import Outbox
 from sakimori_packet_sensor.adapters.postgres import PostgresDeviceStore
 from sakimori_packet_sensor.adapters.preparation import Preparation
+from sakimori_packet_sensor.adapters.relief import Relief
 from sakimori_packet_sensor.adapters.uploads import UploadFolder
 from sakimori_packet_sensor.adapters.vendors import manufacturer
 from sakimori_packet_sensor.api.app import application
@@ -36,6 +37,8 @@ from sakimori_packet_sensor.settings import SensorSettings
 from sakimori_packet_sensor.tracking import DeviceTracking
 from sakimori_packet_sensor.workers import CaptureWorker, Workers
 
+MEMORY_EVENTS = 50_000
+"""Live events that wait in memory, some 40 MB."""
 OUTLET_BYTES = 64 << 20
 """What a worker holds for a service that is busy, some 80,000 events; half of it makes it follow no new flows."""
 
@@ -51,7 +54,8 @@ async def running(settings: SensorSettings, context: ServiceContext) -> AsyncIte
     publisher = EventPublisher(context.bus, settings.service, PublisherMetrics(context.registry))
     devices = Devices(_knowledge(context), {"observer.name": context.instance})
     tracking = DeviceTracking(devices, PostgresDeviceStore(context.postgres), metrics, context.log)
-    outbox = _outbox(settings, context, publisher, metrics)
+    relief = _relief(settings, context, metrics)
+    outbox = _outbox(settings, context, publisher, metrics, relief)
     ports = frozenset(settings.monitored_ports) or None
     limits = FlowLimits(settings.idle_seconds, settings.active_seconds, settings.max_flows)
     preparation = Preparation(context.log)
@@ -64,7 +68,7 @@ async def running(settings: SensorSettings, context: ServiceContext) -> AsyncIte
         await stack.enter_async_context(outbox.running(context.background))
         await stack.enter_async_context(_task(context, tracking.run(outbox.put), "devices"))
         await stack.enter_async_context(_task(context, preparation.run(), "preparation"))
-        await stack.enter_async_context(_workers(settings, context, LiveIntake(tracking, outbox), outbox, metrics))
+        await stack.enter_async_context(_workers(settings, context, LiveIntake(tracking, outbox), relief, metrics))
         recordings = await stack.enter_async_context(_recordings(settings, context))
         captures = CapturesApi(
             intake, UploadFolder(settings.spool_dir / "tmp"), max_bytes=settings.max_capture_bytes, log=context.log
@@ -128,21 +132,30 @@ def _packet_folders(settings: SensorSettings) -> list[Path]:
     return [Path(order.packets_dir) for order in orders(settings, "") if order.packets_dir is not None]
 
 
+def _relief(settings: SensorSettings, context: ServiceContext, metrics: SensorMetrics) -> Relief:
+    return Relief(Pressure(low=settings.spool_bytes // 4, high=settings.spool_bytes // 2), metrics, context.log)
+
+
 def _outbox(
-    settings: SensorSettings, context: ServiceContext, publisher: EventPublisher, metrics: SensorMetrics
+    settings: SensorSettings,
+    context: ServiceContext,
+    publisher: EventPublisher,
+    metrics: SensorMetrics,
+    relief: Relief,
 ) -> Outbox:
     return Outbox(
         publisher=publisher,
         spool=Spool(settings.spool_dir / "events", settings.spool_bytes),
-        pressure=Pressure(low=settings.spool_bytes // 4, high=settings.spool_bytes // 2),
-        metrics=metrics,
+        memory_events=MEMORY_EVENTS,
+        metrics=metrics.outbox,
         log=context.log,
+        on_level=relief.weigh,
     )
 
 
 @asynccontextmanager
 async def _workers(
-    settings: SensorSettings, context: ServiceContext, live: LiveIntake, outbox: Outbox, metrics: SensorMetrics
+    settings: SensorSettings, context: ServiceContext, live: LiveIntake, relief: Relief, metrics: SensorMetrics
 ) -> AsyncIterator[None]:
     """Capture where an interface is named; readiness then depends on it."""
     given = orders(settings, context.instance)
@@ -153,8 +166,8 @@ async def _workers(
         metrics.workers_wanted.labels(order.interface).inc()
     command = str(settings.capture_python) if settings.capture_python else None
     workers = Workers([CaptureWorker(order, live.take, metrics, context.log, command) for order in given])
-    outbox.on_pressure = workers.shed
-    workers.shed(outbox.is_pressed)
+    relief.on_pressure = workers.shed
+    workers.shed(relief.is_pressed)
     context.health.add("capture", workers.check)
     async with workers.running(context.background):
         yield

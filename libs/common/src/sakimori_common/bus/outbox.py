@@ -1,23 +1,21 @@
-"""From the capture to the bus without ever holding the capture up: memory first, disk while the bus is away or slow."""
+"""From a service to the bus without ever holding it up: memory first, disk while the bus is away or slow."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from prometheus_client import Counter, Gauge
 
-from sakimori_common.bus import BusUnavailable
+from sakimori_common.bus.errors import BusUnavailable
 from sakimori_common.bus.publisher import BATCH_EVENTS, EventPublisher
 from sakimori_common.bus.spool import Spool, SpoolFull
 from sakimori_common.contracts import Event
-from sakimori_common.tasks import Background
-from sakimori_packet_sensor.domain.pressure import Pressure
-from sakimori_packet_sensor.metrics import SensorMetrics
+from sakimori_common.tasks import Background, end_tasks
 
-MEMORY_EVENTS: Final = 50_000
-"""Events that wait in memory, some 40 MB; beyond that they go to disk although the bus may be there."""
 PUBLISH_EVENTS: Final = 4000
 """Events handed to the publisher at once: what it keeps in flight."""
 FILE_EVENTS: Final = 2000
@@ -26,12 +24,22 @@ RETRY_SECONDS: Final = 1.0
 DRAIN_SECONDS: Final = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class OutboxMetrics:
+    """A service's own metrics: events lost by `reason` (spool_full, spool_error), events that went to disk, fills."""
+
+    dropped_total: Counter
+    spooled_total: Counter
+    spool_bytes: Gauge
+    waiting: Gauge
+
+
 class Outbox:
     """Publish events in order of arrival; a bounded spool on disk takes what the bus does not.
 
-    Once a batch could not be published, what follows goes straight to disk until the bus has taken the spool again.
-    When the spool is filled beyond a mark, `on_pressure(True)` is called, so that no new flows are followed; those that
-    are followed find room in what is left. Below a low mark it is called with False.
+    Once a batch could not be published, what follows goes straight to disk until the bus has taken the spool again, so
+    that nobody waits and memory does not grow for an outage. `memory_events` bounds what waits in memory: beyond it the
+    oldest go to disk although the bus may be there. `on_level` is told the spool's bytes when they may have changed.
     """
 
     def __init__(
@@ -39,32 +47,28 @@ class Outbox:
         *,
         publisher: EventPublisher,
         spool: Spool,
-        pressure: Pressure,
-        metrics: SensorMetrics,
+        memory_events: int,
+        metrics: OutboxMetrics,
         log: structlog.stdlib.BoundLogger,
+        on_level: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._publisher = publisher
         self._spool = spool
-        self._pressure = pressure
+        self._memory_events = memory_events
         self._metrics = metrics
         self._log = log
+        self._on_level = on_level
         self._waiting: deque[Event] = deque()
         self._arrived = asyncio.Event()
         self._is_bus_away = spool.used_bytes > 0
         self._is_stopping = False
-        self.on_pressure: Callable[[bool], None] = lambda _: None
         metrics.spool_bytes.set_function(lambda: spool.used_bytes)
-        metrics.outbox_events.set_function(lambda: len(self._waiting))
-
-    @property
-    def is_pressed(self) -> bool:
-        """Tell whether no new flows are to be followed."""
-        return self._pressure.is_high
+        metrics.waiting.set_function(lambda: len(self._waiting))
 
     def put(self, events: Sequence[Event]) -> None:
         """Take events; never waits for the bus."""
         self._waiting.extend(events)
-        while len(self._waiting) > MEMORY_EVENTS:
+        while len(self._waiting) > self._memory_events:
             self._keep(self._next(FILE_EVENTS))
         if self._waiting:
             self._arrived.set()
@@ -74,17 +78,15 @@ class Outbox:
         """Publish until the block ends, then see all that waits to the bus or to disk."""
         publishing = background(self._publish(), "outbox-publishing")
         emptying = background(self._empty_spool(), "outbox-spool")
-        self._weigh()
+        self._on_level(self._spool.used_bytes)
         try:
             yield
         finally:
-            emptying.cancel()
-            await asyncio.gather(emptying, return_exceptions=True)
+            await end_tasks(emptying)
             self._is_stopping = True
             self._arrived.set()
             await asyncio.wait({publishing}, timeout=DRAIN_SECONDS)
-            publishing.cancel()
-            await asyncio.gather(publishing, return_exceptions=True)
+            await end_tasks(publishing)
             while self._waiting:
                 self._keep(self._next(FILE_EVENTS))
 
@@ -127,7 +129,7 @@ class Outbox:
     async def _empty_spool(self) -> None:
         while True:
             try:
-                while self._spool.used_bytes > 0 and await self._try_spool():
+                while (self._is_bus_away or self._spool.used_bytes > 0) and await self._try_spool():
                     pass
             except OSError as error:
                 self._log.error("spool_failed", reason=error.strerror)
@@ -136,7 +138,7 @@ class Outbox:
     async def _try_spool(self) -> bool:
         """Publish what is on disk; tells whether to go on at once, for more has come meanwhile."""
         sent = await self._spool.drain_into(self._publisher)
-        self._weigh()
+        self._on_level(self._spool.used_bytes)
         if self._spool.used_bytes == 0:
             self._is_bus_away = False  # or so it seems: the next batch will tell
             if sent:
@@ -152,18 +154,10 @@ class Outbox:
             try:
                 self._spool.put(part)
             except SpoolFull:
-                self._metrics.events_dropped_total.labels("spool_full").inc(len(part))
+                self._metrics.dropped_total.labels("spool_full").inc(len(part))
             except OSError as error:
                 self._log.error("spool_failed", reason=error.strerror)
-                self._metrics.events_dropped_total.labels("spool_error").inc(len(part))
+                self._metrics.dropped_total.labels("spool_error").inc(len(part))
             else:
-                self._metrics.events_spooled_total.inc(len(part))
-        self._weigh()
-
-    def _weigh(self) -> None:
-        if self._pressure.weigh(self._spool.used_bytes):
-            self._metrics.is_shedding.set(self._pressure.is_high)
-            self._log.warning(
-                "shedding_began" if self._pressure.is_high else "shedding_ended", spool_bytes=self._spool.used_bytes
-            )
-            self.on_pressure(self._pressure.is_high)
+                self._metrics.spooled_total.inc(len(part))
+        self._on_level(self._spool.used_bytes)

@@ -1,4 +1,4 @@
-"""Live events on their way to the bus: memory, disk, pressure; on the bus in memory and on RabbitMQ."""
+"""Events on their way to the bus: memory, disk; on the bus in memory and on RabbitMQ."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -6,25 +6,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from sakimori_common.bus import Bus, Message, Queue, Subscription, open_bus
 from sakimori_common.bus.memory import MemoryBus
+from sakimori_common.bus.outbox import Outbox, OutboxMetrics
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.bus.spool import Spool
 from sakimori_common.contracts import EVENTS, Event
 from sakimori_common.ids import event_id
 from sakimori_common.log import logger
 from sakimori_common.metrics import PublisherMetrics
-from sakimori_packet_sensor.adapters import outbox as module
-from sakimori_packet_sensor.adapters.outbox import Outbox
-from sakimori_packet_sensor.domain.pressure import Pressure
-from sakimori_packet_sensor.metrics import SensorMetrics
 from servers.eventually import eventually
 from servers.rabbitmq import RabbitMQ
 
 START = 1_768_528_800_000_000
 LIMIT = 200_000
+MEMORY_EVENTS = 50_000
 
 
 def events(first: int, count: int) -> list[Event]:
@@ -40,20 +38,25 @@ class Way:
     def __init__(self, bus: Bus, folder: Path) -> None:
         self.registry = CollectorRegistry()
         self.spool = Spool(folder, LIMIT)
-        self.told: list[bool] = []
+        self.levels: list[int] = []
         self.taken: list[Event] = []
-        self.publisher = EventPublisher(bus, "packet-sensor", PublisherMetrics(self.registry))
+        self.publisher = EventPublisher(bus, "service", PublisherMetrics(self.registry))
         self.outbox = Outbox(
             publisher=self.publisher,
             spool=self.spool,
-            pressure=Pressure(LIMIT // 4, LIMIT // 2),
-            metrics=SensorMetrics(self.registry),
-            log=logger("packet-sensor"),
+            memory_events=MEMORY_EVENTS,
+            metrics=OutboxMetrics(
+                dropped_total=Counter("dropped_total", "Lost.", ["reason"], registry=self.registry),
+                spooled_total=Counter("spooled_total", "Put on disk.", registry=self.registry),
+                spool_bytes=Gauge("spool_bytes", "On disk.", registry=self.registry),
+                waiting=Gauge("waiting", "In memory.", registry=self.registry),
+            ),
+            log=logger("service"),
+            on_level=self.levels.append,
         )
-        self.outbox.on_pressure = self.told.append
 
     def metric(self, name: str, **labels: str) -> float:
-        return self.registry.get_sample_value(f"sakimori_sensor_{name}", labels) or 0.0
+        return self.registry.get_sample_value(name, labels) or 0.0
 
     async def consume(self, bus: Bus) -> None:
         async def store(messages: Sequence[Message]) -> None:
@@ -89,56 +92,34 @@ async def test_while_the_bus_is_away_events_lie_on_disk_and_come_when_it_is_back
     bus = MemoryBus(publish_timeout_seconds=0.2)
     async with way(bus, tmp_path) as made:
         made.outbox.put(events(0, 300))
-        await eventually(lambda: made.metric("events_spooled_total") == 300)
+        await eventually(lambda: made.metric("spooled_total") == 300)
         made.outbox.put(events(300, 300))
-        await eventually(lambda: made.metric("events_spooled_total") == 600)
-        assert made.metric("spool_bytes") == made.spool.used_bytes > 0
+        await eventually(lambda: made.metric("spooled_total") == 600)
+        assert made.metric("spool_bytes") == made.spool.used_bytes == made.levels[-1] > 0
         await made.consume(bus)
         await eventually(lambda: made.spool.used_bytes == 0)
         made.outbox.put(events(600, 10))
         await eventually(lambda: len({event.id for event in made.taken}) == 610)
     assert {event.id for event in made.taken} == {event.id for event in events(0, 610)}
-    assert made.metric("events_dropped_total", reason="spool_full") == 0
-
-
-async def test_a_spool_that_fills_asks_for_relief_and_says_when_it_is_over(tmp_path: Path) -> None:
-    bus = MemoryBus(publish_timeout_seconds=0.2)
-    async with way(bus, tmp_path) as made:
-        put = 0
-        while not made.told:
-            made.outbox.put(events(put, 200))
-            put += 200
-            await asyncio.sleep(0)
-            await eventually(lambda: made.metric("outbox_events") == 0)
-        assert (made.told, made.metric("shedding"), made.outbox.is_pressed) == ([True], 1, True)
-        made.outbox.put(events(put, 1000))  # what the followed flows still say finds room
-        put += 1000
-        await eventually(lambda: made.metric("outbox_events") == 0)
-        assert made.metric("events_dropped_total", reason="spool_full") == 0
-        await made.consume(bus)
-        await eventually(lambda: made.told == [True, False])
-        await eventually(lambda: len({event.id for event in made.taken}) == put)
-        assert made.metric("shedding") == 0
+    assert made.metric("dropped_total", reason="spool_full") == 0
 
 
 async def test_beyond_its_bound_the_spool_drops_and_counts(tmp_path: Path) -> None:
     async with way(MemoryBus(publish_timeout_seconds=0.2), tmp_path) as made:
         made.outbox.put(events(0, 10_000))
-        await eventually(lambda: made.metric("outbox_events") == 0)
+        await eventually(lambda: made.metric("waiting") == 0)
         await eventually(
-            lambda: (
-                made.metric("events_spooled_total") + made.metric("events_dropped_total", reason="spool_full") == 10_000
-            )
+            lambda: made.metric("spooled_total") + made.metric("dropped_total", reason="spool_full") == 10_000
         )
         assert made.spool.used_bytes <= LIMIT
-        assert made.metric("events_dropped_total", reason="spool_full") > 0
+        assert made.metric("dropped_total", reason="spool_full") > 0
 
 
 async def test_what_one_process_left_on_disk_the_next_publishes(tmp_path: Path) -> None:
     bus = MemoryBus(publish_timeout_seconds=0.2)
     async with way(bus, tmp_path) as first:
         first.outbox.put(events(0, 100))
-        await eventually(lambda: first.metric("events_spooled_total") == 100)
+        await eventually(lambda: first.metric("spooled_total") == 100)
     async with way(bus, tmp_path) as second:
         await second.consume(bus)
         await eventually(lambda: second.spool.used_bytes == 0)
@@ -147,23 +128,38 @@ async def test_what_one_process_left_on_disk_the_next_publishes(tmp_path: Path) 
 
 async def test_events_that_memory_does_not_hold_go_to_disk(tmp_path: Path) -> None:
     made = Way(MemoryBus(), tmp_path)
-    made.outbox.put(events(0, module.MEMORY_EVENTS + 1))
-    assert made.metric("outbox_events") <= module.MEMORY_EVENTS
-    assert made.metric("events_spooled_total") + made.metric("events_dropped_total", reason="spool_full") > 0
+    made.outbox.put(events(0, MEMORY_EVENTS + 1))
+    assert made.metric("waiting") <= MEMORY_EVENTS
+    assert made.metric("spooled_total") + made.metric("dropped_total", reason="spool_full") > 0
+
+
+async def test_a_disk_that_refused_everything_does_not_keep_events_from_a_bus_that_is_back(tmp_path: Path) -> None:
+    bus, folder = MemoryBus(publish_timeout_seconds=0.2), tmp_path / "spool"
+    async with way(bus, folder) as made:
+        folder.rmdir()
+        made.outbox.put(events(0, 10))
+        await eventually(lambda: made.metric("dropped_total", reason="spool_error") == 10)
+        await made.consume(bus)
+
+        def arrives() -> bool:
+            made.outbox.put(events(10, 1))
+            return bool(made.taken)
+
+        await eventually(arrives)
 
 
 @pytest.mark.timeout(180)
 async def test_a_broker_that_dies_under_events_costs_none(
     rabbitmq: RabbitMQ, rabbitmq_url: str, tmp_path: Path
 ) -> None:
-    bus = await open_bus(rabbitmq_url, service="packet-sensor", publish_timeout_seconds=2)
+    bus = await open_bus(rabbitmq_url, service="service", publish_timeout_seconds=2)
     try:
         async with way(bus, tmp_path) as made:
             made.outbox.put(events(0, 500))
-            await eventually(lambda: made.metric("outbox_events") == 0)
+            await eventually(lambda: made.metric("waiting") == 0)
             rabbitmq.kill()
             made.outbox.put(events(500, 500))
-            await eventually(lambda: made.metric("events_spooled_total") >= 1, 30)
+            await eventually(lambda: made.metric("spooled_total") >= 1, 30)
             rabbitmq.start()
             await eventually(lambda: made.spool.used_bytes == 0, 60)
             await made.consume(bus)
