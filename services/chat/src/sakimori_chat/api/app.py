@@ -38,6 +38,12 @@ def create_app(
     if debugging is not None:
         app.mount("/debug", DebugApi(chat, debugging))
     app.mount("/chat/static", Assets(directory=FOLDER), name="static")
+    _answer_errors(app, chat)
+    return Edge(app, chat.edge_token, chat.metrics)
+
+
+def _answer_errors(app: FastAPI, chat: Chat) -> None:
+    """Have every error answered by a problem, or by a page where somebody waits for one."""
 
     async def unavailable(request: Request, _: Exception) -> Response:
         where = str(getattr(request.scope.get("route"), "path", request.scope["path"]))
@@ -67,4 +73,3 @@ def create_app(
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, bad_request)
     app.add_exception_handler(Exception, broken)
-    return Edge(app, chat.edge_token, chat.metrics)

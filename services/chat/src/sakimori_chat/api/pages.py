@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from sakimori_chat.api.view import PAGE_MESSAGES, language_of, room_page, shown_room
 from sakimori_chat.api.visit import Chat
 from sakimori_chat.domain.identity import shown_as
-from sakimori_chat.domain.rooms import LOBBY
+from sakimori_chat.domain.rooms import LOBBY, Room
 from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.web import problem_response
 
@@ -47,14 +47,7 @@ def page_routes(chat: Chat) -> APIRouter:
 
         `room` says how the room is now, `me` as whom the reader would post, `block_sec` how long that is banned.
         """
-        viewer, opened = chat.cookies.known_id(request), chat.room_of(room)
-        seen = await chat.reader.after(opened.name, after, PAGE_MESSAGES, viewer)
-        state = {
-            "block_sec": math.ceil(seen.ban_seconds),
-            "room": shown_room(opened, language_of(chat, request)),
-            "me": shown_as(viewer) if viewer else "",
-        }
-        return Response(_json.encode(msgspec.structs.asdict(seen.page) | state), media_type="application/json")
+        return await _polled(chat, request, after, chat.room_of(room))
 
     @router.get("/chat/rooms")
     async def rooms(request: Request) -> Response:
@@ -72,3 +65,14 @@ def page_routes(chat: Chat) -> APIRouter:
         return JSONResponse({"redis": "ok"})
 
     return router
+
+
+async def _polled(chat: Chat, request: Request, after: int, room: Room) -> Response:
+    viewer = chat.cookies.known_id(request)
+    seen = await chat.reader.after(room.name, after, PAGE_MESSAGES, viewer)
+    state = {
+        "block_sec": math.ceil(seen.ban_seconds),
+        "room": shown_room(room, language_of(chat, request)),
+        "me": shown_as(viewer) if viewer else "",
+    }
+    return Response(_json.encode(msgspec.structs.asdict(seen.page) | state), media_type="application/json")

@@ -1,5 +1,7 @@
 """Bots, for operators: who is there, who may speak where, who not any more."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import msgspec
@@ -53,12 +55,8 @@ def bot_moderation_routes(office: BotOffice) -> list[BaseRoute]:
         new, bot, by = await given(request, NewStatus), _there(office, request), operator_of(request)
         if new.rooms is not None:
             await office.set_rooms(bot.id, _rooms(new.rooms), by.name, trace_id=by.trace_id)
-        try:
+        with _conflicts():
             changed = await office.change(bot.id, new.status, by.name, new.reason, trace_id=by.trace_id)
-        except NotAllowed as error:
-            raise Problem(409, "conflict", str(error)) from error
-        except NameTaken as error:
-            raise Problem(409, "conflict", "Another bot has this name, or one that looks like it.") from error
         return _change(bot, changed)
 
     async def set_rooms(request: Request) -> Response:
@@ -88,6 +86,16 @@ def _there(office: BotOffice, request: Request) -> Bot:
     if found is None:
         raise _missing()
     return found
+
+
+@contextmanager
+def _conflicts() -> Iterator[None]:
+    try:
+        yield
+    except NotAllowed as error:
+        raise Problem(409, "conflict", str(error)) from error
+    except NameTaken as error:
+        raise Problem(409, "conflict", "Another bot has this name, or one that looks like it.") from error
 
 
 def _missing() -> Problem:
