@@ -130,7 +130,7 @@ async def test_a_connected_bot_is_told_within_a_second_or_so_that_valkey_hangs(c
         assert time.monotonic() - started < 2
 
         async def is_back() -> bool:
-            return (await link.post("back"))["type"] == "posted"
+            return bool((await link.post("back"))["type"] == "posted")
 
         await eventually(is_back, seconds=10)
 
