@@ -17,9 +17,9 @@ from integration.chat.conftest import EDGE_TOKEN, SECRET_KEY, OpenChat
 from sakimori_chat.adapters.held import ValkeyHeld
 from sakimori_chat.adapters.room_directory import PostgresRoomDirectory
 from sakimori_chat.adapters.rooms import ValkeyRooms
-from sakimori_chat.adapters.sealing import Sealer
 from sakimori_chat.bots.adapters.gate import ValkeyBotGate
 from sakimori_chat.bots.adapters.registry import PostgresBotRegistry
+from sakimori_chat.bots.adapters.sealing import Sealer
 from sakimori_chat.bots.domain.device import BotStatus
 from sakimori_chat.bots.domain.forgeries import Forgeries
 from sakimori_chat.bots.domain.limits import BotLimits

@@ -10,7 +10,7 @@ import pytest
 
 from integration.chat.bots import TestBot, approved_bot, bot_at, decide, office_of
 from integration.chat.conftest import SECRET_KEY, OpenChat, chat_running
-from sakimori_chat.adapters.sealing import Sealer, Unreadable
+from sakimori_chat.bots.adapters.sealing import Sealer, Unreadable
 from sakimori_chat.bots.domain.device import BotStatus
 from sakimori_chat.bots.ports import NameTaken, NotAllowed
 from sakimori_common.context import Postgres, Valkey

@@ -1,1 +1,1 @@
-"""How the chat reaches Valkey and the bus."""
+"""How the chat reaches Valkey, PostgreSQL and the bus."""

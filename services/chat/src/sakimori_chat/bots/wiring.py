@@ -7,11 +7,11 @@ from typing import Final
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
 
-from sakimori_chat.adapters.sealing import Sealer
 from sakimori_chat.bots.adapters.claims import ValkeySessionClaims
 from sakimori_chat.bots.adapters.gate import ValkeyBotGate
 from sakimori_chat.bots.adapters.heartbeats import PostgresHeartbeats
 from sakimori_chat.bots.adapters.registry import PostgresBotRegistry
+from sakimori_chat.bots.adapters.sealing import Sealer
 from sakimori_chat.bots.api.live import bot_live_routes
 from sakimori_chat.bots.api.moderation import bot_moderation_routes
 from sakimori_chat.bots.api.routes import Bots, bot_routes

@@ -12,9 +12,9 @@ import asyncpg
 import structlog
 
 from sakimori_chat.adapters.following import FAILURES, following
-from sakimori_chat.adapters.sealing import Sealer
 from sakimori_chat.bots.adapters import rows as sql
 from sakimori_chat.bots.adapters.rows import BotRows
+from sakimori_chat.bots.adapters.sealing import Sealer
 from sakimori_chat.bots.domain.device import Bot, BotSecret, BotStatus, StatusChange, may_become
 from sakimori_chat.bots.metrics import BotMetrics
 from sakimori_chat.bots.ports import BotListener, NameTaken, NotAllowed, Registration, TooManyPending

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import structlog
 
-from sakimori_chat.adapters.sealing import Sealer, Unreadable
+from sakimori_chat.bots.adapters.sealing import Sealer, Unreadable
 from sakimori_chat.bots.domain.device import MAX_SECRETS, Bot, BotSecret, BotStatus
 
 READ: Final = """
