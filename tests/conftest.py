@@ -12,6 +12,7 @@ from sakimori.embedded import PostgresServer, ValkeyServer
 from sakimori_common.context import Postgres, Valkey
 from sakimori_common.postgres import open_postgres
 from sakimori_common.valkey import open_valkey
+from servers.chromium import Browser, Page, find_chromium, running_browser
 from servers.databases import Databases
 from servers.own_logs import streams_in
 from servers.rabbitmq import RabbitMQ, find_rabbitmq
@@ -131,6 +132,20 @@ async def valkey(valkey_url: str) -> AsyncIterator[Valkey]:
     client = open_valkey(valkey_url)
     yield client
     await client.aclose()
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A real browser."""
+    with running_browser(find_chromium(), tmp_path_factory.mktemp("browser")) as running:
+        yield running
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """An empty page of somebody who has not been here before."""
+    async with browser.visitor() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """A running chat on a free port, with real Valkey, the bus in memory and somebody who takes its events."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,6 @@ from sakimori_common.context import Postgres, ServiceContext, Valkey
 from sakimori_common.contracts import DECISIONS, EVENTS, SCHEMA_VERSION, Decision, DecisionAction, Event
 from sakimori_common.instants import MICROSECONDS, format_instant, now
 from sakimori_common.log import SecurityLogger, logger
-from servers.chromium import Browser, Page, find_chromium, running_browser
 from servers.ports import free_ports
 
 EDGE_TOKEN = "the token of the gateway"
@@ -180,20 +179,6 @@ async def chat_running(
 async def chat(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> AsyncIterator[OpenChat]:
     """The chat with its default settings."""
     async with chat_running(valkey, postgres, tmp_path / "spool") as opened:
-        yield opened
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A real browser."""
-    with running_browser(find_chromium(), tmp_path_factory.mktemp("browser")) as running:
-        yield running
-
-
-@pytest.fixture
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    """An empty page of somebody who has not been here before."""
-    async with browser.visitor() as opened:
         yield opened
 
 
