@@ -28,6 +28,7 @@ SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 """Debian's /usr/sbin/rabbitmq-server changes the user; the script behind it runs a private node."""
 _VHOSTS_AT_ONCE = 16
 _START_SECONDS = 90.0
+_ROOM_BYTES = 2 << 30
 
 
 class NoRabbitMQ(Exception):
@@ -119,7 +120,7 @@ class PrivateNode:
     """An installed rabbitmq-server as a node of its own: free ports, own data, own epmd."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="sakimori-rabbitmq-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="sakimori-rabbitmq-", dir=_memory()))
         self._folder.chmod(0o755)
         self._port, distribution, self._epmd = free_ports(3)
         self.netloc = f"guest:guest@127.0.0.1:{self._port}"
@@ -273,6 +274,15 @@ def find_rabbitmq() -> RabbitMQ:
     if shutil.which("docker") and succeeds(["docker", "info"]):
         return RabbitMQ(DockerNode())
     raise NoRabbitMQ(MISSING)
+
+
+def _memory() -> Path | None:
+    """A folder in memory: quorum queues sync their log for each message, and a kill of the node loses no page of the
+    kernel's. None, the usual place, where there is none or it is small, as in a container of Docker.
+    """
+    folder = Path("/dev/shm")  # noqa: S108  # not a file of ours, but the place for them
+    has_room = folder.is_dir() and os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > _ROOM_BYTES
+    return folder if has_room else None
 
 
 def _answers(netloc: str) -> bool:
