@@ -31,6 +31,7 @@ from scapy.layers.l2 import Ether
 
 from sakimori_common.bus import Message, Queue, Subscription
 from sakimori_common.bus.memory import MemoryBus
+from sakimori_common.bus.outbox import Outbox
 from sakimori_common.bus.publisher import EventPublisher
 from sakimori_common.bus.spool import Spool
 from sakimori_common.contracts import EVENTS
@@ -38,11 +39,9 @@ from sakimori_common.instants import now
 from sakimori_common.metrics import PublisherMetrics
 from sakimori_packet_sensor.adapters.knowledge import shipped_rules
 from sakimori_packet_sensor.adapters.link import Order
-from sakimori_packet_sensor.adapters.outbox import Outbox
 from sakimori_packet_sensor.adapters.vendors import manufacturer
 from sakimori_packet_sensor.domain.devices.knowledge import Knowledge
 from sakimori_packet_sensor.domain.devices.registry import Devices
-from sakimori_packet_sensor.domain.pressure import Pressure
 from sakimori_packet_sensor.metrics import SensorMetrics
 from sakimori_packet_sensor.workers import CaptureWorker, Workers
 
@@ -63,8 +62,8 @@ class Line:
         self.outbox = Outbox(
             publisher=EventPublisher(self.bus, "packet-sensor", PublisherMetrics(CollectorRegistry())),
             spool=Spool(folder / "events", _SPOOL_BYTES),
-            pressure=Pressure(_SPOOL_BYTES // 4, _SPOOL_BYTES // 2),
-            metrics=metrics,
+            memory_events=50_000,
+            metrics=metrics.outbox,
             log=log,
         )
         order = Order(
