@@ -17,6 +17,7 @@ from sakimori_common.context import Postgres, ServiceContext, Valkey
 from sakimori_common.contracts import DECISIONS, EVENTS, SCHEMA_VERSION, Decision, DecisionAction, Event
 from sakimori_common.instants import MICROSECONDS, format_instant, now
 from sakimori_common.log import SecurityLogger, logger
+from servers.eventually import eventually
 from servers.ports import free_ports
 
 EDGE_TOKEN = "the token of the gateway"
@@ -187,3 +188,11 @@ def hidden_token(html: str) -> str:
     found = re.search(r'name="csrf_token" value="([^"]+)"', html)
     assert found is not None
     return found[1]
+
+
+async def fingerprint_of(chat: OpenChat) -> str:
+    """Post as the visitor that all are unless they say otherwise, and read the fingerprint in the event."""
+    probe = await chat.visitor()
+    await probe.post("who am I?")
+    event = (await eventually(lambda: chat.of("chat.message_posted")))[-1]
+    return str(event.fields["client.fingerprint"])
