@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from integration.chat.conftest import OpenChat, Visitor, chat_running
+from integration.chat.live import listening
 from sakimori_common.context import Postgres, Valkey
 from sakimori_common.contracts import Event
 from servers.eventually import eventually
@@ -61,6 +62,20 @@ async def test_nobody_waits_behind_a_burst_of_another_network(chat: OpenChat) ->
 
     await asyncio.gather(*[open_page("busy", busy) for _ in range(30)], open_page("honest", honest))
     assert answered.index("honest") < 15
+
+
+async def test_posts_by_websocket_pass_the_same_door(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> None:
+    async with chat_running(valkey, postgres, tmp_path / "spool", posts_per_second=0.01) as chat:
+        abuser, honest = await chat.visitor("203.0.113.66"), await chat.visitor("203.0.113.8")
+        async with listening(abuser) as one, listening(abuser) as two:
+            await one.post("one", ref="1")
+            assert (await one.until("posted"))["ref"] == "1"
+            await two.post("two", ref="2")
+            refused = await two.until("refused")
+        assert (refused["ref"], refused["code"], refused["block_sec"]) == ("2", "too_many_requests", 0)
+        assert (await abuser.post("by HTTP")).json()["code"] == "too_many_requests"
+        assert (await honest.post("hello")).status_code == 200
+        await eventually(lambda: sum(int(str(event.fields["chat.attempts"])) for event in _shed(chat)) == 2)
 
 
 async def test_a_network_of_ipv6_counts_as_one(valkey: Valkey, postgres: Postgres, tmp_path: Path) -> None:

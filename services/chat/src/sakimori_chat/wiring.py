@@ -20,7 +20,7 @@ from sakimori_chat.adapters.rooms import ValkeyRooms
 from sakimori_chat.api.app import create_app
 from sakimori_chat.api.cookies import Cookies
 from sakimori_chat.api.debug import Debugging
-from sakimori_chat.api.shedding import Shedding
+from sakimori_chat.api.shedding import POST_BURST_SECONDS, Shedding
 from sakimori_chat.api.visit import Chat
 from sakimori_chat.bots.wiring import Surroundings, bots_of
 from sakimori_chat.domain.aggregation import Aggregator
@@ -42,6 +42,7 @@ from sakimori_common.context import ServiceContext
 from sakimori_common.fast_http import Patience, patient
 from sakimori_common.live_socket import live_sockets
 from sakimori_common.metrics import PublisherMetrics
+from sakimori_common.shedding import Shedder
 from sakimori_common.web import AccessLogged, serving
 
 ENFORCE_GROUP = 20
@@ -165,6 +166,7 @@ def _chat(
         metrics=metrics,
         hub=hub,
         seats=Seats(settings.live_connections, settings.live_connections_per_address),
+        door=Shedder(settings.posts_per_second, POST_BURST_SECONDS),
         live_frames_per_second=settings.live_frames_per_second,
         edge_token=settings.edge_token.get_secret_value(),
         origins=frozenset(settings.origins),
@@ -210,7 +212,7 @@ def _door(settings: ChatSettings, context: ServiceContext, app: ASGIApp, chat: C
     return Shedding(
         AccessLogged(app, context.streams, chat.edge_token),
         requests_per_second=settings.requests_per_second,
-        posts_per_second=settings.posts_per_second,
+        posts=chat.door,
         edge_token=chat.edge_token,
         hasher=chat.hasher,
         reporter=chat.reporter,

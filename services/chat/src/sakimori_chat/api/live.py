@@ -29,6 +29,7 @@ PATH: Final = "/chat/ws"
 _MAX_NUMBER: Final = 2**53
 _AWAY: Final = Refusal(503, "system_unavailable", "The chat cannot check anybody right now; try again.", 0, ())
 _NO_ROOM: Final = Refusal(404, "no_such_room", "There is no such room.", 0, ())
+_TOO_MANY: Final = Refusal(429, "too_many_requests", "Too many requests from your network; slow down.", 0, ())
 _UNKNOWN: Final = Refusal(403, "identity_unknown", "Open the page first: it gives you an identity.", 0, ())
 
 
@@ -154,6 +155,8 @@ def _frame_of(event: Mapping[str, Any]) -> Post:
 
 async def _answer(chat: Chat, asked: _Asked, post: Post, token: str) -> bytes:
     """Take a post and say what became of it."""
+    if not chat.door.admits(asked.origin.client.network, time.monotonic()):  # reported like those of the HTTP door
+        return refused_frame(post.ref, _TOO_MANY)
     origin = replace(asked.origin, trace_id=str(uuid4()))
     foreign = foreign_by_token(token, post.csrf_token)
     if foreign is not None:

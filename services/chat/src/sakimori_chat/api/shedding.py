@@ -50,7 +50,7 @@ class Shedding:
         app: ASGIApp,
         *,
         requests_per_second: float,
-        posts_per_second: float,
+        posts: Shedder,
         edge_token: str,
         hasher: Hasher,
         reporter: Reporter,
@@ -58,7 +58,7 @@ class Shedding:
     ) -> None:
         self._app = app
         self._requests = Shedder(requests_per_second)
-        self._posts = Shedder(posts_per_second, POST_BURST_SECONDS)
+        self._posts = posts
         self._queueing = Queueing()
         self._edge_token = edge_token
         self._hasher = hasher

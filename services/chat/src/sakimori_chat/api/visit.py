@@ -17,12 +17,13 @@ from sakimori_chat.intake import Intake
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.moderation import Moderation
 from sakimori_chat.ports import Gate, Reader, Reporter, RoomDirectory, Rooms
+from sakimori_common.shedding import Shedder
 from sakimori_common.web import Problem, client_address
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """All that the routes work with."""
+    """All that the routes work with; `door` counts what each network posts, by whatever way."""
 
     gate: Gate
     rooms: Rooms
@@ -36,6 +37,7 @@ class Chat:
     metrics: ChatMetrics
     hub: Hub
     seats: Seats
+    door: Shedder
     live_frames_per_second: float
     edge_token: str
     origins: Collection[str] = ()
