@@ -37,9 +37,13 @@ class Databases:
             await connection.close()
 
     async def create(self, *, is_empty: bool = False) -> str:
-        """Make a database and return its URL; `is_empty` without the migrations."""
+        """Make a database and return its URL; `is_empty` without the migrations.
+
+        Its files are copied, 30 ms; by way of the log, as servers do it by themselves, it takes 400.
+        """
         name = f"test_{os.getpid()}_{next(self._numbers)}"
-        await self._execute(f"CREATE DATABASE {name} TEMPLATE {'template0' if is_empty else _TEMPLATE}")
+        template = "template0" if is_empty else _TEMPLATE
+        await self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self.server.url_of(name)
 
     async def drop(self, url: str) -> None:
