@@ -7,7 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -219,9 +219,20 @@ async def test_from_the_command_line_it_reads_a_file_too(valkey: Valkey, postgre
         await process.wait()
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A background job of a shell ignores SIGINT, and what it starts does so, too; in a terminal nothing does."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 async def test_from_the_command_line_it_says_why_it_is_not_connected_and_that_it_was_interrupted() -> None:
     (port,) = free_ports(1)
-    process = await _command(f"tcp://127.0.0.1:{port}", "bot-0123456789abcdef", "sbk_none")
+    with _interruptible():
+        process = await _command(f"tcp://127.0.0.1:{port}", "bot-0123456789abcdef", "sbk_none")
     assert process.stderr is not None
     said = (await asyncio.wait_for(process.stderr.readline(), 20)).decode()
     assert said.startswith("not connected: [Errno 111] Connect call failed ")
