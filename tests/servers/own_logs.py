@@ -19,20 +19,29 @@ SCHEMA = Draft202012Validator(json.loads(resources.files(sakimori_common.log).jo
 
 
 @contextmanager
-def streams_in(folder: Path) -> Iterator[None]:
-    """Write the four streams there until the block ends; nothing of it stays."""
+def logging_set_up() -> Iterator[None]:
+    """Log as a service does until the block ends; nothing of it stays."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     root.handlers = []
     configure_logging("INFO", service="test")
-    open_streams(folder, Retention(), "test")
     try:
         yield
     finally:
-        close_streams()
         root.handlers = handlers
         root.setLevel(level)
         structlog.reset_defaults()
+
+
+@contextmanager
+def streams_in(folder: Path) -> Iterator[None]:
+    """Write the four streams there until the block ends; nothing of it stays."""
+    with logging_set_up():
+        open_streams(folder, Retention(), "test")
+        try:
+            yield
+        finally:
+            close_streams()
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

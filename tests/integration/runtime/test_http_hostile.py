@@ -15,9 +15,9 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from sakimori_common.fast_http import Patience, Phase, patient
-from sakimori_common.log import configure_logging
 from sakimori_common.web import Problem, render_problem, serving
 from servers.eventually import eventually
+from servers.own_logs import logging_set_up
 
 LONG = "a" * (16 << 20)
 """More than the kernel holds for one connection."""
@@ -84,10 +84,9 @@ class _Keeping(logging.Handler):
 def logged() -> Iterator[list[logging.LogRecord]]:
     """What is logged meanwhile."""
     handler = _Keeping()
-    configure_logging("INFO", service="tests")
-    logging.getLogger().addHandler(handler)
-    yield handler.records
-    logging.getLogger().removeHandler(handler)
+    with logging_set_up():
+        logging.getLogger().addHandler(handler)
+        yield handler.records
 
 
 @pytest.mark.parametrize(
