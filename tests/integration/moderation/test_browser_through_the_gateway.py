@@ -74,7 +74,7 @@ async def test_the_pages_own_policy_arrives_once_and_keeps_foreign_script_out(pa
     assert await page.evaluate("window.isRun") is None
 
 
-async def test_an_operators_ban_shows_its_banner_on_the_open_page_and_takes_it_away(pair: Pair, page: Page) -> None:
+async def test_an_operators_ban_and_deletion_show_on_the_open_page(pair: Pair, page: Page) -> None:
     await _live(page, pair)
     await posted(page, "buy now")
     assert await banner_seconds(page) is None
