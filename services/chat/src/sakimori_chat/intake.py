@@ -20,7 +20,7 @@ from sakimori_chat.domain.posting import (
     refusal_of_text,
     refusal_of_verdict,
 )
-from sakimori_chat.domain.rooms import CheckName, Reaction, Room, RoomPolicy
+from sakimori_chat.domain.rooms import Reaction, Room, RoomPolicy
 from sakimori_chat.domain.text import clean_name, clean_text, is_oversized
 from sakimori_chat.metrics import ChatMetrics
 from sakimori_chat.ports import Admission, Attempt, Gate, HeldMessages, Reporter, Rooms
@@ -110,7 +110,7 @@ class Intake:
             is_private=admission.is_muted or is_held,
             fingerprint=origin.client.fingerprint,
         )
-        trace = signature(said.text) if _compares(room) else b""
+        trace = signature(said.text) if room.policy.compares() else b""
         number = await self._rooms.append(room.name, draft, trace)
         if is_held and not admission.is_muted:
             await self._held.hold(Held.of(room.name, number, draft, judgement.objections))
@@ -136,11 +136,7 @@ def _attempt(submission: Submission, *, is_fit: bool) -> Attempt:
     """Ask for the gate's word; what will be refused anyway does not make its author wait for slow mode."""
     room, client = submission.room, submission.origin.client
     slow_seconds = room.policy.slow_seconds if is_fit else 0.0
-    return Attempt(client, submission.anon_id, room.name, slow_seconds, wants_recent=is_fit and _compares(room))
-
-
-def _compares(room: Room) -> bool:
-    return room.policy.check(CheckName.DUPLICATE).reaction is not Reaction.OFF
+    return Attempt(client, submission.anon_id, room.name, slow_seconds, wants_recent=is_fit and room.policy.compares())
 
 
 def _refusal_of_words(raw: str, text: str, policy: RoomPolicy) -> Refusal | None:

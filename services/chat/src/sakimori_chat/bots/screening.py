@@ -9,7 +9,7 @@ from sakimori_chat.domain.checks import Check, Judgement, Said, judge
 from sakimori_chat.domain.held import Held
 from sakimori_chat.domain.messages import Draft, Kind
 from sakimori_chat.domain.posting import flag_of
-from sakimori_chat.domain.rooms import CheckName, Reaction, Room
+from sakimori_chat.domain.rooms import Reaction, Room
 from sakimori_chat.ports import HeldMessages, Rooms
 from sakimori_common.contracts import FieldValue
 from sakimori_common.instants import now_text
@@ -29,14 +29,15 @@ class Screening:
 
     async def judge(self, bot: Bot, room: Room, text: str, at: float) -> Judgement:
         """Look at a cleaned text; `at` in seconds. What was lately said is asked for only where it matters."""
-        recent = await self.rooms.recent(room.name) if _compares(room) else ()
+        recent = await self.rooms.recent(room.name) if room.policy.compares(is_bot=True) else ()
         return judge(Said(text, bot.name, bot.id, at, recent, is_bot=True), room.policy, self.checks)
 
     async def store(self, bot: Bot, room: Room, text: str, judgement: Judgement) -> int:
         """Put a text that was not refused into the room, or before operators; its number."""
         is_held = judgement.reaction is Reaction.HOLD
         draft = Draft(bot.id, bot.name, text, now_text(), kind=Kind.BOT, is_private=is_held)
-        number = await self.rooms.append(room.name, draft, signature(text) if _compares(room) else b"")
+        trace = signature(text) if room.policy.compares(is_bot=True) else b""
+        number = await self.rooms.append(room.name, draft, trace)
         if is_held:
             await self.held.hold(Held.of(room.name, number, draft, judgement.objections))
         return number
@@ -44,7 +45,3 @@ class Screening:
     def flags(self, judgement: Judgement) -> list[dict[str, FieldValue]]:
         """Give the fields of an event for each objection."""
         return [flag_of(each, judgement, self.reports_text) for each in judgement.objections]
-
-
-def _compares(room: Room) -> bool:
-    return room.policy.reaction(CheckName.DUPLICATE, is_bot=True) is not Reaction.OFF

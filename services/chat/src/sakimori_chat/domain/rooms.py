@@ -72,6 +72,10 @@ class RoomPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         for_bots = (check.bots, DEFAULT_CHECKS[name].bots) if is_bot else ()
         return next((each for each in for_bots if each is not None), check.reaction)
 
+    def compares(self, *, is_bot: bool = False) -> bool:
+        """Tell whether a message is compared with what was lately said."""
+        return self.reaction(CheckName.DUPLICATE, is_bot=is_bot) is not Reaction.OFF
+
 
 DEFAULT_CHECKS: Final[dict[CheckName, CheckPolicy]] = {
     CheckName.WORDS: CheckPolicy(reaction=Reaction.REFUSE),
