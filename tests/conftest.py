@@ -15,6 +15,7 @@ from sakimori_common.valkey import open_valkey
 from servers.chromium import Browser, Page, find_chromium, running_browser
 from servers.databases import Databases
 from servers.own_logs import streams_in
+from servers.patience import PATIENT_SECONDS
 from servers.rabbitmq import RabbitMQ, find_rabbitmq
 
 _REPOSITORY = Path(__file__).resolve().parent.parent
@@ -127,9 +128,15 @@ async def valkey_url(valkey_server: ValkeyServer) -> str:
 
 
 @pytest.fixture
-async def valkey(valkey_url: str) -> AsyncIterator[Valkey]:
+def valkey_timeout_seconds() -> float:
+    """How long `valkey` waits for an answer; `AS_IN_SERVICES` makes that what services wait."""
+    return PATIENT_SECONDS
+
+
+@pytest.fixture
+async def valkey(valkey_url: str, valkey_timeout_seconds: float) -> AsyncIterator[Valkey]:
     """A client of `valkey_url`."""
-    client = open_valkey(valkey_url)
+    client = open_valkey(valkey_url, timeout_seconds=valkey_timeout_seconds)
     yield client
     await client.aclose()
 

@@ -20,6 +20,7 @@ from sakimori_detector.domain.engine import Engine
 from sakimori_detector.domain.loading import load
 from sakimori_detector.offline import END_OF_TIME, Latest, OfflineDetector
 from sakimori_detector.ports import DetectionState
+from servers.patience import PATIENT_SECONDS
 
 START = parse_instant("2026-01-16T02:00:00Z")
 SECOND = 1_000_000
@@ -174,7 +175,7 @@ async def replicas(request: pytest.FixtureRequest) -> AsyncIterator[Replicas]:
     if request.param == "memory":
         yield Replicas(None)
         return
-    client = open_valkey(request.getfixturevalue("valkey_server").url)
+    client = open_valkey(request.getfixturevalue("valkey_server").url, timeout_seconds=PATIENT_SECONDS)
     yield Replicas(client)
     await client.aclose()
 

@@ -194,7 +194,7 @@ async def test_without_valkey_nobody_gets_in_and_those_inside_get_a_503_until_it
     bot = await approved_bot(chat)
     other = await approved_bot(chat, "Other")
     async with by_websocket(chat, bot) as link:
-        await link.greet()
+        assert (await link.greet())["success"]
         valkey_server.kill()
         refused = await link.post("anybody there?")
         assert (refused["type"], refused["code"]) == ("refused", "store_unavailable")

@@ -12,6 +12,8 @@ from integration.chat.conftest import OpenChat, chat_running
 from sakimori.embedded import PostgresServer, ValkeyServer
 from sakimori_common.context import Postgres, Valkey
 from servers.eventually import eventually
+from servers.patience import AS_IN_SERVICES
+from servers.promptness import quickest
 
 
 @pytest.fixture
@@ -67,6 +69,7 @@ async def test_nonces_outlive_a_valkey_that_dies(chat: OpenChat, valkey_server: 
     assert (again.status_code, again.json()["code"]) == (401, "nonce_replayed")
 
 
+@AS_IN_SERVICES
 async def test_a_valkey_that_hangs_is_given_up_and_one_that_cannot_write_lets_nobody_in(
     chat: OpenChat, valkey: Valkey
 ) -> None:
@@ -76,10 +79,12 @@ async def test_a_valkey_that_hangs_is_given_up_and_one_that_cannot_write_lets_no
         assert [answer.status_code for answer in await _all_routes(bot)] == [503] * 4
     finally:
         await valkey.config_set("maxmemory", "0")
-    await valkey.client_pause(2500)
-    started = time.monotonic()
-    assert (await bot.post("x")).status_code == 503
-    assert time.monotonic() - started < 2
+    await valkey.client_pause(5000)
+
+    async def is_given_up() -> None:
+        assert (await bot.post("x")).status_code == 503
+
+    assert await quickest(is_given_up, 2) < 1.5
     await eventually(lambda: _posts(bot), seconds=10)
 
 
@@ -88,6 +93,7 @@ async def test_without_postgresql_bots_are_known_for_five_seconds_and_then_nobod
 ) -> None:
     bot, waiting = await approved_bot(chat), bot_at(chat)
     await waiting.register("Trains")
+    await chat.context.postgres.execute("CHECKPOINT")  # the servers of tests commit without waiting for the disk
     postgres_server.kill()
     assert (await bot.post("from memory")).status_code == 201
     # what only the database can decide is refused at once

@@ -22,6 +22,7 @@ from sakimori_chat.domain.limits import Limits, Outcome, Verdict
 from sakimori_chat.ports import Admission, Attempt
 from sakimori_common.valkey import open_valkey
 from servers.clocked_valkey import ClockedValkey, find_faketime
+from servers.patience import PATIENT_SECONDS
 
 LIMITS = Limits(
     posts=3,
@@ -170,8 +171,8 @@ class GateAgainstModel(RuleBasedStateMachine):
     def open(self) -> None:
         """Begin with nothing in the server."""
         self.runner = asyncio.Runner()
-        self.valkey = open_valkey(self.server.url)
-        self.gate = ValkeyGate(self.valkey, LIMITS, ALLOWED, patience_seconds=30)
+        self.valkey = open_valkey(self.server.url, timeout_seconds=PATIENT_SECONDS)
+        self.gate = ValkeyGate(self.valkey, LIMITS, ALLOWED)
         self._do(self.valkey.flushall())
         self.model = Model(self.server.now)
 

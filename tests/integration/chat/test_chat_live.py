@@ -431,5 +431,5 @@ async def test_when_the_chat_stops_listeners_are_told_to_come_back(
             live = await outliving.enter_async_context(listening(visitor))
             await live.until("room")
             await visitor.post("the last words")
+            assert await live.texts(1) == ["the last words"]
         assert await live.closed() == 1001
-        assert await live.texts(1) == ["the last words"]

@@ -11,6 +11,7 @@ from sakimori.embedded import ValkeyServer
 from sakimori_chat.adapters.rooms import ValkeyRooms
 from sakimori_common.context import Postgres, Valkey
 from servers.eventually import eventually
+from servers.patience import AS_IN_SERVICES
 
 
 @asynccontextmanager
@@ -137,6 +138,7 @@ async def test_a_valkey_that_was_away_for_a_while_is_caught_up_with(
                 await live.next()
 
 
+@AS_IN_SERVICES
 async def test_a_valkey_that_hangs_for_a_while_costs_no_message(
     valkey: Valkey, postgres: Postgres, tmp_path: Path
 ) -> None:

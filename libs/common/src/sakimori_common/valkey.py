@@ -32,6 +32,12 @@ def open_valkey(url: str, *, timeout_seconds: float = 1.0) -> Redis:
     return Redis.from_pool(pool)
 
 
+def timeout_of(valkey: Redis) -> float:
+    """Tell how many seconds a client of `open_valkey` waits for an answer."""
+    seconds: float = valkey.connection_pool.connection_kwargs["socket_timeout"]
+    return seconds
+
+
 def unavailable(error: BaseException) -> Unavailable:
     """Say that Valkey is away in the bus's words."""
     return Unavailable(f"Valkey: {type(error).__name__}")

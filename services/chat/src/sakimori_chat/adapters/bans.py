@@ -17,7 +17,7 @@ class ValkeyBans:
 
     async def all(self, limit: int) -> list[Ban]:
         """See Bans."""
-        async with answering():
+        async with answering(self._valkey):
             listed: Any = await self._valkey.zrevrange(BANS_KEY, 0, limit - 1)
             keys = [key.decode() for key in listed]
             async with self._valkey.pipeline(transaction=False) as pipeline:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from sakimori_chat.adapters.rooms import recent_key, recent_of
-from sakimori_chat.adapters.scripting import TIMEOUT_SECONDS, answering, script
+from sakimori_chat.adapters.scripting import answering, script
 from sakimori_chat.domain.enforcement import Measure
 from sakimori_chat.domain.identity import Network, is_within
 from sakimori_chat.domain.limits import Limits, Outcome, Scope, Verdict
@@ -24,15 +24,8 @@ class ValkeyGate:
     Posts from the networks of `never_block` are limited, but nothing bans or blocks them (X-16: allow-list first).
     """
 
-    def __init__(
-        self,
-        valkey: Valkey,
-        limits: Limits,
-        never_block: Sequence[Network] = (),
-        patience_seconds: float = TIMEOUT_SECONDS,
-    ) -> None:
+    def __init__(self, valkey: Valkey, limits: Limits, never_block: Sequence[Network] = ()) -> None:
         self._valkey = valkey
-        self._patience = patience_seconds
         self._admit = script(valkey, "list", "admit")
         self._enforce = script(valkey, "list", "enforce")
         self._never_block = never_block
@@ -55,13 +48,13 @@ class ValkeyGate:
         slow = _milliseconds(attempt.slow_seconds) if attempt.slow_seconds > 0 else 0
         recent = RECENT if attempt.wants_recent else 0
         figures: list[str | int | float] = [attempt.anon_id, is_exempt, *self._limits, slow, recent, *self._ladder]
-        async with answering(self._patience):
+        async with answering(self._valkey):
             answer = await self._admit(_keys(attempt), figures)
         return _admission(answer)
 
     async def ban_seconds(self, anon_id: str) -> float:
         """See Gate."""
-        async with answering(self._patience):
+        async with answering(self._valkey):
             left: int = await self._valkey.pttl(block_key("user", anon_id))
         return max(0, left) / 1000
 
@@ -71,7 +64,7 @@ class ValkeyGate:
             return
         keys = [key for measure in measures for key in _keys_of(measure)] + [BANS_KEY]
         figures = [figure for measure in measures for figure in _figures_of(measure)]
-        async with answering(self._patience):
+        async with answering(self._valkey):
             await self._enforce(keys, figures)
 
 

@@ -29,19 +29,19 @@ class ValkeyHeld:
         """See HeldMessages."""
         at = parse_instant(held.held_at) // 1000
         entry: list[str | int | bytes] = [_name(held.room, held.number), at, msgspec.json.encode(held)]
-        async with answering():
+        async with answering(self._valkey):
             await self._hold([ORDER_KEY, ENTRIES_KEY], [*entry, KEPT, KEPT_MILLISECONDS])
 
     async def waiting(self, limit: int) -> list[Held]:
         """See HeldMessages."""
-        async with answering():
+        async with answering(self._valkey):
             names: Any = await self._valkey.zrevrange(ORDER_KEY, 0, limit - 1)
             entries: Any = await self._valkey.hmget(ENTRIES_KEY, names) if names else []
         return [_held.decode(entry) for entry in entries if entry is not None]
 
     async def settle(self, room: str, number: int) -> bool:
         """See HeldMessages."""
-        async with answering(), self._valkey.pipeline(transaction=True) as pipeline:
+        async with answering(self._valkey), self._valkey.pipeline(transaction=True) as pipeline:
             pipeline.zrem(ORDER_KEY, _name(room, number))
             pipeline.hdel(ENTRIES_KEY, _name(room, number))
             removed, _ = await pipeline.execute()

@@ -29,14 +29,14 @@ class ValkeyMutes:
 
     async def all(self, limit: int) -> list[Mute]:
         """See Mutes."""
-        async with answering():
+        async with answering(self._valkey):
             ids: Any = await self._valkey.zrevrange(INDEX_KEY, 0, limit - 1)
         return [mute for mute in await self._found([each.decode() for each in ids]) if mute is not None]
 
     async def mute(self, mute: Mute) -> None:
         """See Mutes."""
         now = time.time()
-        async with answering(), self._valkey.pipeline(transaction=True) as pipeline:
+        async with answering(self._valkey), self._valkey.pipeline(transaction=True) as pipeline:
             pipeline.set(mute_key(mute.user_id), msgspec.json.encode(mute), ex=mute.seconds)
             pipeline.zadd(INDEX_KEY, {mute.user_id: now + mute.seconds})
             pipeline.zremrangebyscore(INDEX_KEY, "-inf", now)
@@ -46,14 +46,14 @@ class ValkeyMutes:
 
     async def unmute(self, anon_id: str) -> bool:
         """See Mutes."""
-        async with answering(), self._valkey.pipeline(transaction=True) as pipeline:
+        async with answering(self._valkey), self._valkey.pipeline(transaction=True) as pipeline:
             pipeline.delete(mute_key(anon_id))
             pipeline.zrem(INDEX_KEY, anon_id)
             removed, _ = await pipeline.execute()
         return bool(removed)
 
     async def _found(self, ids: list[str]) -> list[Mute | None]:
-        async with answering(), self._valkey.pipeline(transaction=False) as pipeline:
+        async with answering(self._valkey), self._valkey.pipeline(transaction=False) as pipeline:
             for anon_id in ids:
                 pipeline.get(mute_key(anon_id))
                 pipeline.pttl(mute_key(anon_id))
@@ -79,7 +79,7 @@ class ValkeyRisks:
 
     async def risk(self, fingerprint: str) -> float:
         """See Risks."""
-        async with answering():
+        async with answering(self._valkey):
             value = await self._valkey.get(risk_key(fingerprint))
         try:
             return float(value or 0)
@@ -88,7 +88,7 @@ class ValkeyRisks:
 
     async def reset(self, fingerprint: str) -> bool:
         """See Risks."""
-        async with answering():
+        async with answering(self._valkey):
             removed: int = await self._valkey.delete(risk_key(fingerprint))
         return removed > 0
 

@@ -14,6 +14,7 @@ class ValkeyReader:
     """See Reader."""
 
     def __init__(self, valkey: Valkey) -> None:
+        self._valkey = valkey
         self._read = script(valkey, "read")
 
     async def after(self, room: str, number: int, limit: int, viewer_id: str | None) -> Seen:
@@ -29,6 +30,6 @@ class ValkeyReader:
 
     async def _found(self, room: str, number: int, viewer_id: str | None) -> tuple[Snapshot, float]:
         ban = [block_key("user", viewer_id)] if viewer_id else []
-        async with answering():
+        async with answering(self._valkey):
             answer = await self._read([*room_keys(room), *ban], [number])
         return snapshot_of(answer), answer[3] / 1000

@@ -31,7 +31,7 @@ class ValkeyRooms:
         """See Rooms."""
         keys = [*room_keys(room), recent_key(room)]
         message: list[Any] = [KEPT_MESSAGES, channel_of(room), msgspec.json.encode(draft)]
-        async with answering():
+        async with answering(self._valkey):
             number: int = await self._append(keys, [*message, draft.author_id, signature, _RECENT_MILLISECONDS])
         return number
 
@@ -45,13 +45,13 @@ class ValkeyRooms:
 
     async def find(self, room: str, number: int) -> Draft | None:
         """See Rooms."""
-        async with answering():
+        async with answering(self._valkey):
             entries: Any = await self._valkey.xrange(messages_key(room), min=f"{number}-0", max=f"{number}-0")
         return _draft.decode(entries[0][1][b"m"]) if entries else None
 
     async def delete(self, room: str, number: int) -> bool:
         """See Rooms."""
-        async with answering():
+        async with answering(self._valkey):
             removed: int = await self._delete(room_keys(room), [KEPT_MESSAGES, channel_of(room), number])
         return removed > 0
 
@@ -61,23 +61,23 @@ class ValkeyRooms:
         if held is None or not held.is_private:
             return None
         shown = msgspec.json.encode(msgspec.structs.replace(held, is_private=False))
-        async with answering():
+        async with answering(self._valkey):
             released: int = await self._release(room_keys(room), [KEPT_MESSAGES, channel_of(room), shown, number])
         return released or None
 
     async def recent(self, room: str) -> list[Recent]:
         """See Rooms."""
-        async with answering():
+        async with answering(self._valkey):
             elements: Any = await self._valkey.lrange(recent_key(room), 0, -1)
         return recent_of(elements)
 
     async def check(self) -> None:
         """See Rooms."""
-        async with answering():
+        async with answering(self._valkey):
             await self._valkey.ping()
 
     async def _found(self, room: str, number: int) -> Snapshot:
-        async with answering():
+        async with answering(self._valkey):
             return snapshot_of(await self._read(room_keys(room), [number]))
 
 

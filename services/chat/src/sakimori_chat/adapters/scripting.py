@@ -11,16 +11,17 @@ from redis.exceptions import RedisError
 
 from sakimori_chat.ports import StoreUnavailable
 from sakimori_common.context import Valkey
+from sakimori_common.valkey import timeout_of
 
-TIMEOUT_SECONDS: Final = 0.8
-"""Longest wait for Valkey within a request, connecting and retries included (S0-37)."""
+_SHARE: Final = 0.8
+"""Of the time that the client itself waits for one answer: the longest wait, connecting included (S0-37)."""
 
 
 @asynccontextmanager
-async def answering(seconds: float = TIMEOUT_SECONDS) -> AsyncIterator[None]:
+async def answering(valkey: Valkey) -> AsyncIterator[None]:
     """Bound what stands inside in time and turn any failure of Valkey into StoreUnavailable."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(_SHARE * timeout_of(valkey)):
             yield
     except (RedisError, OSError, TimeoutError) as error:
         raise StoreUnavailable(type(error).__name__) from error

@@ -37,13 +37,13 @@ class ValkeySessionClaims:
 
     async def claim(self, bot_id: str, session_id: str) -> None:
         """See SessionClaims."""
-        async with answering():
+        async with answering(self._valkey):
             await self._valkey.set(_key(bot_id), session_id, ex=HOLD_SECONDS)
 
     async def renew(self, sessions: Mapping[str, str]) -> set[str]:
         """See SessionClaims."""
         bots = list(sessions)
-        async with answering():
+        async with answering(self._valkey):
             lost = await self._hold([_key(bot) for bot in bots], [HOLD_SECONDS * 1000, *sessions.values()])
         return {bots[place - 1] for place in lost}
 
@@ -52,18 +52,18 @@ class ValkeySessionClaims:
         asked = [address for address in addresses if not is_within(address, self._never_block)]
         if not asked:
             return set()
-        async with answering():
+        async with answering(self._valkey):
             found = await self._valkey.mget([block_key("ip", network_of(address)) for address in asked])
         return {address for address, block in zip(asked, found, strict=True) if block is not None}
 
     async def release(self, bot_id: str, session_id: str) -> None:
         """See SessionClaims."""
-        async with answering():
+        async with answering(self._valkey):
             await self._release([_key(bot_id)], [session_id])
 
     async def _counted(self, key: str, limit: int, waits: tuple[int, ...]) -> float:
         figures = [limit, WINDOW_SECONDS * 1000, *(seconds * 1000 for seconds in waits)]
-        async with answering():
+        async with answering(self._valkey):
             milliseconds: int = await self._count([key, f"{key}:wait", f"{key}:waits"], figures)
         return milliseconds / 1000
 

@@ -24,6 +24,7 @@ class ValkeyBotGate:
     def __init__(self, valkey: Valkey, limits: BotLimits, never_block: Sequence[Network] = ()) -> None:
         self._limits = limits
         self._never_block = never_block
+        self._valkey = valkey
         self._admit = script(valkey, "admit", package=__package__)
         self._take = script(valkey, "take", package=__package__)
         self._figures = [
@@ -39,7 +40,7 @@ class ValkeyBotGate:
         exempt = int(is_within(address, self._never_block))
         if nonce is not None:
             keys.append(f"nonce:{bot_id}:{nonce}")
-        async with answering():
+        async with answering(self._valkey):
             word, detail, *counts = await self._admit(keys, [*self._figures, exempt])
         outcome = BotOutcome(word.decode())
         quotas = quotas_of(self._limits, counts, now)
@@ -50,6 +51,6 @@ class ValkeyBotGate:
 
     async def take(self, what: str, limit: int, seconds: int) -> int:
         """See BotGate."""
-        async with answering():
+        async with answering(self._valkey):
             wait: int = await self._take([f"bots:{what}"], [limit, seconds])
         return wait
