@@ -153,7 +153,7 @@ async def test_a_shipper_that_throws_away_what_is_refused_waits_for_its_answer_i
     token = await issue(postgres, lines_per_second=10)
     collector = await start()
     collector.client.headers.pop("user-agent")
-    for lines in (100, 10):
+    for lines in (100, 30):
         body = '{"create":{}}\n{"event.dataset":"my.app"}\n' * lines
         request = collector.client.build_request(
             "POST", "/_bulk", content=body, headers={"authorization": f"Bearer {token}"}
@@ -162,7 +162,7 @@ async def test_a_shipper_that_throws_away_what_is_refused_waits_for_its_answer_i
         begun = time.monotonic()
         assert (await collector.client.send(request)).status_code == 200
     assert time.monotonic() - begun > 0.5
-    assert collector.lines("received", "web-1") == 110
+    assert collector.lines("received", "web-1") == 130
 
 
 async def test_a_sources_own_size_and_format_count(start: Start, postgres: Postgres) -> None:

@@ -130,6 +130,15 @@ async def test_a_cookie_older_than_the_limit_was_there_before() -> None:
     assert risk(run) == b"5"
 
 
+async def test_a_cookie_given_out_after_the_limit_within_the_same_second_is_no_older_one() -> None:
+    """Given out at 100.97, it is said to be a second old at 101.003: the source counts in whole seconds."""
+    run = Run(*BOTH)
+    await run.feed(limited(100.91, "a"), chat(101.003, "b", client__cookie_age_seconds=1))
+    assert risk(run) == b"5"
+    await run.feed(chat(101.91, "c", client__cookie_age_seconds=2))
+    assert risk(run) == b"5"
+
+
 @pytest.mark.parametrize("age", [-5, float("nan"), float("inf"), 10**15, "old", None, True])
 async def test_an_age_that_is_none_says_nothing(age: Any) -> None:
     run = Run(*BOTH)

@@ -42,7 +42,7 @@ class Identity:
     is_stale: bool = False
 
     def age_seconds(self, now: float) -> int | None:
-        """Tell how long ago it was given out; None where nobody knows."""
+        """Tell how long ago it was given out, in whole seconds: up to one too many. None where nobody knows."""
         return None if self.issued_at is None else max(0, int(now) - self.issued_at)
 
 

@@ -8,7 +8,8 @@ piece of evidence has a weight; a change counts from `count_from` on:
 - `during_ban`: that one's ban still runs. Afterwards there is nothing to be gained by a new cookie
 - `limited_too`: the new identity runs into the limit itself; this may come later, and make the change count then
 - `shared`: identities were seen side by side here, so more than one person uses this fingerprint
-- `cookie_older`: its cookie was given out before the limit (`client.cookie_age_seconds`, where the source has it)
+- `cookie_older`: its cookie was certainly given out before the limit (`client.cookie_age_seconds`, a difference of
+  whole seconds, where the source has it)
 - `other_language`: its browser asks for another language (`client.language_hash`, where the source has it)
 
 What a limit of the fingerprint or address says (`chat.limit_scope`), and a refusal by decision or risk, is about
@@ -139,14 +140,11 @@ class Identities(msgspec.Struct, array_like=True):
         return max(recent)[1] if recent else None
 
     def _evidence(self, limited: Identity, event: Event, language: str) -> list[str]:
-        age = event.fields.get("client.cookie_age_seconds")
-        is_age = isinstance(age, int | float) and 0 <= age <= MAX_COOKIE_SECONDS
-        is_older = is_age and event.time - microseconds(float(age)) < (limited.limited_at or 0)  # type: ignore[arg-type]
         pieces = {
             "follows_limit": True,
             "during_ban": event.time <= limited.banned_until,
             "shared": any(each.is_person for each in self.seen.values()),
-            "cookie_older": is_older,
+            "cookie_older": _cookie_given_before(limited.limited_at or 0, event),
             "other_language": bool(language and limited.language and language != limited.language),
         }
         return [name for name, holds in pieces.items() if holds]
@@ -189,6 +187,14 @@ def _judge(identity: Identity, event: Event, chosen: Parameters) -> Change | Non
         return None
     identity.is_counted = True
     return change
+
+
+def _cookie_given_before(time: int, event: Event) -> bool:
+    """Tell whether the cookie is certainly older: the age that is said is up to a second more than the true one."""
+    age = event.fields.get("client.cookie_age_seconds")
+    if not isinstance(age, int | float) or not 0 <= age <= MAX_COOKIE_SECONDS:
+        return False
+    return event.time - microseconds(float(age) - 1) <= time
 
 
 def _is_about_everybody(event: Event) -> bool:
