@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from sakimori_common.bus import Unavailable
@@ -211,6 +211,7 @@ arrivals = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), min_size=1
 
 
 @given(window=st.sampled_from(EVERY_KIND), found=arrivals, cut=st.integers(1, 40), lateness=st.sampled_from([0, 4, 60]))
+@example(window=SINGLE, found=[(0, 0)] * 3 + [(1, 0)] + [(0, 0)] * 4, cut=1, lateness=0)  # the newest is taken back
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_both_states_come_to_the_same(
     valkey: Valkey, window: Window, found: list[tuple[int, int]], cut: int, lateness: int

@@ -105,8 +105,8 @@ class KeyWindow:
 
     @property
     def newest(self) -> int:
-        """Time of the newest entry."""
-        return self._entries[-1].time if self._entries else 0
+        """Time of the newest entry; where that was taken back and none is left, until when all is settled."""
+        return self._entries[-1].time if self._entries else self._settled
 
     def observe(self, group: Group, lateness: int = LATENESS) -> list[Outcome]:
         """Count the signs of a batch; returns each finding that they opened or added to, once."""
