@@ -179,7 +179,7 @@ async def test_without_the_bus_posting_goes_on_and_events_wait_on_disk(
     bus, spool = MemoryBus(publish_timeout_seconds=0.2), tmp_path / "spool"
     async with chat_running(valkey, postgres, spool, bus, takes_events=False) as chat:
         visitor = await chat.visitor()
-        codes = []
+        codes: list[int] = []
 
         async def posted() -> None:
             codes.append((await visitor.post(f"post {len(codes)}")).status_code)

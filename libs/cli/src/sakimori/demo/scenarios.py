@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 import httpx
@@ -15,8 +16,10 @@ from sakimori.demo.capture import port_scan_capture
 
 BLOCKED_ADDRESS: Final = "198.51.100.7"
 """Stands in rules/lists/blocked_addresses.txt; a documentation address, as all that the demo uses."""
-_PATIENCE_SECONDS: Final = 240.0
-_PAUSE_SECONDS: Final = 2.0
+_COMPILING_SECONDS: Final = 240.0
+"""How long a sensor may be compiled, which its very first start does."""
+_PATIENCE_SECONDS: Final = 10.0
+_PAUSE_SECONDS: Final = 1.0
 AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64) demo"
 
 
@@ -104,12 +107,13 @@ async def chat_troll(tools: Tools) -> str:
         async with httpx.AsyncClient(
             base_url=tools.client.base_url, headers={"user-agent": tools.agent}, trust_env=False
         ) as troll:
-            page = await troll.get("/chat")
+            page = await _patiently(partial(troll.get, "/chat"))
             if page.status_code != 200:
                 raise DemoError(f"GET /chat: HTTP {page.status_code}")
             headers = {"x-csrf-token": troll.cookies.get("csrf_token") or "", "x-requested-with": "fetch"}
             for number in range(7):
-                answer = await troll.post("/chat/post", data={"text": f"hello hello {number}"}, headers=headers)
+                said = {"text": f"hello hello {number}"}
+                answer = await _patiently(partial(troll.post, "/chat/post", data=said, headers=headers))
                 refused += answer.status_code in {403, 429}
     if not refused:
         raise DemoError("the chat took 21 posts in a row: it has no limit")
@@ -120,21 +124,21 @@ async def port_scan(tools: Tools) -> str:
     """A capture of 40 connection attempts within two seconds."""
     ports = list(range(20, 60))
     capture = port_scan_capture(tools.address, "192.0.2.200", ports, time.time_ns() // 1000)
-    answer = await _sent_patiently(tools, capture)
+    headers = {"authorization": f"Bearer {tools.token}", "content-type": "application/vnd.tcpdump.pcap"}
+    send = partial(tools.client.post, "/api/v1/captures", content=capture, headers=headers)
+    answer = await _patiently(send, _COMPILING_SECONDS)
     if answer.status_code != 202:
         raise DemoError(f"POST /api/v1/captures: HTTP {answer.status_code} {answer.text[:200]}")
     return f"a capture with {len(ports)} ports of one host tried"
 
 
-async def _sent_patiently(tools: Tools, capture: bytes) -> httpx.Response:
-    """Send a capture, again while the sensor is being compiled, which its very first start does."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+async def _patiently(
+    send: Callable[[], Awaitable[httpx.Response]], seconds: float = _PATIENCE_SECONDS
+) -> httpx.Response:
+    """Send something, and again while the answer is to come back later (503)."""
+    deadline = time.monotonic() + seconds
     while True:
-        answer = await tools.client.post(
-            "/api/v1/captures",
-            content=capture,
-            headers={"authorization": f"Bearer {tools.token}", "content-type": "application/vnd.tcpdump.pcap"},
-        )
+        answer = await send()
         if answer.status_code != 503 or time.monotonic() > deadline:
             return answer
         await asyncio.sleep(_PAUSE_SECONDS)
@@ -172,10 +176,7 @@ def _access_line(tools: Tools, path: str, address: str | None = None) -> str:
 
 async def _send_lines(tools: Tools, dataset: str, lines: list[str]) -> None:
     body = b"\n".join(msgspec.json.encode({"message": line, "event.dataset": dataset}) for line in lines)
-    answer = await tools.client.post(
-        "/ingest",
-        content=body,
-        headers={"authorization": f"Bearer {tools.ingest_token}", "content-type": "application/x-ndjson"},
-    )
+    headers = {"authorization": f"Bearer {tools.ingest_token}", "content-type": "application/x-ndjson"}
+    answer = await _patiently(partial(tools.client.post, "/ingest", content=body, headers=headers))
     if answer.status_code != 202 or answer.json()["rejected"]:
         raise DemoError(f"POST /ingest: HTTP {answer.status_code} {answer.text[:300]}")
