@@ -181,7 +181,7 @@ async def test_logger_by_udp_while_the_broker_is_killed_and_then_the_collector(
     await asyncio.to_thread(rabbitmq.start)
     await asyncio.to_thread(collector.start)
     await all_stored(postgres, 15, first=1)
-    assert collector.metric("lines_received_total", 'source="syslog_udp"') == 10
+    await eventually(lambda: collector.metric("lines_received_total", 'source="syslog_udp"') == 10)
 
 
 async def test_journal_upload_sends_a_journal_once(run: Run, postgres: Postgres, tmp_path: Path) -> None:
