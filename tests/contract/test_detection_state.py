@@ -212,6 +212,12 @@ arrivals = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 5)), min_size=1
 
 @given(window=st.sampled_from(EVERY_KIND), found=arrivals, cut=st.integers(1, 40), lateness=st.sampled_from([0, 4, 60]))
 @example(window=SINGLE, found=[(0, 0)] * 3 + [(1, 0)] + [(0, 0)] * 4, cut=1, lateness=0)  # the newest is taken back
+@example(  # taken back by one that is late
+    window=SINGLE, found=[(1, 0), (0, 0), (0, 0), (1, 0), (0, 0), (0, 0), (0, 0), (1, 0)], cut=1, lateness=0
+)
+@example(  # late by the one that was taken back
+    window=EVERY_KIND[1], found=[(second, 0) for second in (14, 10, 16, 18, 4, 2, 7, 17)], cut=1, lateness=0
+)
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_both_states_come_to_the_same(
     valkey: Valkey, window: Window, found: list[tuple[int, int]], cut: int, lateness: int

@@ -406,7 +406,9 @@ local function observe(window, key, short, signs, is_late)
   if is_done then return end
   local at = opened(window, key, stored)
   local late = enter(at, signs)
-  if at.fresh_count > 0 or at.touched then save(at, name, replay(at, window[6])) end
+  local is_changed = at.fresh_count > 0 or at.touched
+  if at.replacing and not is_changed then at.replacing, is_changed = nil, true end  -- by one that is known or late
+  if is_changed then save(at, name, replay(at, window[6])) end
   if late then observe(window, key, short, late, true) end
 end
 

@@ -121,7 +121,7 @@ class KeyWindow:
         outcomes = []
         if fresh or touched:
             outcomes = _Replay(self, group, fresh, touched, lateness).run()
-        elif self._replacing is not None:  # by one that is known
+        elif self._replacing is not None:  # by one that is known or late
             self._replacing = None
             _Replay(self, group, fresh, touched, lateness).run()
         if latecomers:
@@ -150,7 +150,8 @@ class KeyWindow:
         ids = {sign.event_id for sign in signs}
         ordered = sorted(fresh) if len(fresh) > 1 else list(fresh)
         has_twice = len(fresh if group.window.ways else ids) < len(signs)
-        if has_twice or ordered[0] <= entries[-1] or not ids.isdisjoint(map(_EVENT_ID, entries)):
+        is_late = ordered[0] <= entries[-1] or ordered[0].time < self._settled  # the newest may have been taken back
+        if has_twice or is_late or not ids.isdisjoint(map(_EVENT_ID, entries)):
             return None
         entries += ordered
         return fresh
