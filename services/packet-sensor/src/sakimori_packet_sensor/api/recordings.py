@@ -92,10 +92,17 @@ class RecordingsApi:
 
 async def _beginning(path: Path, size: int) -> AsyncIterator[bytes]:
     """Read as much of a file as there was when it was asked for: a capture that goes on makes it longer."""
-    with await asyncio.to_thread(path.open, "rb") as file:
-        while size > 0 and (piece := await asyncio.to_thread(file.read, min(size, _PIECE_BYTES))):
-            size -= len(piece)
-            yield piece
+    at = 0
+    while at < size and (piece := await asyncio.to_thread(_piece, path, at, min(size - at, _PIECE_BYTES))):
+        at += len(piece)
+        yield piece
+
+
+def _piece(path: Path, at: int, size: int) -> bytes:
+    """Read a piece of a file, opened for it alone: whoever goes away in between leaves nothing open."""
+    with path.open("rb") as file:
+        file.seek(at)
+        return file.read(size)
 
 
 async def _read(request: Request) -> NewRecording:
