@@ -1,4 +1,5 @@
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -179,12 +180,12 @@ async def test_without_the_bus_posting_goes_on_and_events_wait_on_disk(
     bus, spool = MemoryBus(publish_timeout_seconds=0.2), tmp_path / "spool"
     async with chat_running(valkey, postgres, spool, bus, takes_events=False) as chat:
         visitor = await chat.visitor()
-        codes: list[int] = []
-
-        async def posted() -> None:
-            codes.append((await visitor.post(f"post {len(codes)}")).status_code)
-
-        assert await quickest(posted, 7) < 0.2
+        codes, took = [], []
+        for number in range(7):
+            started = time.monotonic()
+            codes.append((await visitor.post(f"post {number}")).status_code)
+            took.append(time.monotonic() - started)
+        assert sum(sorted(took)[:-1]) < 1  # the machine may stand still during one of them
         assert codes == [200] * 5 + [429] * 2
         await eventually(lambda: chat.metric("sakimori_chat_events_spooled_total") == 8)
         assert chat.metric("sakimori_chat_spool_bytes") > 0

@@ -21,7 +21,7 @@ async def test_a_ban_by_message_refuses_and_unban_allows_and_both_are_audited(pa
     async def is_refused() -> bool:
         return (await visitor.post("again")).status_code == 429
 
-    await eventually(is_refused)
+    await eventually(is_refused, 1)
     refusal = (await visitor.post("again")).json()
     assert refusal["code"] == "blocked"
     assert 3590 <= refusal["block_sec"] <= 3600
@@ -33,7 +33,7 @@ async def test_a_ban_by_message_refuses_and_unban_allows_and_both_are_audited(pa
     async def is_let_in() -> bool:
         return (await visitor.post("thanks")).status_code == 200
 
-    await eventually(is_let_in)
+    await eventually(is_let_in, 1)
     decisions = (await pair.ask("viewer", "GET", "/decisions?active=false")).json()["decisions"]
     assert {each["id"]: each["lifted_at"] is not None for each in decisions}[made["id"]]
     taken = await pair.stage.audit(f"decision:{made['id']}")
@@ -78,7 +78,7 @@ async def test_a_ban_of_the_fingerprint_holds_against_a_new_cookie(pair: Pair) -
     async def is_refused() -> bool:
         return (await newcomer.post("it is not me")).status_code == 403
 
-    await eventually(is_refused)
+    await eventually(is_refused, 1)
     assert (await neighbour.post("hello")).status_code == 200
     by_message = {"room": "lobby", "message": 1, "scope": "fingerprint"}
     await pair.ask("analyst", "DELETE", "/chat/bans?" + "&".join(f"{k}={v}" for k, v in by_message.items()), None, 200)
@@ -86,7 +86,7 @@ async def test_a_ban_of_the_fingerprint_holds_against_a_new_cookie(pair: Pair) -
     async def is_let_in() -> bool:
         return (await newcomer.post("thanks")).status_code == 200
 
-    await eventually(is_let_in)
+    await eventually(is_let_in, 1)
 
 
 async def test_whom_the_allow_list_lets_in_stays_in_whatever_is_decided(
@@ -104,7 +104,7 @@ async def test_whom_the_allow_list_lets_in_stays_in_whatever_is_decided(
         async def is_refused() -> bool:
             return (await other.post("again")).status_code in {403, 429}
 
-        await eventually(is_refused)
+        await eventually(is_refused, 1)
         assert (await friend.post("still here")).status_code == 200
 
 
@@ -113,7 +113,7 @@ async def test_unban_by_identity_ends_the_chats_own_ban_too(pair: Pair) -> None:
     statuses = [(await visitor.post(f"post {number}")).status_code for number in range(6)]
     assert statuses[-1] == 429
     await pair.ask("analyst", "DELETE", f"/chat/bans?user_id={visitor.anon_id}", None, 200)
-    await eventually(lambda: _ban_seconds(pair, visitor.anon_id))
+    await eventually(lambda: _ban_seconds(pair, visitor.anon_id), 1)
 
 
 async def _ban_seconds(pair: Pair, anon_id: str) -> bool:

@@ -19,7 +19,7 @@ async def test_a_room_is_opened_changed_closed_and_opened_again_and_each_step_is
     policy = {"title": "The garden", "slow_seconds": 0}
     made = (await pair.ask("admin", "POST", "/chat/rooms", {"name": "garden", "policy": policy}, 201)).json()
     assert (made["name"], made["is_open"], made["changed_by"]) == ("garden", True, "admin")
-    await eventually(lambda: _poll(visitor.http, "garden", 200))
+    await eventually(lambda: _poll(visitor.http, "garden", 200), 1)
 
     locked = {"policy": {"is_locked": True, "checks": {"links": {"reaction": "refuse"}}}}
     changed = (await pair.ask("admin", "PATCH", "/chat/rooms/garden", locked, 200)).json()
@@ -29,11 +29,11 @@ async def test_a_room_is_opened_changed_closed_and_opened_again_and_each_step_is
     async def is_locked() -> bool:
         return (await visitor.post("anybody?", room="garden")).status_code == 403
 
-    await eventually(is_locked)
+    await eventually(is_locked, 1)
     await pair.ask("admin", "PATCH", "/chat/rooms/garden", {"is_open": False}, 200)
-    await eventually(lambda: _poll(visitor.http, "garden", 404))
+    await eventually(lambda: _poll(visitor.http, "garden", 404), 1)
     await pair.ask("admin", "PATCH", "/chat/rooms/garden", {"is_open": True, "policy": {"is_locked": None}}, 200)
-    await eventually(lambda: _poll(visitor.http, "garden", 200))
+    await eventually(lambda: _poll(visitor.http, "garden", 200), 1)
 
     rooms = (await pair.ask("viewer", "GET", "/chat/rooms")).json()["rooms"]
     assert [(room["name"], room["policy"]["is_locked"]) for room in rooms] == [("lobby", False), ("garden", False)]
